@@ -1,0 +1,16 @@
+"""Configuration: one TOML file, checked whole at start."""
+
+from daemon.config.load import ApiKey, Settings, is_loopback, load
+from daemon.config.schema import Config, IngestConfig, IngestSource, OwnConfig, OwnSource
+
+__all__ = [
+    "ApiKey",
+    "Config",
+    "IngestConfig",
+    "IngestSource",
+    "OwnConfig",
+    "OwnSource",
+    "Settings",
+    "is_loopback",
+    "load",
+]

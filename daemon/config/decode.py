@@ -1,0 +1,106 @@
+"""Decodes nested tables into records and reports every mistake, where msgspec stops at the first."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from daemon.config.values import Duration, Listen, Size
+from daemon.errors import Problem
+
+_PARSED = (Duration, Listen, Size)
+
+
+def decode_table(data: Any, record: type[msgspec.Struct], where: str) -> tuple[Any, list[Problem]]:
+    """`data` as a `record`, or None with all that is wrong with it below the key path `where`."""
+    if not isinstance(data, dict):
+        return None, [Problem(where, "expected a table")]
+    fields = {field.encode_name: field for field in msgspec.structs.fields(record)}
+    problems = [
+        Problem(join(where, key), f"unknown key; expected one of {', '.join(sorted(fields))}")
+        for key in data
+        if key not in fields
+    ]
+    values = {}
+    for name, field in fields.items():
+        if name in data:
+            values[field.name], found = decode_value(data[name], field.type, join(where, name))
+            problems += found
+        elif field.required:
+            problems.append(Problem(join(where, name), "missing, but required"))
+    return (None, problems) if problems else (record(**values), [])
+
+
+def decode_value(value: Any, kind: Any, where: str) -> tuple[Any, list[Problem]]:
+    """One value as `kind`: a table, a table of tables, a list of tables, or a plain value."""
+    kind = _given(kind)
+    origin = get_origin(kind)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return decode_table(value, kind, where)
+    if origin is dict and isinstance(value, dict):
+        return _decode_entries(value, *get_args(kind), where)
+    if origin is tuple and isinstance(value, list):
+        decoded = [
+            decode_value(item, get_args(kind)[0], f"{where}[{n}]") for n, item in enumerate(value)
+        ]
+        return tuple(item for item, _ in decoded), [p for _, found in decoded for p in found]
+    return _convert(value, kind, where)
+
+
+def _decode_entries(
+    value: dict[str, Any], key_kind: Any, value_kind: Any, where: str
+) -> tuple[dict[str, Any], list[Problem]]:
+    entries, problems = {}, []
+    for key, item in value.items():
+        _, bad_key = _convert(key, key_kind, join(where, key))
+        entries[key], bad_item = decode_value(item, value_kind, join(where, key))
+        problems += bad_key + bad_item
+    return entries, problems
+
+
+def _convert(value: Any, kind: Any, where: str) -> tuple[Any, list[Problem]]:
+    parsed = next((p for p in _alternatives(kind) if p in _PARSED), None)
+    try:
+        if parsed is not None:
+            return parsed.parse(value), []
+        return msgspec.convert(value, kind, strict=True), []
+    except ValueError as error:
+        text = str(error).split(" - at `")[0]
+        wanted = text if parsed else _described(kind)
+        expected = f"expected {wanted}, got {_shown(value)}" if wanted else _sentence(text, value)
+        return None, [Problem(where, expected)]
+
+
+def _described(kind: Any) -> str | None:
+    """The description in an annotated type's `Meta`: what a pattern means in words."""
+    metas = (m for m in getattr(kind, "__metadata__", ()) if isinstance(m, msgspec.Meta))
+    return next((m.description for m in metas if m.description), None)
+
+
+def _given(kind: Any) -> Any:
+    """`X` of an optional `X | None`: TOML has no null, so a key that is there has a value."""
+    alternatives = [k for k in _alternatives(kind) if k is not type(None)]
+    return alternatives[0] if len(alternatives) == 1 else kind
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in (types.UnionType, typing.Union) else (kind,)
+
+
+def _sentence(text: str, value: Any) -> str:
+    text = text[:1].lower() + text[1:]
+    return text if "got `" in text else f"{text}, got {_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, short: a mistyped key must not print a whole file."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def join(where: str, key: str) -> str:
+    """The key path one level down."""
+    return f"{where}.{key}" if where else key

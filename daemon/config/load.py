@@ -1,0 +1,197 @@
+"""Reads the TOML file, checks all of it, and resolves secrets: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from daemon.config.decode import decode_table, join
+from daemon.config.schema import Config, IngestConfig, KeyConfig, Name, OwnConfig, Table
+from daemon.errors import ConfigError, Problem
+
+
+class ApiKey(msgspec.Struct, frozen=True):
+    """A key with its value. Its repr does not show the value."""
+
+    name: str
+    role: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"ApiKey({self.name!r}, {self.role!r})"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """A checked configuration with what it refers to."""
+
+    config: Config
+    file: Path
+    keys: tuple[ApiKey, ...] = ()
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self.file.parent
+
+    @property
+    def store_path(self) -> Path:
+        return self.base / self.config.store.path
+
+
+class _Sections(Table, frozen=True, kw_only=True):
+    """The file without its pipelines, whose type depends on their name."""
+
+    server: Any = {}
+    store: Any = {}
+    log: Any = {}
+    triage: Any = {}
+    metrics: Any = {}
+    pipelines: Any = {}
+
+
+def load(file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `file`. Raises `ConfigError` with every mistake."""
+    data = _parse(file)
+    config, problems = decode_config(data)
+    if config is None:
+        raise ConfigError(_in_file(file, problems))
+    keys, problems = _resolve_keys(config.server.keys, file.parent, environ)
+    problems += _check_listen(config)
+    problems += _check_paths(config, file.parent)
+    if problems:
+        raise ConfigError(_in_file(file, problems))
+    return Settings(config, file.resolve(), keys)
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError([Problem(str(file), "no such file")]) from None
+    except IsADirectoryError:
+        raise ConfigError([Problem(str(file), "is a folder; expected a TOML file")]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            [Problem(str(file), f"not UTF-8 at byte {error.start}; TOML files are UTF-8")]
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Problem(str(file), f"not valid TOML: {error}")]) from None
+    except OSError as error:
+        raise ConfigError([Problem(str(file), f"cannot be read: {error.strerror}")]) from None
+
+
+def decode_config(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
+    """The configuration in `data`, or None and all mistakes."""
+    sections, problems = decode_table(data, _Sections, "")
+    known = {key: data[key] for key in data if key in Config.__struct_fields__}
+    pipelines, found = _decode_pipelines(known.pop("pipelines", {}))
+    problems += found
+    values: dict[str, Any] = {"pipelines": pipelines}
+    for field in msgspec.structs.fields(Config):
+        if field.name in known:
+            values[field.name], found = decode_table(known[field.name], field.type, field.name)
+            problems += found
+    return (None, problems) if problems or sections is None else (Config(**values), [])
+
+
+def _decode_pipelines(data: Any) -> tuple[dict[str, IngestConfig | OwnConfig], list[Problem]]:
+    if not isinstance(data, dict):
+        return {}, [Problem("pipelines", "expected a table of pipelines")]
+    pipelines, problems = {}, []
+    for name, table in data.items():
+        where = join("pipelines", name)
+        pipelines[name], found = decode_table(table, _kind(name), where)
+        problems += found
+        problems += _check_name(name, where)
+        if isinstance(table, dict) and table.get("every") and table.get("cron"):
+            problems.append(Problem(where, "has both `every` and `cron`; expected one of them"))
+    return pipelines, problems
+
+
+def _kind(name: str) -> type[IngestConfig] | type[OwnConfig]:
+    return IngestConfig if name == "ingest" else OwnConfig
+
+
+def _check_name(name: str, where: str) -> list[Problem]:
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError:
+        return [Problem(where, "expected a name of lower-case letters, digits, - and _")]
+    return []
+
+
+def _resolve_keys(
+    keys: tuple[KeyConfig, ...], base: Path, environ: Mapping[str, str]
+) -> tuple[tuple[ApiKey, ...], list[Problem]]:
+    resolved, problems = [], []
+    for number, key in enumerate(keys):
+        where = f"server.keys[{number}]"
+        value, wrong = resolve_secret(key.key_env, key.key_file, base, environ)
+        if wrong:
+            problems.append(Problem(where, wrong))
+        elif len(value) < 16:
+            problems.append(Problem(where, "the key is too short; expected 16 characters or more"))
+        resolved.append(ApiKey(key.name, key.role, value))
+    return tuple(resolved), problems
+
+
+def resolve_secret(
+    env: str | None, file: str | None, base: Path, environ: Mapping[str, str]
+) -> tuple[str, str | None]:
+    """A secret's value, and what is wrong when it cannot be had. The value is never in the message."""
+    if (env is None) == (file is None):
+        return "", "expected one of an environment variable (…_env) and a file (…_file)"
+    if env is not None:
+        value = environ.get(env, "")
+        return value, None if value else f"the environment variable {env} is not set"
+    assert file is not None
+    try:
+        value = (base / file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return "", f"the file {file} cannot be read"
+    return value, None if value else f"the file {file} is empty"
+
+
+def _check_listen(config: Config) -> list[Problem]:
+    listen = config.server.listen
+    if config.server.keys or is_loopback(listen.host):
+        return []
+    return [
+        Problem(
+            "server.listen",
+            f"{listen} can be reached from other machines; expected [[server.keys]], or 127.0.0.1",
+        )
+    ]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_paths(config: Config, base: Path) -> list[Problem]:
+    ingest = config.pipelines.get("ingest")
+    if isinstance(ingest, IngestConfig):
+        if (base / ingest.database).resolve() == (base / config.store.path).resolve():
+            return [
+                Problem(
+                    "pipelines.ingest.database",
+                    "is the same file as store.path; expected a database of its own",
+                )
+            ]
+    return []
+
+
+def _in_file(file: Path, problems: list[Problem]) -> list[Problem]:
+    return [Problem(f"{file.name}: {p.where}" if p.where else file.name, p.expected) for p in problems]

@@ -1,0 +1,191 @@
+"""The configuration as one tree of frozen records: every key, its type, its default and meaning.
+
+The reference in docs/configuration.md is made from these docstrings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from daemon.config.values import Duration, Listen, Size
+
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$",
+        description="a name of at most 48 lower-case letters, digits, - and _",
+    ),
+]
+SourceName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="a name of at most 64 letters, digits, - _ and . (it is shown in metrics)",
+    ),
+]
+Identifier = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+        description="a table name of letters, digits and _",
+    ),
+]
+ColumnName = Annotated[str, Meta(min_length=1, max_length=128)]
+ColumnType = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z][A-Za-z ]{0,30}(\( *[0-9]{1,2} *(, *[0-9]{1,2} *)?\))?(\[\])?$",
+        description="a DuckDB type, such as BIGINT, VARCHAR, DECIMAL(10,2) or TIMESTAMP",
+    ),
+]
+FunctionPath = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description='a function as "module:function"',
+    ),
+]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all tables: keys that are not listed are refused."""
+
+
+class KeyConfig(Table, frozen=True, kw_only=True):
+    """One API key. The key itself comes from an environment variable or a file."""
+
+    name: SourceName
+    """Shown in the log in place of the key."""
+    role: Literal["read", "operate"] = "read"
+    """`read` may look; `operate` may also retry, pause, quarantine and see rejected rows."""
+    key_env: str | None = None
+    """Environment variable that holds the key."""
+    key_file: str | None = None
+    """File that holds the key."""
+
+
+class ServerConfig(Table, frozen=True, kw_only=True):
+    """Where the API listens and who may use it."""
+
+    listen: Listen = Listen("127.0.0.1", 8080)
+    """Address and port. Other addresses than loopback need `keys`."""
+    keys: tuple[KeyConfig, ...] = ()
+    """API keys; none on loopback means that every local user may operate."""
+    hosts: tuple[str, ...] = ()
+    """Host names, besides the listening address and localhost, that requests may name."""
+    grace: Duration = Duration(10)
+    """How long runs may go on after SIGTERM before they are marked interrupted."""
+
+
+class StoreConfig(Table, frozen=True, kw_only=True):
+    """Where runs and failures are kept."""
+
+    path: str = "data/triaged.duckdb"
+    """The DuckDB database. Rejected rows and quarantined files are kept in folders beside it."""
+    retention: Duration = Duration(90 * 86400)
+    """How long runs and failures are kept, in whole days."""
+    memory_limit: Size = Size(64 * 1000**2)
+    """What DuckDB may use for the store."""
+
+
+class LogConfig(Table, frozen=True, kw_only=True):
+    """What is logged to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged."""
+    format: Literal["auto", "json", "text"] = "auto"
+    """`auto` is text on a terminal and JSON lines elsewhere."""
+
+
+class TriageConfig(Table, frozen=True, kw_only=True):
+    """Classification."""
+
+    rules: str | None = None
+    """A TOML file of rules that are added to the bundled ones, or override those of the same name."""
+
+
+class MetricsConfig(Table, frozen=True, kw_only=True):
+    """Metrics."""
+
+    max_sources: Annotated[int, Meta(ge=0)] = 1000
+    """Sources beyond this number get no series of their own."""
+
+
+class PipelineConfig(Table, frozen=True, kw_only=True):
+    """What every pipeline has."""
+
+    every: Duration | None = None
+    """Time between the starts of two cycles, such as "30s", "5m" or "1h"."""
+    cron: str | None = None
+    """Five-field crontab in UTC, instead of `every`. With neither, the pipeline runs on demand."""
+    concurrency: Annotated[int, Meta(ge=1, le=64)] = 1
+    """How many sources of the pipeline run at the same time."""
+    misfire_grace: Duration = Duration(30)
+    """A cycle that could not start for longer than this counts as missed."""
+
+
+class IngestSource(Table, frozen=True, kw_only=True):
+    """One ingestion: files by glob into a table."""
+
+    files: Annotated[str, Meta(min_length=1)]
+    """Glob of the input files, relative to the configuration file; `**` reaches subfolders."""
+    table: Identifier
+    """Table that the rows go to; made when it does not exist."""
+    format: Literal["auto", "csv", "jsonl", "json", "parquet"] = "auto"
+    """`auto` goes by the file's name, with or without .gz or .zst."""
+    mode: Literal["permissive", "failfast"] = "permissive"
+    """`permissive` loads the good rows and sets the bad ones aside; `failfast` loads all or nothing."""
+    columns: dict[ColumnName, ColumnType] | None = None
+    """Columns and their DuckDB types; without them they are inferred from the first file."""
+    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
+    """CSV delimiter; found out when not given."""
+    settle: Duration = Duration(2)
+    """A file changed more recently than this may still be growing and waits for the next cycle."""
+    enabled: bool = True
+    """Whether cycles include it."""
+
+
+class IngestConfig(PipelineConfig, frozen=True, kw_only=True):
+    """The ingest pipeline."""
+
+    database: str = "data/warehouse.duckdb"
+    """DuckDB database that the tables go to. It must not be the store."""
+    memory_limit: Size = Size(256 * 1000**2)
+    """What DuckDB may use while files load."""
+    sources: dict[SourceName, IngestSource] = {}
+    """The ingestions by name."""
+
+
+class OwnSource(Table, frozen=True, kw_only=True):
+    """One source of an own pipeline."""
+
+    options: dict[str, Any] = {}
+    """Handed to the function as `run.options`."""
+    email_address: str | None = None
+    """Shown by the API in place of null; never a label, never stored with failures."""
+    enabled: bool = True
+    """Whether cycles include it."""
+
+
+class OwnConfig(PipelineConfig, frozen=True, kw_only=True):
+    """A pipeline of your own: a Python function."""
+
+    run: FunctionPath
+    """`module:function`. The folder of the configuration file is on the import path."""
+    sources: dict[SourceName, OwnSource] = {}
+    """Its sources by name; without any it has one, named as the pipeline."""
+
+
+class Config(Table, frozen=True, kw_only=True):
+    """The whole file."""
+
+    server: ServerConfig = ServerConfig()
+    store: StoreConfig = StoreConfig()
+    log: LogConfig = LogConfig()
+    triage: TriageConfig = TriageConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    pipelines: dict[Name, IngestConfig | OwnConfig] = {}
+    """`ingest` is built in; any other name is a pipeline of your own and needs `run`."""

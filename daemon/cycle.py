@@ -1,0 +1,120 @@
+"""One sweep over a pipeline's sources, several at a time, each on its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from daemon import events
+from daemon.clock import Clock
+from daemon.errors import Conflict
+from daemon.pipelines.catalog import Registered, Source
+from daemon.recorder import Recorder
+from daemon.runner import Runner, new_id
+from daemon.triage.taxonomy import RunStatus, Trigger
+
+log = logging.getLogger("triaged.cycles")
+
+
+class SourceCounts:
+    """Sources of the current cycle by state, for the gauge."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.counts = {"pending": 0, "running": 0, "done": 0, "failed": 0}
+
+    def start(self, sources: int) -> None:
+        with self._lock:
+            self.counts = {"pending": sources, "running": 0, "done": 0, "failed": 0}
+
+    def move(self, before: str, after: str) -> None:
+        with self._lock:
+            self.counts[before] -= 1
+            self.counts[after] += 1
+
+
+class Cycles:
+    """Carries out cycles in the calling thread."""
+
+    def __init__(self, recorder: Recorder, runner: Runner, clock: Clock) -> None:
+        self._recorder = recorder
+        self._runner = runner
+        self._clock = clock
+        self._stopping = threading.Event()
+        self.sources: dict[str, SourceCounts] = {}
+
+    def stop(self) -> None:
+        """Lets no further run begin."""
+        self._stopping.set()
+
+    def run(
+        self,
+        pipeline: Registered,
+        sources: Iterable[Source],
+        trigger: Trigger,
+        cycle_id: str | None = None,
+    ) -> RunStatus:
+        """Runs the sources and returns what the cycle came to."""
+        chosen = tuple(sources)
+        started = events.CycleStarted(
+            at=self._clock.now(),
+            cycle_id=cycle_id or new_id(self._clock),
+            pipeline=pipeline.name,
+            trigger=trigger,
+            sources=tuple(source.name for source in chosen),
+        )
+        began = self._clock.monotonic()
+        self._recorder.record(started)
+        counts = self.sources.setdefault(pipeline.name, SourceCounts())
+        counts.start(len(chosen))
+        with ThreadPoolExecutor(
+            pipeline.config.concurrency, thread_name_prefix=f"run-{pipeline.name}"
+        ) as pool:
+            statuses = list(
+                pool.map(lambda source: self._run(pipeline, source, started, counts), chosen)
+            )
+        outcome = cycle_outcome([status for status in statuses if status is not None])
+        if self._stopping.is_set():
+            outcome = RunStatus.INTERRUPTED
+        self._recorder.record(
+            events.CycleEnded(
+                at=self._clock.now(),
+                cycle_id=started.cycle_id,
+                pipeline=pipeline.name,
+                outcome=outcome,
+                duration_seconds=self._clock.monotonic() - began,
+            )
+        )
+        return outcome
+
+    def _run(
+        self,
+        pipeline: Registered,
+        source: Source,
+        started: events.CycleStarted,
+        counts: SourceCounts,
+    ) -> RunStatus | None:
+        """One source; None when it was running already or the daemon is stopping."""
+        if self._stopping.is_set():
+            return RunStatus.INTERRUPTED
+        counts.move("pending", "running")
+        status: RunStatus | None = None
+        try:
+            status = self._runner.run(pipeline, source, started.cycle_id, started.trigger)
+        except Conflict as conflict:
+            log.info(str(conflict), extra={"event": "run_skipped", "pipeline": pipeline.name})
+        finally:
+            counts.move("running", "failed" if status is RunStatus.FAILED else "done")
+        return status
+
+
+def cycle_outcome(statuses: Iterable[RunStatus]) -> RunStatus:
+    """success when all runs succeeded, failed when all failed, interrupted when one was, else partial."""
+    found = set(statuses)
+    if RunStatus.INTERRUPTED in found or RunStatus.CANCELLED in found:
+        return RunStatus.INTERRUPTED
+    if found <= {RunStatus.SUCCESS}:
+        return RunStatus.SUCCESS
+    return RunStatus.FAILED if found == {RunStatus.FAILED} else RunStatus.PARTIAL

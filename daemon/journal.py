@@ -1,0 +1,75 @@
+"""Logs what is on disk: runs, failures and cycles, one structured line each."""
+
+from __future__ import annotations
+
+import logging
+
+from daemon import events
+from daemon.store.entries import Committed, Entry
+from daemon.triage.taxonomy import RunStatus
+
+log = logging.getLogger("triaged.runs")
+
+LINES_PER_BATCH = 100
+"""Failures beyond this number in one batch are counted in one line, so that a log stays readable."""
+
+
+def write(committed: Committed) -> None:
+    """A subscriber of the recorder."""
+    failures = 0
+    for entry in committed.entries:
+        match entry.event:
+            case events.ItemFailed():
+                failures += 1
+                if failures <= LINES_PER_BATCH:
+                    _failure(entry.event, entry)
+            case events.RunEnded() as event:
+                _run_ended(event, entry)
+            case events.RunStarted() as event:
+                log.debug("a run began", extra={"event": "run_started", **_who(event)})
+    if failures > LINES_PER_BATCH:
+        log.warning(
+            "further failures were stored and are not logged one by one",
+            extra={"event": "failures_not_logged", "count": failures - LINES_PER_BATCH},
+        )
+
+
+def _failure(event: events.ItemFailed, entry: Entry) -> None:
+    assessment = entry.assessment
+    assert assessment is not None
+    log.warning(
+        assessment.user_message,
+        extra={
+            "event": "failure",
+            **_who(event),
+            "file_path": entry.shown_item,
+            "error_category": assessment.category.value,
+            "retryable": assessment.retryable,
+            "rule": assessment.rule,
+            "failure_group": assessment.failure_group,
+            "row_count": event.row_count,
+        },
+    )
+
+
+def _run_ended(event: events.RunEnded, entry: Entry) -> None:
+    quiet = event.status is RunStatus.SUCCESS and not event.counts.succeeded
+    summary = entry.summary
+    log.log(
+        logging.DEBUG if quiet else logging.INFO,
+        "a run ended",
+        extra={
+            "event": "run_ended",
+            **_who(event),
+            "status": event.status.value,
+            "seconds": round(event.duration_seconds, 3),
+            "succeeded": event.counts.succeeded,
+            "failed": event.counts.failed,
+            "skipped": event.counts.skipped,
+            "error_category": summary.category if summary else None,
+        },
+    )
+
+
+def _who(event: events.RunEvent) -> dict[str, str]:
+    return {"run_id": event.run_id, "pipeline": event.pipeline, "source": event.source}

@@ -1,0 +1,81 @@
+"""Structured logs on standard error: every line is one JSON object with a stable `event` key.
+
+Masking happens here as well, for whatever a library or an own pipeline may log.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, event, logger, message and what was given as extra."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        super().__init__()
+        self._mask = mask
+
+    def format(self, record: logging.LogRecord) -> str:
+        return msgspec.json.encode(self.fields(record)).decode("utf-8", "replace")
+
+    def fields(self, record: logging.LogRecord) -> dict[str, Any]:
+        """What the line says, masked."""
+        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": extra.pop("event", "log"),
+            "logger": record.name,
+            "message": self._mask(record.getMessage()),
+        }
+        for key, value in extra.items():
+            line[key] = value if isinstance(value, int | float | None) else self._mask(str(value))
+        if record.exc_info:
+            line["exception"] = self._mask(self.formatException(record.exc_info))
+        return line
+
+
+class TextFormatter(JsonFormatter):
+    """The same for a person at a terminal: one line, aligned, without the names of loggers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self.fields(record)
+        exception = line.pop("exception", "")
+        shown = {k: v for k, v in line.items() if k not in ("time", "level", "logger", "message")}
+        rest = " ".join(f"{key}={_word(value)}" for key, value in shown.items() if value is not None)
+        text = f"{line['time'][11:23]} {line['level']:<7} {_line(line['message'])}  {rest}".rstrip()
+        return f"{text}\n{exception}" if exception else text
+
+
+def _line(value: object) -> str:
+    """Text on one line, with nothing that moves the cursor."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
+
+
+def _word(value: object) -> str:
+    text = _line(value)
+    return msgspec.json.encode(text).decode() if " " in text or not text else text
+
+
+def configure(
+    level: str, form: Literal["auto", "json", "text"], mask: Callable[[str], str]
+) -> None:
+    """Sets logging up for the whole process."""
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(TextFormatter(mask) if text else JsonFormatter(mask))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("uvicorn.access", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A skipped cycle is an event of ours, with the pipeline's name; APScheduler's own line adds none.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -1,0 +1,153 @@
+"""What a person can do: pause, resume, run now, and decide about files. One place for API and command line.
+
+Nothing here writes to the store: decisions become events, and the recorder stores them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from daemon.clock import Clock
+from daemon.errors import Conflict, NotFound, StoreUnavailable
+from daemon.events import FilesMarked, PipelinePaused
+from daemon.pipelines.catalog import Catalog
+from daemon.pipelines.ingest.quarantine import Quarantine
+from daemon.recorder import Recorder
+from daemon.scheduler import Scheduler
+from daemon.store.files import FileFilter, Files
+from daemon.triage.taxonomy import FileStatus, Trigger
+
+STORE_SECONDS = 10.0
+"""How long a person waits for a decision to be stored before being told that it was not."""
+
+
+class FilesChanged(msgspec.Struct, frozen=True):
+    """What became of a decision about files."""
+
+    paths: list[str]
+    """The files concerned."""
+    started: bool
+    """Whether a run began at once; otherwise the next cycle takes the files."""
+
+
+class Operations:
+    """Commands of people on call."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        scheduler: Scheduler,
+        recorder: Recorder,
+        files: Files,
+        quarantine: Quarantine | None,
+        clock: Clock,
+    ) -> None:
+        self._catalog = catalog
+        self._scheduler = scheduler
+        self._recorder = recorder
+        self._files = files
+        self._quarantine = quarantine
+        self._clock = clock
+
+    def pause(self, pipeline: str) -> None:
+        """Lets no cycle start until `resume`; what runs goes on. Survives a restart."""
+        self._set_paused(pipeline, True)
+
+    def resume(self, pipeline: str) -> None:
+        """Lets cycles start again."""
+        self._set_paused(pipeline, False)
+
+    def _set_paused(self, pipeline: str, paused: bool) -> None:
+        self._catalog.pipeline(pipeline)
+        self._store(PipelinePaused(at=self._clock.now(), pipeline=pipeline, paused=paused))
+        self._scheduler.set_paused(pipeline, paused)
+
+    def run_now(self, pipeline: str, source: str | None = None) -> str:
+        """Starts a cycle, of one source or all; returns its id. Raises `NotFound`, `Conflict`."""
+        self._catalog.pipeline(pipeline)
+        if source is not None:
+            self._catalog.source(pipeline, source)
+        return self._scheduler.run_now(pipeline, source, Trigger.MANUAL)
+
+    def retry_files(self, source: str, paths: Sequence[str] | None = None) -> FilesChanged:
+        """Reads files again, all that failed or those named, and starts at once if it can."""
+        chosen = self._chosen(source, paths, (FileStatus.FAILED, FileStatus.PARTIAL))
+        self._mark(source, chosen, FileStatus.RETRYING)
+        return FilesChanged(chosen, self._start(source) if chosen else False)
+
+    def ignore_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
+        """Leaves files alone, changed or not, until they are released."""
+        chosen = self._chosen(source, paths, ())
+        self._mark(source, chosen, FileStatus.IGNORED)
+        return FilesChanged(chosen, False)
+
+    def quarantine_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
+        """Copies files aside with a manifest and leaves them alone until they are released."""
+        chosen = self._chosen(source, paths, ())
+        folder = self._folder()
+        for path in chosen:
+            folder.add(source, self._files.get(source, path))
+        self._mark(source, chosen, FileStatus.QUARANTINED)
+        return FilesChanged(chosen, False)
+
+    def release_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
+        """Brings quarantined or ignored files back: they are read in the next run."""
+        chosen = self._chosen(source, paths, ())
+        statuses = {path: self._files.get(source, path).status for path in chosen}
+        for path, status in statuses.items():
+            if status not in (FileStatus.QUARANTINED, FileStatus.IGNORED):
+                raise Conflict(f"{path} is neither quarantined nor ignored")
+        for path, status in statuses.items():
+            if status == FileStatus.QUARANTINED:
+                self._folder().release(source, path)
+        self._mark(source, chosen, FileStatus.RETRYING)
+        return FilesChanged(chosen, self._start(source))
+
+    def _folder(self) -> Quarantine:
+        if self._quarantine is None:
+            raise NotFound("there is no ingest pipeline")
+        return self._quarantine
+
+    def _chosen(
+        self, source: str, paths: Sequence[str] | None, statuses: Sequence[FileStatus]
+    ) -> list[str]:
+        """The tracked files among `paths`, or without them all of the given statuses."""
+        self._catalog.source("ingest", source)
+        if paths is None:
+            return [
+                path
+                for status in statuses
+                for path in self._files.paths(source, FileFilter(status=status))
+            ]
+        unknown = set(paths) - self._files.tracked(source, paths)
+        if unknown:
+            raise NotFound(f"{len(unknown)} of the paths are not files that this ingestion tracks")
+        return list(dict.fromkeys(paths))
+
+    def _mark(self, source: str, paths: Sequence[str], status: FileStatus) -> None:
+        if paths:
+            self._store(
+                FilesMarked(
+                    at=self._clock.now(),
+                    pipeline="ingest",
+                    source=source,
+                    paths=tuple(paths),
+                    status=status,
+                )
+            )
+
+    def _start(self, source: str) -> bool:
+        try:
+            self._scheduler.run_now("ingest", source, Trigger.RETRY)
+        except Conflict:
+            return False  # it is running: the files are due in its next cycle
+        return True
+
+    def _store(self, event: FilesMarked | PipelinePaused) -> None:
+        if not self._recorder.wait(self._recorder.record(event), STORE_SECONDS):
+            raise StoreUnavailable(
+                "the decision could not be stored yet, because the store cannot be written; "
+                "it takes effect when the store can be written again"
+            )

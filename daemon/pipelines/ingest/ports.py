@@ -1,0 +1,42 @@
+"""What the ingest pipeline asks of the rest of triaged, besides its run handle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from daemon.triage.taxonomy import FileStatus
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A file as the folder lists it."""
+
+    path: str
+    """Relative to the ingestion's folder, with forward slashes."""
+    size: int
+    mtime_ns: int
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A listed file that the index does not hold as it is now, or that is due for another attempt."""
+
+    listed: Listed
+    known_hash: str | None
+    """Content hash when it was last processed; None for a new file."""
+    known_status: FileStatus | None
+    forced: bool
+    """A person asked for another attempt, or a retry is due: read it though its content is the same."""
+
+
+class FileIndex(Protocol):
+    """The record of files processed so far."""
+
+    def candidates(self, source: str, listed: Sequence[Listed]) -> list[Candidate]:
+        """Those of `listed` (one batch of a listing) that have to be looked at, in listed order.
+
+        Files that did not change by size and modification time are left out, and so are quarantined
+        and ignored ones, and failed ones that no retry is due for.
+        """
+        ...

@@ -1,0 +1,32 @@
+"""A user's own pipeline: a Python callable named in the configuration."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from daemon.errors import ConfigError, Problem
+from daemon.pipelines.contract import Pipeline
+
+
+def load_function(name: str, where: str, base: Path) -> Pipeline:
+    """The callable `module:function`, found beside the configuration file or installed.
+
+    Raises `ConfigError` naming the key and what kept the function from being loaded.
+    """
+    module_name, _, attribute = name.partition(":")
+    folder = str(base.resolve())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError([Problem(where, f"cannot import {module_name!r}: {reason}")]) from error
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        raise ConfigError(
+            [Problem(where, f"the module {module_name!r} has no function {attribute!r}")]
+        )
+    return function  # type: ignore[no-any-return]

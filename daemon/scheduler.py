@@ -1,0 +1,226 @@
+"""When cycles run: APScheduler triggers them, one at a time for each pipeline; people may run them too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from daemon.clock import Clock
+from daemon.config import IngestConfig, OwnConfig
+from daemon.cycle import Cycles
+from daemon.errors import Conflict, Problem, RecorderClosed
+from daemon.events import CycleSkipped
+from daemon.pipelines.catalog import Catalog, Registered, Source
+from daemon.recorder import Recorder
+from daemon.runner import Runner, new_id
+from daemon.triage.taxonomy import Trigger
+
+log = logging.getLogger("triaged.scheduler")
+
+
+class PipelineStatus(msgspec.Struct, frozen=True):
+    """How a pipeline stands."""
+
+    name: str
+    paused: bool
+    running: bool
+    interval_seconds: float | None
+    cron: str | None
+    next_run_at: datetime | None
+    concurrency: int
+    sources: list[str]
+
+
+class Scheduler:
+    """Starts cycles by time and on demand. `start` and `stop` may be called in any order, any often."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        cycles: Cycles,
+        runner: Runner,
+        recorder: Recorder,
+        clock: Clock,
+        paused: Iterable[str] = (),
+    ) -> None:
+        self._catalog = catalog
+        self._cycles = cycles
+        self._runner = runner
+        self._recorder = recorder
+        self._clock = clock
+        self._paused = set(paused)
+        self._changed = threading.Condition()
+        self._cycles_active = 0
+        self._stopped = False
+        self._scheduler: BackgroundScheduler | None = None
+
+    def start(self) -> None:
+        """Begins to trigger cycles; a pipeline with an interval has its first one at once."""
+        if self._scheduler is not None:
+            return
+        pool = ThreadPoolExecutor(len(self._catalog.pipelines) + 1)
+        self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": pool})
+        self._scheduler.add_listener(self._skipped, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        for pipeline in self._catalog.pipelines.values():
+            trigger = make_trigger(pipeline.config)
+            if trigger is not None:
+                self._add(pipeline, trigger)
+        self._scheduler.start()
+
+    def _add(self, pipeline: Registered, trigger: IntervalTrigger | CronTrigger) -> None:
+        assert self._scheduler is not None
+        at_once = {"next_run_time": self._clock.now()} if pipeline.config.every else {}
+        self._scheduler.add_job(
+            self._due,
+            trigger,
+            args=[pipeline],
+            id=pipeline.name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=max(1, round(pipeline.config.misfire_grace)),
+            **at_once,
+        )
+
+    def every(self, seconds: float, job: Callable[[], None]) -> None:
+        """Runs some upkeep at an interval, the first time at once."""
+        if self._scheduler is not None:
+            now = self._clock.now()
+            self._scheduler.add_job(
+                job, IntervalTrigger(seconds=seconds, timezone=UTC), next_run_time=now
+            )
+
+    def _due(self, pipeline: Registered) -> None:
+        if pipeline.name in self._paused:
+            self._skip(pipeline.name, "paused")
+        else:
+            sources = [source for source in pipeline.sources.values() if source.enabled]
+            with self._tracked():
+                self._cycles.run(pipeline, sources, Trigger.SCHEDULE)
+
+    def _skipped(self, event: Any) -> None:
+        self._skip(event.job_id, "missed" if event.code == EVENT_JOB_MISSED else "overlap")
+
+    def _skip(self, pipeline: str, reason: str) -> None:
+        log.warning(
+            "a cycle was skipped",
+            extra={"event": "cycle_skipped", "pipeline": pipeline, "reason": reason},
+        )
+        self._recorder.record(
+            CycleSkipped(at=self._clock.now(), pipeline=pipeline, reason=reason)
+        )
+
+    def set_paused(self, pipeline: str, paused: bool) -> None:
+        """Whether cycles of the pipeline may start by themselves."""
+        (self._paused.add if paused else self._paused.discard)(pipeline)
+
+    def run_now(self, pipeline: str, source: str | None, trigger: Trigger) -> str:
+        """Starts a cycle, even of a paused pipeline; returns its id. Raises `Conflict`."""
+        registered = self._catalog.pipeline(pipeline)
+        sources = self._to_run(registered, source)
+        cycle_id = new_id(self._clock)
+        thread = threading.Thread(
+            target=self._run_tracked,
+            args=(registered, sources, trigger, cycle_id),
+            name=f"cycle-{pipeline}",
+            daemon=True,
+        )
+        with self._changed:
+            if self._stopped:
+                raise Conflict("the daemon is stopping")
+        thread.start()
+        return cycle_id
+
+    def _to_run(self, pipeline: Registered, source: str | None) -> list[Source]:
+        if source is not None:
+            chosen = [self._catalog.source(pipeline.name, source)]
+        else:
+            chosen = [found for found in pipeline.sources.values() if found.enabled]
+        free = [s for s in chosen if not self._runner.is_active(pipeline.name, s.name)]
+        if not free:
+            what = pipeline.name if source is None else f"{pipeline.name}/{source}"
+            raise Conflict(f"{what} is running already" if chosen else f"{what} has no sources")
+        return free
+
+    def _run_tracked(
+        self, pipeline: Registered, sources: list[Source], trigger: Trigger, cycle_id: str
+    ) -> None:
+        with self._tracked():
+            self._cycles.run(pipeline, sources, trigger, cycle_id)
+
+    @contextmanager
+    def _tracked(self) -> Iterator[None]:
+        """Counts a cycle as under way, so that `wait` can wait for it."""
+        with self._changed:
+            self._cycles_active += 1
+        try:
+            yield
+        except RecorderClosed:
+            pass  # the daemon stopped under the cycle, which is marked at the next start
+        finally:
+            with self._changed:
+                self._cycles_active -= 1
+                self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Waits till no cycle is under way; False when the time ran out."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._cycles_active == 0, seconds)
+
+    def describe(self) -> list[PipelineStatus]:
+        """How all pipelines stand, by name."""
+        return [self._describe(pipeline) for _, pipeline in sorted(self._catalog.pipelines.items())]
+
+    def _describe(self, pipeline: Registered) -> PipelineStatus:
+        job = self._scheduler.get_job(pipeline.name) if self._scheduler else None
+        return PipelineStatus(
+            name=pipeline.name,
+            paused=pipeline.name in self._paused,
+            running=any(self._runner.is_active(pipeline.name, s) for s in pipeline.sources),
+            interval_seconds=pipeline.config.every,
+            cron=pipeline.config.cron,
+            next_run_at=job.next_run_time if job else None,
+            concurrency=pipeline.config.concurrency,
+            sources=list(pipeline.sources),
+        )
+
+    def stop(self) -> None:
+        """Triggers no further cycle and lets no further run begin; what runs goes on. Idempotent."""
+        with self._changed:
+            self._stopped = True
+        self._cycles.stop()
+        if self._scheduler is not None and self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+
+def make_trigger(config: IngestConfig | OwnConfig) -> IntervalTrigger | CronTrigger | None:
+    """APScheduler's trigger for a schedule; None for a pipeline that runs on demand."""
+    if config.cron is not None:
+        return CronTrigger.from_crontab(config.cron, timezone=UTC)
+    if config.every is not None:
+        return IntervalTrigger(seconds=config.every, timezone=UTC)
+    return None
+
+
+def check_schedule(name: str, config: IngestConfig | OwnConfig) -> list[Problem]:
+    """What is wrong with a pipeline's schedule."""
+    try:
+        make_trigger(config)
+    except ValueError as error:
+        return [
+            Problem(
+                f"pipelines.{name}.cron",
+                f'expected five fields, such as "0 3 * * *", got {config.cron!r}: {error}',
+            )
+        ]
+    return []

@@ -1,0 +1,212 @@
+"""The daemon put together: the one place where every part meets the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from daemon import __version__, journal
+from daemon.clock import Clock, SystemClock
+from daemon.config import IngestConfig, OwnConfig, Settings
+from daemon.cycle import Cycles
+from daemon.errors import ConfigError, Problem
+from daemon.health import Check, Health
+from daemon.live import Live
+from daemon.metrics import Measured, Metrics
+from daemon.operations import Operations
+from daemon.pipelines.catalog import Catalog, Registered, Source
+from daemon.pipelines.ingest.pipeline import IngestPipeline
+from daemon.pipelines.ingest.ports import Candidate, FileIndex, Listed
+from daemon.pipelines.ingest.quarantine import Quarantine
+from daemon.pipelines.own import load_function
+from daemon.recorder import Recorder
+from daemon.runner import Runner
+from daemon.scheduler import Scheduler, check_schedule
+from daemon.store import upkeep
+from daemon.store.database import Database
+from daemon.store.failures import Failures
+from daemon.store.files import Files
+from daemon.store.runs import Runs
+from daemon.store.writer import Writer
+from daemon.triage import Triage
+
+log = logging.getLogger("triaged")
+
+UPKEEP_SECONDS = 3600.0
+STORE_GRACE_SECONDS = 10.0
+"""How long `stop` tries to write what is queued when the store cannot be written."""
+
+
+class Daemon:
+    """Everything but the API. `start` and `stop` may each be called more than once."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Opens the store and puts the parts together. Raises `ConfigError`, `StoreError`."""
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.triage = load_triage(settings)
+        self.live = Live()
+        data = settings.store_path.parent
+        self.rejects = data / "rejects"
+        config = settings.config
+        self.database = Database(settings.store_path, memory_limit=config.store.memory_limit)
+        self.failures = Failures(self.database)
+        self.runs = Runs(self.database)
+        self.files = Files(self.database, self.clock)
+        try:
+            upkeep.interrupt_unfinished(self.database.writer, self.clock.now())
+            self.catalog = build_catalog(settings, self.files, self.rejects, self.clock)
+        except BaseException:
+            self.database.close()
+            raise
+        self.recorder = Recorder(self.triage, self.live)
+        self.writer = Writer(self.database, self.clock, self.recorder.announce)
+        self.recorder.connect(self.writer)
+        self.runner = Runner(self.recorder, self.clock)
+        self.cycles = Cycles(self.recorder, self.runner, self.clock)
+        self.scheduler = Scheduler(
+            self.catalog, self.cycles, self.runner, self.recorder, self.clock, self.runs.paused()
+        )
+        self.quarantine = self._make_quarantine(data / "quarantine")
+        self.operations = Operations(
+            self.catalog, self.scheduler, self.recorder, self.files, self.quarantine, self.clock
+        )
+        self.metrics = self._make_metrics()
+        self.recorder.subscribe(self.metrics.count)
+        self.recorder.subscribe(journal.write)
+        self._stopping = False
+
+    def _make_quarantine(self, folder: Path) -> Quarantine | None:
+        ingest = self.settings.config.pipelines.get("ingest")
+        if not isinstance(ingest, IngestConfig):
+            return None
+        return Quarantine(folder, ingest, self.settings.base, self.clock)
+
+    def _make_metrics(self) -> Metrics:
+        metrics = Metrics(
+            __version__, self.catalog, self.live, self.settings.config.metrics.max_sources
+        )
+        metrics.seed(self.runs.standings(), self.runs.last_cycles())
+        metrics.measure(
+            Measured(
+                open_failures=self.writer.standing.open,
+                cycle_sources=lambda: {p: dict(s.counts) for p, s in self.cycles.sources.items()},
+                retries_pending=self.files.retries_pending,
+                queue_events=lambda: self.writer.pending,
+                store_errors=lambda: self.writer.errors,
+                store_bytes=self.database.size,
+            )
+        )
+        return metrics
+
+    def start(self, *, schedule: bool = True) -> None:
+        """Begins to record, and with `schedule` to run cycles."""
+        self.writer.start()
+        if schedule:
+            self.scheduler.start()
+            self.scheduler.every(UPKEEP_SECONDS, self.keep_up)
+
+    def keep_up(self) -> None:
+        """Forgets what is older than the retention and compacts the store, between two batches."""
+        retention = timedelta(seconds=self.settings.config.store.retention)
+        self.writer.do(lambda connection: upkeep.expire(connection, self.clock.now(), retention))
+
+    def stop(self, grace: float | None = None) -> int:
+        """Ends in order: no new runs, running ones get `grace` seconds, everything is stored.
+
+        Returns how many events could not be stored. Idempotent.
+        """
+        if self._stopping:
+            return 0
+        self._stopping = True
+        log.info("stopping", extra={"event": "stopping", "runs": self.runner.active})
+        self.scheduler.stop()
+        self.runner.cancel()
+        seconds = self.settings.config.server.grace if grace is None else grace
+        self.scheduler.wait(seconds)
+        interrupted = self.runner.interrupt()
+        lost = self.writer.close(STORE_GRACE_SECONDS)
+        self.database.close()
+        log.info(
+            "stopped", extra={"event": "stopped", "interrupted": interrupted, "not_stored": lost}
+        )
+        return lost
+
+    def health(self) -> Health:
+        """How the daemon is."""
+        trouble = self.writer.trouble
+        message = "the store can be written"
+        if trouble is not None:
+            seconds = round(self.clock.monotonic() - trouble.since)
+            message = f"the store cannot be written since {seconds} s: {trouble.message}"
+        checks = [
+            Check("store", trouble is None, message),
+            Check(
+                "scheduler",
+                not self._stopping,
+                "the daemon is stopping" if self._stopping else "cycles are scheduled",
+            ),
+        ]
+        status = "stopping" if self._stopping else "ok" if trouble is None else "degraded"
+        return Health(status, __version__, checks, self.writer.pending)
+
+
+def load_triage(settings: Settings) -> Triage:
+    """The bundled rules with the user's. Raises `ConfigError`."""
+    rules = settings.config.triage.rules
+    return Triage.load(settings.base / rules if rules else None)
+
+
+def check(settings: Settings) -> list[Problem]:
+    """Every mistake that `Daemon` would refuse, found without making or opening a store."""
+    problems: list[Problem] = []
+    try:
+        load_triage(settings)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        rejects = settings.store_path.parent / "rejects"
+        build_catalog(settings, _NoFiles(), rejects, SystemClock())
+    except ConfigError as error:
+        problems += error.problems
+    return problems
+
+
+class _NoFiles:
+    """A file index that knows no file, where only the configuration is looked at."""
+
+    def candidates(self, source: str, listed: Sequence[Listed]) -> list[Candidate]:  # noqa: ARG002
+        return []
+
+
+def build_catalog(settings: Settings, files: FileIndex, rejects: Path, clock: Clock) -> Catalog:
+    """All pipelines of the configuration, ready to run. Raises `ConfigError` with all mistakes."""
+    problems: list[Problem] = []
+    pipelines: dict[str, Registered] = {}
+    for name, config in settings.config.pipelines.items():
+        problems += check_schedule(name, config)
+        if isinstance(config, IngestConfig):
+            ingest = IngestPipeline(config, settings.base, files, rejects, clock)
+            problems += ingest.check()
+            sources = {n: Source(n, s.enabled, {}) for n, s in config.sources.items()}
+            pipelines[name] = Registered(name, ingest, config, sources)
+        else:
+            try:
+                function = load_function(config.run, f"pipelines.{name}.run", settings.base)
+            except ConfigError as error:
+                problems += error.problems
+            else:
+                pipelines[name] = Registered(name, function, config, _own_sources(name, config))
+    if problems:
+        raise ConfigError([Problem(f"{settings.file.name}: {p.where}", p.expected) for p in problems])
+    return Catalog(pipelines)
+
+
+def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:
+    if not config.sources:
+        return {name: Source(name, True, {})}
+    return {
+        n: Source(n, s.enabled, s.options, s.email_address) for n, s in config.sources.items()
+    }

@@ -1,0 +1,1 @@
+"""The store: DuckDB, written by one thread, read by everyone."""

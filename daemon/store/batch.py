@@ -1,0 +1,153 @@
+"""Gathers a list of entries into rows by table: one pass, no database needed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from daemon import events
+from daemon.store import build, rows
+from daemon.store.entries import Entry, NewFailure
+from daemon.triage.assessment import Assessment
+from daemon.triage.taxonomy import FailureStatus, FileStatus, RunStatus
+
+FAILURE_STATUS_OF_MARK = {
+    FileStatus.RETRYING: FailureStatus.RETRYING,
+    FileStatus.QUARANTINED: FailureStatus.QUARANTINED,
+    FileStatus.IGNORED: FailureStatus.IGNORED,
+}
+
+
+class Batch:
+    """What a list of entries comes to. `next_id` is the id of the next failure."""
+
+    def __init__(self, next_id: int) -> None:
+        self.next_id = next_id
+        self.cycles: list[rows.Row] = []
+        self.cycle_ends: list[rows.Row] = []
+        self.runs: list[rows.Row] = []
+        self.run_ends: list[rows.Row] = []
+        self.run_log: list[rows.Row] = []
+        self.failures: list[NewFailure] = []
+        self.loaded_files: list[events.ItemSucceeded] = []
+        self.decisions: list[rows.ItemRow] = []
+        self.marks: list[rows.Row] = []
+        self.pauses: list[events.PipelinePaused] = []
+        self._runs_of_item: dict[int, list[str]] = {}
+
+    @classmethod
+    def of(cls, entries: list[Entry], next_id: int) -> Batch:
+        """The batch that `entries` come to."""
+        batch = cls(next_id)
+        for entry in entries:
+            batch.add(entry)
+        return batch
+
+    def add(self, entry: Entry) -> None:
+        """Takes one entry in."""
+        match entry.event:
+            case events.ItemFailed() as event:
+                assert entry.assessment is not None, "the recorder triages every failure"
+                self._add_failure(event, entry.assessment, entry.shown_item)
+            case events.ItemSucceeded() as event:
+                self._add_success(event)
+            case events.RunStarted() as event:
+                self.runs.append(build.run_row(event))
+            case events.RunEnded() as event:
+                assert entry.summary is not None, "the recorder sums up every run"
+                self.run_ends.append(build.run_end_row(event, entry.summary))
+                if event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
+                    self._decide(event, None, FailureStatus.RESOLVED)
+            case events.StepEntered() as event:
+                self._log(event, "step", f"{event.state}: {event.text}")
+            case events.CycleStarted() as event:
+                self._add_cycle(event)
+            case events.CycleEnded() as event:
+                self._add_cycle_end(event)
+            case events.FilesMarked() as event:
+                self._add_marks(event)
+            case events.PipelinePaused() as event:
+                self.pauses.append(event)
+            case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
+                pass  # only counted or shown, not stored
+
+    def _add_failure(
+        self, event: events.ItemFailed, assessment: Assessment, shown_item: str | None
+    ) -> None:
+        key = build.item_key(event.pipeline, event.source, event.item)
+        runs = self._runs_of_item.setdefault(key, [])
+        if event.run_id not in runs:
+            runs.append(event.run_id)
+            self._decide(event, event.item, FailureStatus.RETRYING)
+        self.failures.append(
+            NewFailure(self.next_id, key, len(runs) - 1, event, assessment, shown_item)
+        )
+        if assessment.full_text is not None:
+            self._log(event, "failure_text", assessment.full_text, self.next_id)
+        self.next_id += 1
+
+    def _add_success(self, event: events.ItemSucceeded) -> None:
+        self._decide(event, event.item, FailureStatus.RESOLVED)
+        if event.file is not None:
+            self.loaded_files.append(event)
+
+    def _decide(self, event: events.RunEvent, item: str | None, status: FailureStatus) -> None:
+        """From here on the item's earlier failures have another status."""
+        self._decide_item(event.pipeline, event.source, item, status, event.at)
+
+    def _decide_item(
+        self, pipeline: str, source: str, item: str | None, status: FailureStatus, when: datetime
+    ) -> None:
+        self.decisions.append(
+            rows.ItemRow(
+                pipeline=pipeline,
+                source=source,
+                item_key=build.item_key(pipeline, source, item),
+                before_id=self.next_id,
+                position=len(self.decisions),
+                status=status,
+                decided_at=when,
+            )
+        )
+
+    def _log(
+        self, event: events.RunEvent, kind: str, text: str, failure_id: int | None = None
+    ) -> None:
+        self.run_log.append(
+            rows.LogRow(
+                run_id=event.run_id,
+                logged_at=event.at,
+                event=kind,
+                text=text,
+                failure_id=failure_id,
+            )
+        )
+
+    def _add_cycle(self, event: events.CycleStarted) -> None:
+        self.cycles.append(
+            rows.CycleRow(
+                cycle_id=event.cycle_id,
+                pipeline=event.pipeline,
+                started_by=event.trigger,
+                started_at=event.at,
+            )
+        )
+
+    def _add_cycle_end(self, event: events.CycleEnded) -> None:
+        self.cycle_ends.append(
+            rows.CycleEndRow(
+                cycle_id=event.cycle_id,
+                ended_at=event.at,
+                outcome=event.outcome,
+                duration_seconds=event.duration_seconds,
+            )
+        )
+
+    def _add_marks(self, event: events.FilesMarked) -> None:
+        status = FAILURE_STATUS_OF_MARK[event.status]
+        for path in event.paths:
+            self.marks.append(
+                rows.FileMarkRow(
+                    pipeline=event.pipeline, source=event.source, path=path, status=event.status
+                )
+            )
+            self._decide_item(event.pipeline, event.source, path, status, event.at)

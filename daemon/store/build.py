@@ -1,0 +1,159 @@
+"""Makes rows of events: what of an event is kept, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+import msgspec
+
+from daemon import events
+from daemon.store import rows
+from daemon.store.entries import NewFailure, RunSummary
+from daemon.triage import strategy
+from daemon.triage.assessment import Assessment
+from daemon.triage.taxonomy import FailureStatus, FileStatus
+
+
+def item_key(pipeline: str, source: str, item: str | None) -> int:
+    """64 bits that stand for an item (or for the run itself): what its failures are found by."""
+    text = f"{pipeline}\0{source}\0{'' if item is None else '1' + item}"
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def run_row(event: events.RunStarted) -> rows.RunRow:
+    return rows.RunRow(
+        run_id=event.run_id,
+        pipeline=event.pipeline,
+        source=event.source,
+        cycle_id=event.cycle_id,
+        started_by=event.trigger,
+        started_at=event.at,
+    )
+
+
+def run_end_row(event: events.RunEnded, summary: RunSummary) -> rows.RunEndRow:
+    return rows.RunEndRow(
+        run_id=event.run_id,
+        status=event.status,
+        state=event.state,
+        step=event.step,
+        ended_at=event.at,
+        duration_seconds=event.duration_seconds,
+        succeeded=event.counts.succeeded,
+        failed=event.counts.failed,
+        skipped=event.counts.skipped,
+        retryable=summary.retryable,
+        progress_current=event.progress_current,
+        progress_total=event.progress_total,
+        category=summary.category,
+        error_message=summary.error_message,
+        user_message=summary.user_message,
+        suggested_action=summary.suggested_action,
+        top_errors=msgspec.json.encode(summary.top_errors).decode(),
+    )
+
+
+def retry_time(
+    event: events.ItemFailed, assessment: Assessment, attempt: int, jitter: Callable[[], float]
+) -> datetime | None:
+    """When the next attempt is due by itself, if at all."""
+    wait = strategy.delay(
+        assessment.strategy, attempt, assessment.category, event.error.retry_after, jitter
+    )
+    return None if wait is None else event.at + timedelta(seconds=wait)
+
+
+def failure_row(
+    new: NewFailure, attempt: int, retry_at: datetime | None
+) -> rows.FailureRow:
+    event, assessment = new.event, new.assessment
+    return rows.FailureRow(
+        id=new.id,
+        error_time=event.at,
+        run_id=event.run_id,
+        pipeline=event.pipeline,
+        source=event.source,
+        item=new.shown_item,
+        item_key=new.item_key,
+        step=event.step,
+        duration_seconds=event.duration_seconds,
+        category=assessment.category,
+        retryable=assessment.retryable,
+        rule=assessment.rule,
+        exception_type=assessment.exception_type,
+        error_message=assessment.message,
+        user_message=assessment.user_message,
+        suggested_action=assessment.suggested_action,
+        failure_group=assessment.failure_group,
+        attempt=attempt,
+        status=FailureStatus.OPEN,
+        updated_at=event.at,
+        retry_at=retry_at,
+        row_count=event.row_count,
+        sample_rows=event.sample_rows,
+        column_name=event.column,
+    )
+
+
+def group_row(event: events.ItemFailed, assessment: Assessment) -> rows.GroupRow:
+    return rows.GroupRow(
+        failure_group=assessment.failure_group,
+        pipeline=event.pipeline,
+        step=event.step,
+        category=assessment.category,
+        rule=assessment.rule,
+        message=assessment.normalised_message,
+        user_message=assessment.user_message,
+        suggested_action=assessment.suggested_action,
+        exception_type=assessment.exception_type,
+    )
+
+
+def loaded_file_row(event: events.ItemSucceeded, file: events.FileFacts) -> rows.FileRow:
+    return rows.FileRow(
+        **_file_columns(event, file),
+        status=FileStatus.SUCCESS,
+        category=None,
+        retryable=None,
+        user_message=None,
+        suggested_action=None,
+        error_message=None,
+        exception_type=None,
+        retry_count=0,
+        retry_at=None,
+    )
+
+
+def failed_file_row(
+    event: events.ItemFailed, file: events.FileFacts, failure: rows.FailureRow
+) -> rows.FileRow:
+    return rows.FileRow(
+        **_file_columns(event, file),
+        status=FileStatus.PARTIAL if event.in_part else FileStatus.FAILED,
+        category=failure.category,
+        retryable=failure.retryable,
+        user_message=failure.user_message,
+        suggested_action=failure.suggested_action,
+        error_message=failure.error_message,
+        exception_type=failure.exception_type,
+        retry_count=failure.attempt - 1,
+        retry_at=failure.retry_at,
+    )
+
+
+def _file_columns(event: events.RunEvent, file: events.FileFacts) -> dict[str, object]:
+    return {
+        "pipeline": event.pipeline,
+        "source": event.source,
+        "path": file.path,
+        "size": file.size,
+        "mtime_ns": file.mtime_ns,
+        "content_hash": file.content_hash,
+        "run_id": event.run_id,
+        "last_attempt": event.at,
+        "rows_loaded": file.rows_loaded,
+        "rows_rejected": file.rows_rejected,
+        "rejects": file.rejects,
+    }

@@ -1,0 +1,181 @@
+"""Writes a batch in one transaction: rows, what they change, and the tally that counts them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import duckdb
+
+from daemon.store import build, rows
+from daemon.store.batch import Batch
+from daemon.store.entries import NewFailure, TallyKey
+from daemon.store.sql import SQL
+
+Unresolved = Callable[[str, str], bool]
+"""Whether a pipeline's source has failures that are not resolved."""
+
+
+class Transaction:
+    """One batch on its way to the disk."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        buffer: rows.RowBuffer,
+        batch: Batch,
+        unresolved: Unresolved,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._connection = connection
+        self._buffer = buffer
+        self._batch = batch
+        self._unresolved = unresolved
+        self._jitter = jitter
+        self._changes: Counter[TallyKey] = Counter()
+
+    def commit(self) -> Counter[TallyKey]:
+        """Writes everything or nothing; returns by how much the numbers of failures changed."""
+        self._connection.execute("BEGIN")
+        try:
+            self._write()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        return self._changes
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+        except duckdb.Error:
+            pass  # a failed COMMIT has rolled back already
+
+    def _write(self) -> None:
+        batch = self._batch
+        self._buffer.insert(self._connection, "cycles", batch.cycles)
+        self._buffer.insert(self._connection, "run_log", batch.run_log)
+        self._run("insert_runs", batch.runs)
+        self._run("end_runs", batch.run_ends)
+        self._run("end_cycles", batch.cycle_ends)
+        for pause in batch.pauses:
+            self._connection.execute(SQL["resume_pipeline"], [pause.pipeline])
+            if pause.paused:
+                self._connection.execute(
+                    SQL["pause_pipeline"], [pause.pipeline, pause.at.replace(tzinfo=None)]
+                )
+        self._write_failures()
+        self._run("mark_files", batch.marks)
+        self._apply_decisions()
+
+    def _run(self, query: str, batch: Sequence[rows.Row]) -> None:
+        if batch:
+            self._connection.execute(SQL[query].replace("{rows}", self._buffer.relation(batch)))
+
+    def _write_failures(self) -> None:
+        attempts = self._last_attempts()
+        files = {
+            (event.pipeline, event.source, event.file.path): build.loaded_file_row(
+                event, event.file
+            )
+            for event in self._batch.loaded_files
+            if event.file is not None
+        }
+        failures = []
+        for new in self._batch.failures:
+            failure = self._failure_row(new, attempts.get(new.item_key, 0))
+            failures.append(failure)
+            file = new.event.file
+            if file is not None:
+                key = (failure.pipeline, failure.source, file.path)
+                if self._describes(files.get(key), failure):
+                    files[key] = build.failed_file_row(new.event, file, failure)
+        self._buffer.insert(self._connection, "failures", failures)
+        self._write_groups()
+        self._count_new(failures)
+        self._replace_files(list(files.values()))
+
+    @staticmethod
+    def _describes(present: rows.FileRow | None, failure: rows.FailureRow) -> bool:
+        """Whether a file's row is made from this failure, rather than from what came before it.
+
+        Of several causes in one run the first, which is the largest, describes the file.
+        """
+        if present is None:
+            return True
+        return present.run_id != failure.run_id and present.last_attempt <= failure.error_time
+
+    def _failure_row(self, new: NewFailure, last_attempt: int) -> rows.FailureRow:
+        attempt = last_attempt + new.earlier_runs + 1
+        retry_at = build.retry_time(new.event, new.assessment, attempt, self._jitter)
+        return build.failure_row(new, attempt, retry_at)
+
+    def _last_attempts(self) -> dict[int, int]:
+        concerned = [
+            decision
+            for decision in self._batch.decisions
+            if self._unresolved(decision.pipeline, decision.source)
+        ]
+        if not concerned or not self._batch.failures:
+            return {}
+        query = SQL["last_attempts"].replace("{rows}", self._buffer.relation(concerned))
+        return dict(self._connection.execute(query).fetchall())
+
+    def _write_groups(self) -> None:
+        groups = {
+            new.assessment.failure_group: build.group_row(new.event, new.assessment)
+            for new in self._batch.failures
+        }
+        self._run("insert_groups", list(groups.values()))
+
+    def _count_new(self, failures: Sequence[rows.FailureRow]) -> None:
+        tally: dict[tuple[object, ...], list[datetime]] = {}
+        for f in failures:
+            key = (
+                f.error_time.date(),
+                f.pipeline,
+                f.source,
+                f.category,
+                f.retryable,
+                f.status,
+                f.failure_group,
+            )
+            tally.setdefault(key, []).append(f.error_time)
+        names = ("day", "pipeline", "source", "category", "retryable", "status", "failure_group")
+        batch = []
+        for key, times in tally.items():
+            row = rows.TallyRow(
+                **dict(zip(names, key, strict=True)),
+                n=len(times),
+                first_seen=min(times),
+                last_seen=max(times),
+            )
+            batch.append(row)
+            kind = TallyKey(row.pipeline, row.source, row.category, row.retryable, row.status)
+            self._changes[kind] += row.n
+        self._buffer.insert(self._connection, "failure_tally", batch)
+
+    def _replace_files(self, files: Sequence[rows.FileRow]) -> None:
+        self._run("forget_files", files)
+        self._buffer.insert(self._connection, "files", files)
+
+    def _apply_decisions(self) -> None:
+        """Changes the status of earlier failures: resolved, superseded, quarantined, ignored."""
+        new = {(f.event.pipeline, f.event.source) for f in self._batch.failures}
+        concerned = [
+            d
+            for d in self._batch.decisions
+            if (d.pipeline, d.source) in new or self._unresolved(d.pipeline, d.source)
+        ]
+        if not concerned:
+            return
+        self._run("find_changes", concerned)
+        changed = self._connection.execute(SQL["summed_changes"]).fetchall()
+        if not changed:
+            return
+        self._connection.execute(SQL["tally_changes"])
+        self._connection.execute(SQL["apply_changes"])
+        for *key, n in changed:
+            self._changes[TallyKey(*key)] += n

@@ -1,0 +1,139 @@
+"""The one DuckDB database of the daemon: opened once, written by one thread, read through cursors."""
+
+from __future__ import annotations
+
+import queue
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
+from daemon.store.migrate import migrate
+
+Row = tuple[Any, ...]
+
+_UNREADABLE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalError)
+"""What is the matter with the database or the machine, and not with the query."""
+
+
+class Database:
+    """An open database. `writer` belongs to the writer thread; anyone may read through `cursor`."""
+
+    def __init__(self, path: Path, *, memory_limit: int, read_only: bool = False) -> None:
+        self.path = path
+        self._memory_limit = memory_limit
+        self._read_only = read_only
+        self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
+        self.writer = self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        try:
+            if not self._read_only:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = duckdb.connect(
+                str(self.path),
+                read_only=self._read_only,
+                config={
+                    "threads": 2,
+                    "memory_limit": f"{self._memory_limit}B",
+                    "preserve_insertion_order": False,
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                },
+            )
+        except (duckdb.Error, OSError) as error:
+            raise opening_error(self.path, error) from error
+        try:
+            if not self._read_only:
+                migrate(connection)
+        except duckdb.Error as error:
+            connection.close()
+            raise opening_error(self.path, error) from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for the calling thread alone, given back afterwards.
+
+        Raises `StoreUnavailable` when the database cannot be read: closed, out of memory, disk gone.
+        """
+        try:
+            cursor = self._idle.get_nowait()
+        except queue.Empty:
+            cursor = self._new_cursor()
+        try:
+            yield cursor
+        except _UNREADABLE as error:
+            cursor.close()
+            raise StoreUnavailable("the store cannot be read at the moment") from error
+        except BaseException:
+            cursor.close()
+            raise
+        self._idle.put(cursor)
+
+    def _new_cursor(self) -> duckdb.DuckDBPyConnection:
+        try:
+            return self.writer.cursor()
+        except duckdb.Error as error:
+            raise StoreUnavailable("the store is closed") from error
+
+    def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+        """All rows of a query, read from a consistent snapshot."""
+        with self.cursor() as cursor:
+            return cursor.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
+        """The first row of a query, if any."""
+        with self.cursor() as cursor:
+            return cursor.execute(sql, parameters).fetchone()
+
+    def size(self) -> int:
+        """Bytes of the database and its write-ahead log on disk."""
+        files = (self.path, self.path.with_name(self.path.name + ".wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def reopen(self) -> None:
+        """Closes everything and opens anew, after an error that left the instance unusable."""
+        self.close()
+        self.writer = self._open()
+
+    def close(self) -> None:
+        """Closes the database; idempotent."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+        self.writer.close()
+
+
+def opening_error(path: Path, error: Exception) -> StoreError:
+    """The `StoreError` that says what keeps `path` from being opened, and what to do."""
+    text = str(error)
+    if "Could not set lock" in text or "Conflicting lock" in text:
+        holder = re.search(r"PID (\d+)", text)
+        who = f" (process {holder[1]})" if holder else ""
+        return StoreLocked(
+            f"{path} is open in another process{who}. Only one triaged can use a database: stop the "
+            "other one, or give this one another store.path."
+        )
+    if isinstance(error, StoreError):
+        return error
+    if _is_corrupt(error, text):
+        return StoreCorrupt(
+            f"{path} is damaged or is not a DuckDB database. Nothing was changed. Move the file away "
+            f"(and {path.name}.wal, if there is one) and restore a backup, or start with a new one. "
+            f"DuckDB says: {text.splitlines()[0][:300]}"
+        )
+    return StoreUnavailable(f"{path} cannot be opened: {text.splitlines()[0][:300]}")
+
+
+def _is_corrupt(error: Exception, text: str) -> bool:
+    damaged = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to load metadata")
+    return any(word in text for word in damaged) or isinstance(
+        error, duckdb.SerializationException | duckdb.InternalException | duckdb.FatalException
+    )

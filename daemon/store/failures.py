@@ -1,0 +1,254 @@
+"""Reads failures: pages, totals, groups, trends. Fast at any number of them.
+
+A page is found in three steps: the tally says on which days there are matches, the narrow columns
+of those days say which ids are the newest, and only those rows are read whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from daemon.errors import InvalidQuery, NotFound
+from daemon.store.database import Database
+from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time, counted
+from daemon.store.records import (
+    FailureRecord,
+    GroupRecord,
+    SourceCategory,
+    TrendPoint,
+    midnight,
+    select,
+    stored,
+    utc,
+)
+from daemon.triage.taxonomy import FailureStatus
+
+_BY_STATUS = ", ".join(
+    f"coalesce(sum(n) FILTER (status = '{s.value}'), 0)::BIGINT AS {s.value}" for s in FailureStatus
+)
+_EPOCH = datetime(1970, 1, 1)
+_DAY = timedelta(days=1)
+TrendKey = Literal["category", "pipeline", "source", "status", "failure_group"]
+
+
+class Page(NamedTuple):
+    """Some of the failures that match, newest first."""
+
+    failures: list[FailureRecord]
+    next_cursor: str | None
+
+
+class _Position(NamedTuple):
+    """Where a page ended: the time and id of its last failure."""
+
+    time: datetime
+    id: int
+
+    @classmethod
+    def parse(cls, cursor: str) -> _Position:
+        micros, _, number = cursor.partition(".")
+        if not (micros.isascii() and micros.isdigit() and number.isascii() and number.isdigit()):
+            raise InvalidQuery("cursor: expected the next_cursor of an earlier answer")
+        try:
+            return cls(_EPOCH + timedelta(microseconds=int(micros)), int(number))
+        except OverflowError:
+            raise InvalidQuery("cursor: expected the next_cursor of an earlier answer") from None
+
+    def __str__(self) -> str:
+        return f"{(self.time - _EPOCH) // timedelta(microseconds=1)}.{self.id}"
+
+
+class Failures:
+    """Queries over failures."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, f: FailureFilter, limit: int, cursor: str | None = None) -> Page:
+        """The newest `limit` failures that match, after `cursor`. Raises `InvalidQuery`."""
+        f = self.narrowed(f)
+        after = _Position.parse(cursor) if cursor else None
+        found = self._newest(f, limit + 1, after)
+        failures = self._read([number for _, number in found[:limit]], found)
+        more = len(found) > limit
+        return Page(failures, str(found[limit - 1]) if more else None)
+
+    def get(self, failure_id: int) -> FailureRecord:
+        """One failure. Raises `NotFound`."""
+        rows = self._database.rows(
+            f"SELECT {select(FailureRecord)} FROM failures WHERE id = ?", [failure_id]
+        )
+        if not rows:
+            raise NotFound(f"there is no failure {failure_id}")
+        return _failure(rows[0])
+
+    def total(self, f: FailureFilter) -> int:
+        """How many failures match, of all that are stored."""
+        relation = counted(self.narrowed(f))
+        row = self._database.row(
+            f"SELECT coalesce(sum(n), 0)::BIGINT FROM ({relation.sql})", relation.parameters
+        )
+        return int(row[0]) if row else 0
+
+    def groups(
+        self, f: FailureFilter, limit: int, offset: int = 0
+    ) -> tuple[list[GroupRecord], int]:
+        """Groups that match, most open failures first, and how many groups there are."""
+        relation = counted(self.narrowed(f))
+        sql = f"""
+            WITH found AS (
+                SELECT failure_group, sum(n)::BIGINT AS count, {_BY_STATUS},
+                       bool_or(retryable) AS retryable, list_sort(list(DISTINCT source))[:20] AS sources,
+                       min(first_seen) AS first_seen, max(last_seen) AS last_seen
+                FROM ({relation.sql}) GROUP BY failure_group HAVING sum(n) > 0)
+            SELECT {select(GroupRecord)}, count(*) OVER () FROM found JOIN failure_groups USING (failure_group)
+            ORDER BY open DESC, last_seen DESC, failure_group LIMIT ? OFFSET ?"""
+        rows = self._database.rows(sql, [*relation.parameters, limit, offset])
+        groups = [GroupRecord(*map(utc, row[:-1])) for row in rows]
+        return groups, rows[0][-1] if rows else self._group_count(relation)
+
+    def _group_count(self, relation: Where) -> int:
+        row = self._database.row(
+            "SELECT count(*) FROM (SELECT 1 FROM "
+            f"({relation.sql}) GROUP BY failure_group HAVING sum(n) > 0)",
+            relation.parameters,
+        )
+        return int(row[0]) if row else 0
+
+    def trends(
+        self, f: FailureFilter, key: TrendKey, step: timedelta, most: int = 100
+    ) -> list[TrendPoint]:
+        """Failures by stretches of `step` and by `key`, of the `most` frequent values of it.
+
+        Whole days are read from the tally.
+        """
+        f = self.narrowed(f)
+        if step % _DAY == timedelta(0):
+            relation, time = counted(f), "day"
+        else:
+            where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
+            relation = Where(f"SELECT *, 1 AS n FROM failures WHERE {where.sql}", where.parameters)
+            time = "error_time"
+        rows = self._database.rows(
+            f"WITH found AS ({relation.sql}), "
+            f"top AS (SELECT {key} FROM found GROUP BY ALL ORDER BY sum(n) DESC, {key} LIMIT ?) "
+            f"SELECT time_bucket(to_microseconds(?), {time}::TIMESTAMP) AS start, {key}, "
+            "sum(n)::BIGINT FROM found SEMI JOIN top USING "
+            f"({key}) GROUP BY ALL HAVING sum(n) > 0 ORDER BY ALL",
+            [*relation.parameters, most, step // timedelta(microseconds=1)],
+        )
+        return [TrendPoint(utc(start), name, n) for start, name, n in rows]
+
+    def counts(self, f: FailureFilter, key: TrendKey) -> dict[str, int]:
+        """How many failures match, by `key`, largest first."""
+        relation = counted(f)
+        rows = self._database.rows(
+            f"SELECT {key}, sum(n)::BIGINT FROM ({relation.sql}) GROUP BY ALL HAVING sum(n) > 0 "
+            "ORDER BY 2 DESC, 1",
+            relation.parameters,
+        )
+        return dict(rows)
+
+    def by_source(self, f: FailureFilter) -> list[SourceCategory]:
+        """How many failures match, by source and category, largest first."""
+        relation = counted(self.narrowed(f))
+        rows = self._database.rows(
+            f"SELECT pipeline, source, category, sum(n)::BIGINT FROM ({relation.sql}) "
+            "GROUP BY ALL HAVING sum(n) > 0 ORDER BY 4 DESC, 1, 2, 3",
+            relation.parameters,
+        )
+        return [SourceCategory(*row) for row in rows]
+
+    def narrowed(self, f: FailureFilter) -> FailureFilter:
+        """The same filter, with the time that the named run took as its bounds."""
+        if f.run_id is None:
+            return f
+        row = self._database.row(
+            "SELECT started_at, ended_at FROM runs WHERE run_id = ?", [f.run_id]
+        )
+        if row is None:
+            return f
+        since = max(utc(row[0]), f.since) if f.since else utc(row[0])
+        if row[1] is None:
+            return msgspec.structs.replace(f, since=since)
+        ended = utc(row[1]) + timedelta(seconds=1)
+        return msgspec.structs.replace(f, since=since, until=min(ended, f.until or ended))
+
+    def _newest(self, f: FailureFilter, limit: int, after: _Position | None) -> list[_Position]:
+        """Time and id of the newest matches: the days that the tally names, in growing stretches."""
+        found: list[_Position] = []
+        for window in self.stretches(f, limit, 1_000_000, after):
+            found += self._scan(f, by_time(*window), limit - len(found), after)
+            if len(found) >= limit:
+                break
+        return found
+
+    def _scan(
+        self, f: FailureFilter, window: Where, limit: int, after: _Position | None
+    ) -> list[_Position]:
+        where = by_kind(f) + by_text(f) + by_time(f.since, f.until) + window
+        if after is not None:
+            where += Where(
+                "error_time <= ? AND (error_time, id) < (?, ?)", [after.time, after.time, after.id]
+            )
+        rows = self._database.rows(
+            f"SELECT error_time, id FROM failures WHERE {where.sql} "
+            "ORDER BY error_time DESC, id DESC LIMIT ?",
+            [*where.parameters, limit],
+        )
+        return [_Position(*row) for row in rows]
+
+    def stretches(
+        self, f: FailureFilter, rows: int, most: int, after: _Position | None = None
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Ranges of whole days, newest first, that hold all matches.
+
+        The first expects about `rows` failures, each further one twice as many, up to `most`.
+        """
+        days = self._days(f, after)
+        start = 0
+        while start < len(days):
+            end, expected = start, 0
+            while end < len(days) and expected < rows:
+                expected += days[end][1]
+                end += 1
+            yield _aware(midnight(days[end - 1][0])), _aware(midnight(days[start][0]) + _DAY)
+            start, rows = end, min(rows * 2, most)
+
+    def _days(self, f: FailureFilter, after: _Position | None) -> list[tuple[date, int]]:
+        """Days with matches, newest first, and how many the tally counts (before text filters)."""
+        kind = by_kind(f)
+        sql = f"SELECT day, sum(n)::BIGINT FROM failure_tally WHERE {kind.sql}"
+        parameters = list[Any](kind.parameters)
+        newest = min((t for t in (after and after.time, f.until and stored(f.until)) if t), default=None)
+        if newest is not None:
+            sql += " AND day <= ?"
+            parameters.append(newest.date())
+        if f.since is not None:
+            sql += " AND day >= ?"
+            parameters.append(stored(f.since).date())
+        sql += " GROUP BY day HAVING sum(n) > 0 ORDER BY day DESC"
+        return [(day, n) for day, n in self._database.rows(sql, parameters)]
+
+    def _read(self, ids: list[int], found: list[_Position]) -> list[FailureRecord]:
+        if not ids:
+            return []
+        rows = self._database.rows(
+            f"SELECT {select(FailureRecord)} FROM failures "
+            "WHERE error_time BETWEEN ? AND ? AND id IN (SELECT unnest(?::BIGINT[])) "
+            "ORDER BY error_time DESC, id DESC",
+            [found[len(ids) - 1].time, found[0].time, ids],
+        )
+        return [_failure(row) for row in rows]
+
+
+def _aware(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC)
+
+
+def _failure(row: tuple[Any, ...]) -> FailureRecord:
+    return FailureRecord(*map(utc, row))

@@ -1,0 +1,203 @@
+"""Reads the files that ingestions track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from daemon.clock import Clock
+from daemon.errors import NotFound
+from daemon.pipelines.ingest.ports import Candidate, Listed
+from daemon.store.database import Database
+from daemon.store.records import FileRecord, select, stored, utc
+from daemon.triage.taxonomy import FileStatus
+
+
+class FileFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which files of an ingestion. What is None does not restrict."""
+
+    status: str | None = None
+    category: str | None = None
+    retryable: bool | None = None
+    q: str | None = None
+    """Text in the path, in any case."""
+
+
+class FilePage(NamedTuple):
+    """Some of the files that match, by path."""
+
+    files: list[FileRecord]
+    next_cursor: str | None
+    total: int
+
+
+class Badge(msgspec.Struct, frozen=True):
+    """An ingestion at a glance."""
+
+    files: int
+    success: int
+    partial: int
+    failed: int
+    retrying: int
+    quarantined: int
+    ignored: int
+    failed_count: int
+    """Files that failed, whole or in part, and are not dealt with."""
+    retryable_count: int
+    last_failed_at: datetime | None
+    top_category: str | None
+    rows_loaded: int
+    rows_rejected: int
+
+
+NO_FILES = Badge(0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, 0)
+"""An ingestion that has not seen a file."""
+
+
+class Files:
+    """Queries over tracked files; also the ingest pipeline's `FileIndex`."""
+
+    def __init__(self, database: Database, clock: Clock, pipeline: str = "ingest") -> None:
+        self._database = database
+        self._clock = clock
+        self._pipeline = pipeline
+
+    def candidates(self, source: str, listed: Sequence[Listed]) -> list[Candidate]:
+        """See `FileIndex.candidates`."""
+        if not listed:
+            return []
+        rows = self._database.rows(
+            _CANDIDATES,
+            {
+                "pipeline": self._pipeline,
+                "source": source,
+                "paths": [file.path for file in listed],
+                "sizes": [file.size for file in listed],
+                "times": [file.mtime_ns for file in listed],
+                "now": stored(self._clock.now()),
+            },
+        )
+        return [
+            Candidate(listed[n], known_hash, FileStatus(status) if status else None, bool(forced))
+            for n, known_hash, status, forced in rows
+        ]
+
+    def page(
+        self, source: str, f: FileFilter, limit: int = 50, after: str | None = None
+    ) -> FilePage:
+        """Files by path, after the path `after`."""
+        sql, parameters = self._where(source, f)
+        found = self._database.row(f"SELECT count(*) FROM files WHERE {sql}", parameters)
+        if after is not None:
+            sql += " AND path > ?"
+            parameters.append(after)
+        rows = self._database.rows(
+            f"SELECT {select(FileRecord)} FROM files WHERE {sql} ORDER BY path LIMIT ?",
+            [*parameters, limit + 1],
+        )
+        files = [_file(row) for row in rows[:limit]]
+        return FilePage(
+            files, files[-1].path if len(rows) > limit else None, found[0] if found else 0
+        )
+
+    def get(self, source: str, path: str) -> FileRecord:
+        """One tracked file. Raises `NotFound`."""
+        row = self._database.row(
+            f"SELECT {select(FileRecord)} FROM files "
+            "WHERE pipeline = ? AND source = ? AND path = ?",
+            [self._pipeline, source, path],
+        )
+        if row is None:
+            raise NotFound("that path is not a file that this ingestion tracks")
+        return _file(row)
+
+    def paths(self, source: str, f: FileFilter) -> list[str]:
+        """The paths of all files that match."""
+        sql, parameters = self._where(source, f)
+        rows = self._database.rows(f"SELECT path FROM files WHERE {sql} ORDER BY path", parameters)
+        return [path for (path,) in rows]
+
+    def tracked(self, source: str, paths: Sequence[str]) -> set[str]:
+        """Those of `paths` that the ingestion tracks."""
+        rows = self._database.rows(
+            "SELECT path FROM files WHERE pipeline = ? AND source = ? "
+            "AND path IN (SELECT unnest(?::VARCHAR[]))",
+            [self._pipeline, source, list(paths)],
+        )
+        return {path for (path,) in rows}
+
+    def badge(self, source: str) -> Badge:
+        """The ingestion at a glance."""
+        return self.badges(source).get(source, NO_FILES)
+
+    def badges(self, source: str | None = None) -> dict[str, Badge]:
+        """All ingestions that have files (or the one of that name), at a glance."""
+        rows = self._database.rows(_BADGES, {"pipeline": self._pipeline, "source": source})
+        return {source: Badge(*map(utc, row)) for source, *row in rows}
+
+    def retries_pending(self) -> dict[str, int]:
+        """Files that wait for another attempt, by pipeline."""
+        return dict(
+            self._database.rows(
+                "SELECT pipeline, count(*) FROM files WHERE status = 'retrying' "
+                "OR (status IN ('failed', 'partial') AND retry_at IS NOT NULL) GROUP BY ALL"
+            )
+        )
+
+    def rejects(self, source: str) -> list[tuple[str, str]]:
+        """Paths with rejected rows, and the names of the files that hold those rows."""
+        return [
+            (path, name)
+            for path, name in self._database.rows(
+                "SELECT path, rejects FROM files "
+                "WHERE pipeline = ? AND source = ? AND rejects IS NOT NULL ORDER BY path",
+                [self._pipeline, source],
+            )
+        ]
+
+    def _where(self, source: str, f: FileFilter) -> tuple[str, list[Any]]:
+        sql, parameters = "pipeline = ? AND source = ?", [self._pipeline, source]
+        for column in ("status", "category", "retryable"):
+            if getattr(f, column) is not None:
+                sql += f" AND {column} = ?"
+                parameters.append(getattr(f, column))
+        if f.q:
+            sql += " AND contains(lower(path), ?)"
+            parameters.append(f.q.lower())
+        return sql, parameters
+
+
+_CANDIDATES = """
+    WITH listed AS (
+        SELECT unnest($paths::VARCHAR[]) AS path, unnest($sizes::BIGINT[]) AS size,
+               unnest($times::BIGINT[]) AS mtime_ns, unnest(range(len($paths))) AS n),
+    known AS (
+        SELECT path, size, mtime_ns, content_hash, status,
+               status = 'retrying'
+                   OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false)) AS due
+        FROM files WHERE pipeline = $pipeline AND source = $source)
+    SELECT n, content_hash, status, coalesce(due, false)
+    FROM listed LEFT JOIN known USING (path)
+    WHERE known.path IS NULL OR due
+       OR (status NOT IN ('quarantined', 'ignored')
+           AND (known.size <> listed.size OR known.mtime_ns <> listed.mtime_ns))
+    ORDER BY n"""
+
+_BADGES = """
+    SELECT source, count(*),
+           count(*) FILTER (status = 'success'), count(*) FILTER (status = 'partial'),
+           count(*) FILTER (status = 'failed'), count(*) FILTER (status = 'retrying'),
+           count(*) FILTER (status = 'quarantined'), count(*) FILTER (status = 'ignored'),
+           count(*) FILTER (status IN ('failed', 'partial')),
+           count(*) FILTER (status IN ('failed', 'partial') AND retryable),
+           max(last_attempt) FILTER (status IN ('failed', 'partial', 'retrying')),
+           mode(category) FILTER (status IN ('failed', 'partial', 'retrying')),
+           sum(rows_loaded)::BIGINT, sum(rows_rejected)::BIGINT
+    FROM files WHERE pipeline = $pipeline AND ($source IS NULL OR source = $source) GROUP BY source"""
+
+
+def _file(row: tuple[Any, ...]) -> FileRecord:
+    return FileRecord(*map(utc, row))

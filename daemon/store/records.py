@@ -1,0 +1,151 @@
+"""What is read from the store: one record a thing, times in UTC with offset."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+
+from daemon.store.entries import RunError
+
+
+class FailureRecord(msgspec.Struct, frozen=True):
+    """A stored failure. The order of the fields is the order of the columns that are read."""
+
+    id: int
+    error_time: datetime
+    run_id: str
+    pipeline: str
+    source: str
+    item: str | None
+    step: str
+    duration_seconds: float
+    category: str
+    retryable: bool
+    rule: str
+    exception_type: str | None
+    error_message: str
+    user_message: str
+    suggested_action: str
+    failure_group: str
+    attempt: int
+    status: str
+    updated_at: datetime
+    retry_at: datetime | None
+    row_count: int | None
+    sample_rows: list[int]
+    column_name: str | None
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """A stored run."""
+
+    run_id: str
+    pipeline: str
+    source: str
+    cycle_id: str
+    started_by: str
+    status: str
+    state: str
+    step: str
+    started_at: datetime
+    ended_at: datetime | None
+    duration_seconds: float | None
+    succeeded: int
+    failed: int
+    skipped: int
+    retryable: int
+    progress_current: int | None
+    progress_total: int | None
+    category: str | None
+    error_message: str | None
+    user_message: str | None
+    suggested_action: str | None
+    top_errors: list[RunError]
+
+
+class FileRecord(msgspec.Struct, frozen=True):
+    """A tracked file."""
+
+    pipeline: str
+    source: str
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str
+    status: str
+    category: str | None
+    retryable: bool | None
+    user_message: str | None
+    suggested_action: str | None
+    error_message: str | None
+    exception_type: str | None
+    retry_count: int
+    run_id: str
+    last_attempt: datetime
+    retry_at: datetime | None
+    rows_loaded: int
+    rows_rejected: int
+    rejects: str | None
+
+
+class GroupRecord(msgspec.Struct, frozen=True):
+    """Failures with the same cause."""
+
+    failure_group: str
+    pipeline: str
+    step: str
+    category: str
+    rule: str
+    message: str
+    user_message: str
+    suggested_action: str
+    exception_type: str | None
+    count: int
+    open: int
+    retrying: int
+    resolved: int
+    quarantined: int
+    ignored: int
+    retryable: bool
+    sources: list[str]
+    first_seen: datetime
+    last_seen: datetime
+
+
+class TrendPoint(msgspec.Struct, frozen=True):
+    """Failures in one stretch of time."""
+
+    start: datetime
+    key: str
+    count: int
+
+
+class SourceCategory(msgspec.Struct, frozen=True):
+    """How many failures of a category a source has."""
+
+    pipeline: str
+    source: str
+    category: str
+    count: int
+
+
+def select(record: type[msgspec.Struct], alias: str = "") -> str:
+    """The columns of a record, to be read in its order."""
+    return ", ".join(f"{alias}{name}" for name in record.__struct_fields__)
+
+
+def utc(value: Any) -> Any:
+    """A stored time with its offset; anything else as it is."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+
+
+def stored(value: datetime) -> datetime:
+    """A time as it is stored: in UTC, without offset."""
+    return value.astimezone(UTC).replace(tzinfo=None)
+
+
+def midnight(value: date) -> datetime:
+    """The start of a day, as it is stored."""
+    return datetime(value.year, value.month, value.day)

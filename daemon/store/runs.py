@@ -1,0 +1,233 @@
+"""Reads runs: pages, one run, its log, and statistics over a stretch of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from daemon.errors import InvalidQuery, NotFound
+from daemon.store.database import Database
+from daemon.store.entries import RunError
+from daemon.store.records import RunRecord, select, stored, utc
+from daemon.triage.taxonomy import CATEGORIES
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs. What is None does not restrict; `since` is inclusive, `until` is not."""
+
+    pipeline: str | None = None
+    source: str | None = None
+    status: str | None = None
+    category: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    group: str | None = None
+    q: str | None = None
+    """Text in the message, the advice or the source, in any case."""
+    ended: bool | None = None
+    accounts: tuple[tuple[str, str], ...] | None = None
+
+
+class RunPage(NamedTuple):
+    """Some of the runs that match, newest first."""
+
+    runs: list[RunRecord]
+    next_cursor: str | None
+
+
+class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a run's log."""
+
+    time: datetime
+    event: str
+    run_id: str
+    text: str = ""
+    file_path: str | None = None
+    error_category: str | None = None
+    retryable: bool | None = None
+    failure_id: int | None = None
+    status: str | None = None
+
+
+class SourceStatistics(msgspec.Struct, frozen=True):
+    """What the runs of one source came to."""
+
+    pipeline: str
+    source: str
+    runs: int
+    success: int
+    partial: int
+    failed: int
+    interrupted: int
+    cancelled: int
+    items_succeeded: int
+    items_failed: int
+    items_skipped: int
+    average_seconds: float | None
+    median_seconds: float | None
+    p95_seconds: float | None
+    last_run_at: datetime | None
+    last_success_at: datetime | None
+
+
+class SourceStanding(NamedTuple):
+    """How a source's latest runs ended; what gauges start from."""
+
+    pipeline: str
+    source: str
+    last_success: datetime | None
+    consecutive_failures: int
+    failing_category: str | None
+
+
+class Runs:
+    """Queries over runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, f: RunFilter, limit: int, cursor: str | None = None) -> RunPage:
+        """The newest `limit` runs that match, after `cursor`. Raises `InvalidQuery`."""
+        sql, parameters = _where(f)
+        if cursor is not None:
+            if not (cursor.isascii() and 0 < len(cursor) <= 64):
+                raise InvalidQuery("cursor: expected the next_cursor of an earlier answer")
+            sql += " AND run_id < ?"
+            parameters.append(cursor)
+        rows = self._database.rows(
+            f"SELECT {select(RunRecord)} FROM runs WHERE {sql} ORDER BY run_id DESC LIMIT ?",
+            [*parameters, limit + 1],
+        )
+        runs = [_run(row) for row in rows[:limit]]
+        return RunPage(runs, runs[-1].run_id if len(rows) > limit else None)
+
+    def total(self, f: RunFilter) -> int:
+        """How many runs match."""
+        sql, parameters = _where(f)
+        row = self._database.row(f"SELECT count(*) FROM runs WHERE {sql}", parameters)
+        return int(row[0]) if row else 0
+
+    def get(self, run_id: str) -> RunRecord:
+        """One run. Raises `NotFound`."""
+        row = self._database.row(
+            f"SELECT {select(RunRecord)} FROM runs WHERE run_id = ?", [run_id]
+        )
+        if row is None:
+            raise NotFound("there is no such run")
+        return _run(row)
+
+    def latest(self, pipeline: str, source: str) -> RunRecord | None:
+        """The newest run of a source."""
+        page = self.page(RunFilter(pipeline=pipeline, source=source), 1)
+        return page.runs[0] if page.runs else None
+
+    def latest_by_source(self, pipeline: str) -> dict[str, RunRecord]:
+        """The newest run of each source of a pipeline."""
+        rows = self._database.rows(
+            f"SELECT {select(RunRecord)} FROM runs WHERE run_id IN "
+            "(SELECT max(run_id) FROM runs WHERE pipeline = ? GROUP BY source)",
+            [pipeline],
+        )
+        return {run.source: run for run in map(_run, rows)}
+
+    def log(self, run_id: str) -> Iterator[LogLine]:
+        """The log of a run, oldest line first, in flat memory. Raises `NotFound` at once."""
+        run = self.get(run_id)
+        return self._log_lines(run)
+
+    def _log_lines(self, run: RunRecord) -> Iterator[LogLine]:
+        yield LogLine(run.started_at, "run_started", run.run_id, f"{run.pipeline}/{run.source}")
+        with self._database.cursor() as cursor:
+            cursor.execute(_LOG, {"run": run.run_id, "since": stored(run.started_at)})
+            while batch := cursor.fetchmany(500):
+                for time, *rest in batch:
+                    yield LogLine(utc(time), rest[0], run.run_id, *rest[1:])
+        if run.ended_at is not None:
+            text = run.error_message or ""
+            yield LogLine(run.ended_at, "run_ended", run.run_id, text, status=run.status)
+
+    def statistics(self, since: datetime | None, until: datetime | None) -> list[SourceStatistics]:
+        """What the runs of every source came to."""
+        sql, parameters = _where(RunFilter(since=since, until=until))
+        rows = self._database.rows(_STATISTICS.replace("{where}", sql), parameters)
+        return [SourceStatistics(*map(utc, row)) for row in rows]
+
+    def standings(self) -> list[SourceStanding]:
+        """How the latest runs of every source ended."""
+        return [SourceStanding(*map(utc, row)) for row in self._database.rows(_STANDINGS)]
+
+    def last_cycles(self) -> dict[str, datetime]:
+        """When the last cycle of each pipeline ended."""
+        rows = self._database.rows(
+            "SELECT pipeline, max(ended_at) FROM cycles WHERE outcome <> 'interrupted' GROUP BY ALL"
+        )
+        return {pipeline: utc(ended) for pipeline, ended in rows}
+
+    def paused(self) -> set[str]:
+        """Pipelines that a person paused."""
+        return {row[0] for row in self._database.rows("SELECT pipeline FROM paused_pipelines")}
+
+
+_LOG = """
+    SELECT logged_at, event, text, NULL, NULL, NULL, failure_id FROM run_log WHERE run_id = $run
+    UNION ALL
+    SELECT error_time, 'failure', error_message, item, category, retryable, id FROM failures
+    WHERE run_id = $run AND error_time >= $since
+    ORDER BY 1, 7"""
+
+_STATISTICS = """
+    SELECT pipeline, source, count(*),
+           count(*) FILTER (status = 'success'), count(*) FILTER (status = 'partial'),
+           count(*) FILTER (status = 'failed'), count(*) FILTER (status = 'interrupted'),
+           count(*) FILTER (status = 'cancelled'),
+           sum(succeeded)::BIGINT, sum(failed)::BIGINT, sum(skipped)::BIGINT,
+           avg(duration_seconds), median(duration_seconds), quantile_cont(duration_seconds, 0.95),
+           max(started_at), max(ended_at) FILTER (status = 'success')
+    FROM runs WHERE {where} GROUP BY ALL ORDER BY ALL"""
+
+_STANDINGS = """
+    WITH ended AS (
+        SELECT pipeline, source, status, category, ended_at, run_id,
+               max(run_id) FILTER (status IN ('success', 'partial'))
+                   OVER (PARTITION BY pipeline, source) AS last_good
+        FROM runs WHERE status IN ('success', 'partial', 'failed'))
+    SELECT pipeline, source, max(ended_at) FILTER (status = 'success'),
+           count(*) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good)),
+           CASE WHEN arg_max(status, run_id) = 'failed' THEN arg_max(category, run_id) END
+    FROM ended GROUP BY ALL"""
+
+
+def _where(f: RunFilter) -> tuple[str, list[Any]]:
+    parts, parameters = ["true"], list[Any]()
+    for column in ("pipeline", "source", "status", "category"):
+        if getattr(f, column) is not None:
+            parts.append(f"{column} = ?")
+            parameters.append(getattr(f, column))
+    if f.since is not None:
+        parts.append("started_at >= ?")
+        parameters.append(stored(f.since))
+    if f.until is not None:
+        parts.append("started_at < ?")
+        parameters.append(stored(f.until))
+    if f.group is not None:
+        parts.append("list_contains(?, category)")
+        parameters.append([c.value for c, facts in CATEGORIES.items() if facts.group == f.group])
+    if f.q:
+        texts = ("error_message", "user_message", "source")
+        parts.append("(" + " OR ".join(f"contains(lower({t}), ?)" for t in texts) + ")")
+        parameters += [f.q.lower()] * len(texts)
+    if f.ended is not None:
+        parts.append("ended_at IS NOT NULL" if f.ended else "ended_at IS NULL")
+    if f.accounts is not None:
+        parts.append("list_contains(?, pipeline || chr(31) || source)")
+        parameters.append([f"{pipeline}\x1f{source}" for pipeline, source in f.accounts])
+    return " AND ".join(parts), parameters
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    *columns, top_errors = row
+    errors = msgspec.json.decode(top_errors or "[]", type=list[RunError])
+    return RunRecord(*map(utc, columns), errors)

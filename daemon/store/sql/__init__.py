@@ -1,0 +1,22 @@
+"""The SQL of the store, kept in .sql files: each statement has a name and a line that says what it is."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+
+def _read() -> dict[str, str]:
+    statements: dict[str, str] = {}
+    for file in resources.files("daemon.store.sql").iterdir():
+        if file.name.endswith(".sql"):
+            parts = re.split(r"^-- name: (\w+)\n", file.read_text("utf-8"), flags=re.M)
+            names, bodies = parts[1::2], parts[2::2]
+            statements |= {
+                name: body.strip().rstrip(";") for name, body in zip(names, bodies, strict=True)
+            }
+    return statements
+
+
+SQL = _read()
+"""Statements by name."""

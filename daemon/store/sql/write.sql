@@ -1,0 +1,115 @@
+-- The statements of the writer. {rows} stands for the rows of the batch.
+
+-- name: insert_runs
+-- Runs that began.
+INSERT INTO runs BY NAME
+SELECT *, 'running' AS status, 'idle' AS state, '' AS step,
+       0 AS succeeded, 0 AS failed, 0 AS skipped, 0 AS retryable
+FROM {rows};
+
+-- name: end_runs
+-- Runs that ended.
+UPDATE runs SET
+    status = ended.status, state = ended.state, step = ended.step, ended_at = ended.ended_at,
+    duration_seconds = ended.duration_seconds, succeeded = ended.succeeded, failed = ended.failed,
+    skipped = ended.skipped, retryable = ended.retryable, category = ended.category,
+    progress_current = ended.progress_current, progress_total = ended.progress_total,
+    error_message = ended.error_message, user_message = ended.user_message,
+    suggested_action = ended.suggested_action, top_errors = ended.top_errors
+FROM {rows} AS ended WHERE runs.run_id = ended.run_id;
+
+-- name: end_cycles
+-- Cycles that ended.
+UPDATE cycles SET
+    ended_at = ended.ended_at, outcome = ended.outcome, duration_seconds = ended.duration_seconds
+FROM {rows} AS ended WHERE cycles.cycle_id = ended.cycle_id;
+
+-- name: insert_groups
+-- Groups that were not there yet.
+INSERT INTO failure_groups BY NAME
+SELECT * FROM {rows} AS fresh
+WHERE fresh.failure_group NOT IN (SELECT failure_group FROM failure_groups);
+
+-- name: last_attempts
+-- The number of the last attempt at items that have unresolved failures.
+SELECT item_key, max(attempt) FROM failures
+WHERE item_key IN (SELECT item_key FROM {rows}) AND status <> 'resolved'
+GROUP BY item_key;
+
+-- name: find_changes
+-- Failures whose status changes because of what was decided about their item.
+CREATE OR REPLACE TEMP TABLE changes AS
+SELECT f.id, f.error_time, f.pipeline, f.source, f.category, f.retryable, f.failure_group,
+       f.status AS old_status, arg_max(d.status, d.position) AS new_status,
+       arg_max(d.decided_at, d.position) AS decided_at
+FROM failures AS f JOIN {rows} AS d ON f.item_key = d.item_key AND f.id < d.before_id
+WHERE f.status <> 'resolved'
+GROUP BY ALL
+HAVING new_status <> old_status;
+
+-- name: apply_changes
+-- Gives them their new status.
+UPDATE failures SET status = changes.new_status, updated_at = changes.decided_at
+FROM changes WHERE failures.id = changes.id;
+
+-- name: tally_changes
+-- Counts them where they now belong.
+INSERT INTO failure_tally
+SELECT error_time::DATE, pipeline, source, category, retryable, status, failure_group,
+       sum(n), min(error_time), max(error_time)
+FROM (SELECT *, old_status AS status, -1 AS n FROM changes
+      UNION ALL SELECT *, new_status AS status, 1 AS n FROM changes)
+GROUP BY ALL;
+
+-- name: summed_changes
+-- The same for the counts in memory.
+SELECT pipeline, source, category, retryable, status, sum(n)::BIGINT
+FROM (SELECT *, old_status AS status, -1 AS n FROM changes
+      UNION ALL SELECT *, new_status AS status, 1 AS n FROM changes)
+GROUP BY ALL;
+
+-- name: mark_files
+-- What a person decided about files. A file to be retried is due at once.
+UPDATE files SET status = marks.status, retry_at = NULL
+FROM {rows} AS marks
+WHERE files.pipeline = marks.pipeline AND files.source = marks.source AND files.path = marks.path;
+
+-- name: forget_files
+-- Makes room for the new rows of files.
+DELETE FROM files USING {rows} AS fresh
+WHERE files.pipeline = fresh.pipeline AND files.source = fresh.source AND files.path = fresh.path;
+
+-- name: resume_pipeline
+-- A pipeline is not paused any more.
+DELETE FROM paused_pipelines WHERE pipeline = ?;
+
+-- name: pause_pipeline
+-- A pipeline is paused.
+INSERT INTO paused_pipelines VALUES (?, ?);
+
+-- name: interrupt_runs
+-- Runs that the daemon died in.
+UPDATE runs SET status = 'interrupted', state = 'error', ended_at = greatest(started_at, ?),
+    error_message = 'The daemon stopped while this run was under way.',
+    user_message = 'The daemon stopped while this run was under way.',
+    suggested_action = 'Nothing: the source is processed again in the next cycle.'
+WHERE status = 'running';
+
+-- name: interrupt_cycles
+-- Cycles that the daemon died in.
+UPDATE cycles SET outcome = 'interrupted', ended_at = greatest(started_at, ?) WHERE outcome IS NULL;
+
+-- name: compact_tally_1
+-- Sums the tally up ...
+CREATE OR REPLACE TEMP TABLE compacted AS
+SELECT day, pipeline, source, category, retryable, status, failure_group, sum(n)::BIGINT AS n,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen
+FROM failure_tally WHERE day >= ? GROUP BY ALL HAVING sum(n) <> 0;
+
+-- name: compact_tally_2
+-- ... and replaces it.
+DELETE FROM failure_tally;
+
+-- name: compact_tally_3
+-- (the sums)
+INSERT INTO failure_tally SELECT * FROM compacted;

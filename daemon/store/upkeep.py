@@ -1,0 +1,44 @@
+"""What the store needs now and then: expiry, compaction, and the marks of a restart."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import duckdb
+
+from daemon.store.records import midnight, stored
+from daemon.store.sql import SQL
+
+
+def interrupt_unfinished(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+    """Marks what the daemon died in: runs and cycles that never ended."""
+    connection.execute(SQL["interrupt_runs"], [stored(now)])
+    connection.execute(SQL["interrupt_cycles"], [stored(now)])
+
+
+def expire(connection: duckdb.DuckDBPyConnection, now: datetime, retention: timedelta) -> None:
+    """Forgets whole days that are older than `retention`, and sums the tally up."""
+    first = (stored(now) - retention).date()
+    connection.execute("BEGIN")
+    try:
+        _forget_before(connection, first)
+        connection.execute(SQL["compact_tally_1"], [first])
+        connection.execute(SQL["compact_tally_2"])
+        connection.execute(SQL["compact_tally_3"])
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("DROP TABLE IF EXISTS compacted")
+    connection.execute("CHECKPOINT")
+
+
+def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
+    start = midnight(first)
+    connection.execute("DELETE FROM failures WHERE error_time < ?", [start])
+    connection.execute("DELETE FROM run_log WHERE logged_at < ?", [start])
+    connection.execute("DELETE FROM runs WHERE started_at < ? AND status <> 'running'", [start])
+    connection.execute("DELETE FROM cycles WHERE started_at < ?", [start])
+    connection.execute(
+        "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT failure_group FROM failures)"
+    )

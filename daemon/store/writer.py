@@ -1,0 +1,250 @@
+"""The one thread that writes: fed by a queue, committing in groups, waiting out what can pass."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import duckdb
+
+from daemon.clock import Clock
+from daemon.errors import RecorderClosed, StoreError
+from daemon.events import FilesMarked, ItemFailed, ItemSkipped, ItemSucceeded, StepEntered
+from daemon.store.batch import Batch
+from daemon.store.commit import Transaction
+from daemon.store.database import Database
+from daemon.store.entries import Committed, Entry
+from daemon.store.rows import RowBuffer
+from daemon.store.standing import Standing
+
+log = logging.getLogger("triaged.store")
+
+BATCH_LIMIT = 10_000
+QUEUE_LIMIT = 50_000
+RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+_DATA_ERRORS = (
+    duckdb.ConversionException,
+    duckdb.ConstraintException,
+    duckdb.InvalidInputException,
+    duckdb.BinderException,
+    duckdb.OutOfRangeException,
+)
+
+
+_BOUNDED = (ItemFailed, ItemSucceeded, ItemSkipped, StepEntered)
+"""Events that wait for room in the queue. The few others always find some, so a run can end."""
+
+
+class Trouble(NamedTuple):
+    """Why the store cannot be written at the moment."""
+
+    message: str
+    since: float
+    """On the monotonic clock."""
+
+
+class Writer:
+    """Owns the database's write connection from `start` to `close`.
+
+    `put` blocks while the queue is full, so a store that cannot be written slows the runs down
+    rather than lose what they report. Entries are announced by `announce` once they are on disk.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, announce: Callable[[Committed], None]
+    ) -> None:
+        self.standing = Standing.read(database)
+        self.errors = 0
+        """Failed attempts to write since the start."""
+        self.trouble: Trouble | None = None
+        self._database = database
+        self._clock = clock
+        self._announce = announce
+        self._queue: deque[Entry] = deque()
+        self._changed = threading.Condition()
+        self._put = 0
+        self._done = 0
+        self._closing = False
+        self._abandon = threading.Event()
+        self._jobs: deque[Callable[[duckdb.DuckDBPyConnection], None]] = deque()
+        self._next_id = self._read_next_id()
+        self._buffer = RowBuffer()
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+
+    def _read_next_id(self) -> int:
+        found = self._database.row("SELECT coalesce(max(id), 0) + 1 FROM failures")
+        return int(found[0]) if found else 1
+
+    def start(self) -> None:
+        """Begins to write."""
+        self._thread.start()
+
+    @property
+    def pending(self) -> int:
+        """Entries that are not on disk yet."""
+        return self._put - self._done
+
+    def put(self, entry: Entry) -> int:
+        """Queues an entry; returns its position, for `wait`. Raises `RecorderClosed`."""
+        with self._changed:
+            if isinstance(entry.event, _BOUNDED):
+                self._changed.wait_for(lambda: len(self._queue) < QUEUE_LIMIT or self._closing)
+            if self._closing:
+                raise RecorderClosed
+            self._queue.append(entry)
+            self._put += 1
+            if len(self._queue) == 1:
+                self._changed.notify_all()
+            return self._put
+
+    def wait(self, position: int, timeout: float | None = None) -> bool:
+        """Waits till everything up to `position` is on disk; False when the time ran out."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._done >= position or self._abandon.is_set(), timeout
+            )
+            return self._done >= position
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Waits till everything queued so far is on disk."""
+        return self.wait(self._put, timeout)
+
+    def do(self, job: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+        """Lets the thread do some upkeep between two batches; counts are read anew after it."""
+        with self._changed:
+            self._jobs.append(job)
+            self._changed.notify_all()
+
+    def close(self, timeout: float) -> int:
+        """Writes what is queued and ends the thread; returns how many entries could not be written.
+
+        Idempotent. A store that cannot be written is tried until `timeout` seconds have passed.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+            with self._changed:
+                self._abandon.set()
+                self._changed.notify_all()
+            self._thread.join()
+        self._buffer.close()
+        return self.pending
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._jobs or self._closing)
+                job = self._jobs.popleft() if self._jobs else None
+                entries = self._take() if job is None else []
+                if job is None and not entries and self._closing:
+                    return
+            if job is not None:
+                self._do(job)
+            elif not self._write(entries):
+                return
+
+    def _take(self) -> list[Entry]:
+        """The next batch. What a person decided about files is a batch of its own, to keep its order."""
+        entries: list[Entry] = []
+        while self._queue and len(entries) < BATCH_LIMIT:
+            alone = isinstance(self._queue[0].event, FilesMarked)
+            if alone and entries:
+                break
+            entries.append(self._queue.popleft())
+            if alone:
+                break
+        return entries
+
+    def _do(self, job: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+        try:
+            job(self._database.writer)
+            self.standing.replace(Standing.read(self._database))
+        except duckdb.Error as error:
+            self._note(error)
+
+    def _write(self, entries: list[Entry]) -> bool:
+        """Commits, trying again until it works; False when told to give up."""
+        attempt = 0
+        while True:
+            try:
+                self._commit(entries)
+                return True
+            except _DATA_ERRORS as error:
+                return self._isolate(entries, error)
+            except (duckdb.Error, StoreError, OSError, MemoryError) as error:
+                self._note(error)
+            wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+            attempt += 1
+            if self._abandon.wait(wait):
+                return False
+            self._recover()
+
+    def _commit(self, entries: list[Entry]) -> None:
+        begun = self._clock.monotonic()
+        batch = Batch.of(entries, self._next_id)
+        unresolved = self.standing.has_unresolved
+        changes = Transaction(self._database.writer, self._buffer, batch, unresolved).commit()
+        self._next_id = batch.next_id
+        self.standing.apply(changes)
+        self._clear()
+        self._announce(Committed(entries, changes, self._clock.monotonic() - begun))
+        with self._changed:
+            self._done += len(entries)
+            self._changed.notify_all()
+
+    def _isolate(self, entries: list[Entry], error: Exception) -> bool:
+        """Finds the entry that DuckDB refuses, so that one cannot hold up all the others."""
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            return self._write(entries[:middle]) and self._write(entries[middle:])
+        self.errors += 1
+        log.critical(
+            "an event could not be stored and is only in this log",
+            extra={
+                "event": "event_refused",
+                "reason": str(error)[:500],
+                "refused": type(entries[0].event).__name__,
+                "text": entries[0].assessment.message if entries[0].assessment else "",
+            },
+        )
+        with self._changed:
+            self._done += 1
+            self._changed.notify_all()
+        return True
+
+    def _note(self, error: Exception) -> None:
+        self.errors += 1
+        message = str(error).splitlines()[0][:300] or type(error).__name__
+        if self.trouble is None:
+            log.error(
+                "the store cannot be written; what is recorded waits until it can",
+                extra={"event": "store_unwritable", "reason": message, "waiting": self.pending},
+            )
+            self.trouble = Trouble(message, self._clock.monotonic())
+        else:
+            self.trouble = Trouble(message, self.trouble.since)
+
+    def _clear(self) -> None:
+        if self.trouble is not None:
+            seconds = self._clock.monotonic() - self.trouble.since
+            log.info(
+                "the store can be written again",
+                extra={"event": "store_recovered", "seconds": round(seconds, 1)},
+            )
+            self.trouble = None
+
+    def _recover(self) -> None:
+        """Opens the database anew when the error has left it unusable."""
+        try:
+            self._database.writer.execute("SELECT 1").fetchone()
+        except duckdb.Error:
+            try:
+                self._database.reopen()
+            except StoreError as error:
+                self._note(error)

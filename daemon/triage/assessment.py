@@ -1,0 +1,33 @@
+"""What triage says of an error: the only thing that the rest of triaged sees of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from daemon.triage.taxonomy import CATEGORIES, Category, Group, RetryStrategy
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """An error understood: masked, classified, grouped, with advice."""
+
+    category: Category
+    retryable: bool
+    strategy: RetryStrategy
+    rule: str
+    """Name of the rule that matched, ``unmatched`` when none did."""
+    user_message: str
+    """One or two sentences for the person on call."""
+    suggested_action: str
+    message: str
+    """Masked and at most 2 KB of UTF-8."""
+    full_text: str | None
+    """Masked text with traceback for the run's log, when it says more than `message`; else None."""
+    exception_type: str | None
+    failure_group: str
+    """16 hex digits: same pipeline, step, category, rule and normalised message."""
+    normalised_message: str
+    """The message with numbers, names and ids replaced, as the group shows it."""
+
+    @property
+    def group(self) -> Group:
+        return CATEGORIES[self.category].group

@@ -1,0 +1,191 @@
+"""From an exception, or a bare message, to the `ErrorInfo` that classification works on.
+
+Exceptions come from anyone's code: an attribute that raises, a `__str__` that fails or a fact of the
+wrong type is survived and left out, because losing the report of a failure is worse than losing one
+of its facts.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from daemon import events
+from daemon.triage.truncation import MAX_INPUT_CHARS, clip
+
+_UNINFORMATIVE_BASES = {"Exception", "BaseException", "object"}
+# Their errno is a code of the resolver or of OpenSSL, not of the operating system.
+_FOREIGN_ERRNO = {"socket.gaierror", "socket.herror", "ssl.SSLError"}
+_LONGEST_CHAIN = 20
+
+
+def describe(error: BaseException | str, **facts: Any) -> events.ErrorInfo:
+    """The error with every structured fact that it or its causes carry. Never raises.
+
+    `facts` are fields of `ErrorInfo` and win over what was found; those that are unknown, None or of
+    the wrong type are left out.
+    """
+    given = _accepted(facts)
+    if isinstance(error, BaseException):
+        return events.ErrorInfo(**{**_exception_facts(error), **given})
+    return events.ErrorInfo(**{"message": clip(_text(error), MAX_INPUT_CHARS), **given})
+
+
+@cache
+def _fact_types() -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(events.ErrorInfo)}
+
+
+def _accepted(facts: dict[str, Any]) -> dict[str, Any]:
+    accepted = {}
+    for name, value in facts.items():
+        if value is None or name not in _fact_types():
+            continue
+        try:
+            accepted[name] = msgspec.convert(value, _fact_types()[name], strict=False)
+        except msgspec.ValidationError:
+            continue
+    return accepted
+
+
+def _exception_facts(error: BaseException) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "message": clip(_text(error), MAX_INPUT_CHARS),
+        "exception_type": _type_name(type(error)),
+        "exception_bases": tuple(
+            name
+            for name in map(_type_name, type(error).__mro__[1:])
+            if name not in _UNINFORMATIVE_BASES
+        ),
+        "text": _traceback(error),
+    }
+    for link in _chain(error):
+        for name, find in _FINDERS.items():
+            if name not in found and (value := _quietly(find, link)) is not None:
+                found[name] = value
+    return found
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, then what it wraps and what caused it, each once, nearest first."""
+    waiting, seen = [error], set[int]()
+    while waiting and len(seen) < _LONGEST_CHAIN:
+        link = waiting.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting.extend(cause for cause in _causes(link) if isinstance(cause, BaseException))
+
+
+def _causes(error: BaseException) -> tuple[Any, ...]:
+    context = None if error.__suppress_context__ else error.__context__
+    wrapped = error.args[:1]
+    return (
+        _attribute(error, "orig"),
+        _attribute(error, "reason"),
+        *wrapped,
+        error.__cause__,
+        context,
+    )
+
+
+def _errno(error: BaseException) -> int | None:
+    if not isinstance(error, OSError):
+        return None
+    if not _FOREIGN_ERRNO.isdisjoint(map(_type_name, type(error).__mro__)):
+        return None
+    return error.errno if isinstance(error.errno, int) else None
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    for name in ("sqlstate", "pgcode"):
+        value = _attribute(error, name)
+        if isinstance(value, str) and len(value) == 5:
+            return value
+    return None
+
+
+def _http_status(error: BaseException) -> int | None:
+    response = _attribute(error, "response")
+    if isinstance(response, dict):
+        response = response.get("ResponseMetadata")
+        return _as_status(response.get("HTTPStatusCode") if isinstance(response, dict) else None)
+    candidates = (
+        _attribute(error, "status_code"),
+        _attribute(response, "status_code"),
+        _attribute(response, "status"),
+        _attribute(error, "status"),
+        _attribute(error, "code"),
+    )
+    return next((status for status in map(_as_status, candidates) if status), None)
+
+
+def _as_status(value: Any) -> int | None:
+    return int(value) if isinstance(value, int) and 400 <= value <= 599 else None
+
+
+def _retry_after(error: BaseException) -> float | None:
+    value = _attribute(error, "retry_after")
+    if value is None:
+        for owner in (_attribute(error, "response"), error):
+            headers = _attribute(owner, "headers")
+            value = headers.get("Retry-After") if headers is not None else None
+            if value is not None:
+                return _seconds(str(value), headers.get("Date"))
+    return None if value is None else _seconds(str(value), None)
+
+
+def _seconds(value: str, date: str | None) -> float | None:
+    """Seconds to wait. An HTTP date counts from the answer's own Date, so our clock plays no part."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        if date is None:
+            return None
+        seconds = (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds()
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+_FINDERS: dict[str, Callable[[BaseException], Any]] = {
+    "errno": _errno,
+    "sqlstate": _sqlstate,
+    "http_status": _http_status,
+    "retry_after": _retry_after,
+}
+
+
+def _type_name(kind: type) -> str:
+    """`ValueError`, `json.decoder.JSONDecodeError`, `duckdb.IOException` (really in `_duckdb`)."""
+    module = str(kind.__module__).lstrip("_")
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+
+
+def _traceback(error: BaseException) -> str:
+    if error.__traceback__ is None and error.__cause__ is None:
+        return ""
+    return clip(_quietly("".join, _quietly(_format, error) or ()) or "", MAX_INPUT_CHARS)
+
+
+def _format(error: BaseException) -> list[str]:
+    return traceback.format_exception(error)
+
+
+def _text(error: object) -> str:
+    return _quietly(str, error) or ""
+
+
+def _attribute(owner: object, name: str) -> Any:
+    return _quietly(lambda found: getattr(found, name, None), owner)
+
+
+def _quietly(find: Callable[[Any], Any], subject: object) -> Any:
+    try:
+        return find(subject)
+    except Exception:  # noqa: BLE001 - an error that cannot be described is still reported
+        return None

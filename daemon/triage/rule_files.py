@@ -1,0 +1,154 @@
+"""Reading rule files: the bundled ones and the user's, with every mistake named by its place."""
+
+from __future__ import annotations
+
+import errno as errno_numbers
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import re2
+
+from daemon.errors import ConfigError, Problem
+from daemon.triage.patterns import search_set
+from daemon.triage.rules import UNMATCHED, Rule
+from daemon.triage.taxonomy import RetryStrategy
+
+_FIELDS = {field.name: field for field in msgspec.structs.fields(Rule)}
+_PLACEHOLDER = re.compile(r"\{(?!column\})[^{}]*\}")
+_CONDITIONS = ("patterns", "exceptions", "http_status", "errno", "sqlstate", "error_class")
+
+
+def load_rules(extra: Path | None = None) -> list[Rule]:
+    """The bundled rules, with those of the user's file added or, by name, in their place.
+
+    Raises ConfigError with all mistakes of the file at once.
+    """
+    rules = {rule.name: rule for rule in _bundled()}
+    if extra is not None:
+        rules.update((rule.name, rule) for rule in parse_rules(_read(extra), extra.name))
+    return list(rules.values())
+
+
+def parse_rules(text: str, file: str) -> list[Rule]:
+    """The rules of one file's text. `file` names it in problems."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Problem(file, f"is not valid TOML: {error}")]) from None
+    problems = [
+        Problem(f"{file}: {key}", "is not known; only [[rule]] tables are expected")
+        for key in document
+        if key != "rule"
+    ]
+    tables = document.get("rule", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError([Problem(f"{file}: rule", "expected [[rule]] tables")])
+    rules = _convert(tables, file, problems)
+    if problems:
+        raise ConfigError(problems)
+    return rules
+
+
+def _bundled() -> list[Rule]:
+    rules: list[Rule] = []
+    for entry in resources.files("daemon.triage").joinpath("bundled").iterdir():
+        if entry.name.endswith(".toml"):
+            rules.extend(parse_rules(entry.read_text(encoding="utf-8"), entry.name))
+    return rules
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigError([Problem(path.name, f"cannot be read: {reason}")]) from None
+
+
+def _convert(tables: list[dict[str, Any]], file: str, problems: list[Problem]) -> list[Rule]:
+    rules: list[Rule] = []
+    seen: set[str] = set()
+    for number, table in enumerate(tables, start=1):
+        name = table.get("name")
+        where = f"{file}: rule[{number}] {name!r}" if name else f"{file}: rule[{number}]"
+        mistakes = _mistakes(table)
+        if isinstance(name, str) and name in seen:
+            mistakes.append(("name", "is used by another rule of this file"))
+        seen.add(str(name))
+        problems.extend(Problem(f"{where}.{field}", expected) for field, expected in mistakes)
+        if not mistakes:
+            rules.append(msgspec.convert(table, Rule))
+    return rules
+
+
+def _mistakes(table: dict[str, Any]) -> list[tuple[str, str]]:
+    """Field and explanation for everything that is wrong with one rule."""
+    mistakes: list[tuple[str, str]] = []
+    for name, field in _FIELDS.items():
+        if name in table:
+            try:
+                msgspec.convert(table[name], field.type)
+            except msgspec.ValidationError as error:
+                mistakes.append((name, _sentence(error, field.type)))
+        elif field.required:
+            mistakes.append((name, "is missing"))
+    unknown = [name for name in table if name not in _FIELDS]
+    mistakes.extend(
+        (name, f"is not known; expected one of {', '.join(_FIELDS)}") for name in unknown
+    )
+    return mistakes or _contradictions(msgspec.convert(table, Rule))
+
+
+def _sentence(error: msgspec.ValidationError, kind: Any) -> str:
+    values = f"; expected one of {', '.join(kind)}" if isinstance(kind, type(RetryStrategy)) else ""
+    return f"{str(error).removesuffix(' - at `$`')}{values}"
+
+
+def _contradictions(rule: Rule) -> list[tuple[str, str]]:
+    """What types alone cannot tell."""
+    mistakes = [
+        ("patterns", f"is not a regular expression: {pattern!r}: {reason}")
+        for pattern in rule.patterns
+        if (reason := _regex_mistake(pattern))
+    ]
+    mistakes += [
+        ("errno", f"{name!r} is not known; expected names such as ENOSPC")
+        for name in rule.errno
+        if not isinstance(getattr(errno_numbers, name, None), int)
+    ]
+    mistakes += [
+        (field, f"{found[0]} is not known; only {{column}} is replaced")
+        for field in ("user_message", "suggested_action")
+        if (found := _PLACEHOLDER.search(getattr(rule, field)))
+    ]
+    if rule.name == UNMATCHED.name:
+        mistakes.append(("name", "is reserved for errors that no rule matches"))
+    if not any(getattr(rule, kind) for kind in (*_CONDITIONS, "imap_code")):
+        mistakes.append(
+            ("patterns", "no condition is given; expected patterns or structured facts")
+        )
+    if not rule.may_retry and rule.strategy not in (None, RetryStrategy.NONE):
+        mistakes.append(("strategy", "contradicts retryable = false; expected none"))
+    return mistakes
+
+
+def _regex_mistake(pattern: str) -> str | None:
+    try:
+        return "it matches every message" if search_set(pattern).Match("") else None
+    except re2.error:
+        return _reason(pattern)
+
+
+def _reason(pattern: str) -> str:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else ""
+        return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+    return "it is too large"

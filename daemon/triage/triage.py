@@ -1,0 +1,86 @@
+"""From an error as it reached us to an error understood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from daemon import events
+from daemon.triage import redaction
+from daemon.triage.assessment import Assessment
+from daemon.triage.classifier import Classifier
+from daemon.triage.grouping import fingerprint, normalise
+from daemon.triage.rule_files import load_rules
+from daemon.triage.rules import Rule
+from daemon.triage.truncation import (
+    MAX_FULL_TEXT_BYTES,
+    MAX_INPUT_CHARS,
+    MAX_MESSAGE_BYTES,
+    clip,
+    truncate,
+)
+
+_LONGEST_COLUMN = 64
+
+
+class Triage:
+    """Classifies, masks, truncates and groups errors. Immutable; threads may share it."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._classifier = Classifier(rules)
+
+    @classmethod
+    def load(cls, extra: Path | None = None) -> Triage:
+        """With the bundled rules and those of the user's file, whose rules override by name.
+
+        Raises ConfigError that lists every mistake of the file with its place.
+        """
+        return cls(load_rules(extra))
+
+    def assess(
+        self, error: events.ErrorInfo, *, pipeline: str, step: str, column: str | None = None
+    ) -> Assessment:
+        """Everything that may be stored, logged and shown of the error.
+
+        `step` is the run's state, `column` the column concerned where there is one.
+        """
+        rule = self.classify(error, pipeline)
+        masked = self.mask(error.message)
+        message = truncate(masked, MAX_MESSAGE_BYTES)
+        normalised = normalise(message)
+        return Assessment(
+            category=rule.category,
+            retryable=rule.may_retry,
+            strategy=rule.waiting,
+            rule=rule.name,
+            user_message=_about(rule.user_message, column),
+            suggested_action=_about(rule.suggested_action, column),
+            message=message,
+            full_text=self._full_text(error, masked, message),
+            exception_type=error.exception_type,
+            failure_group=fingerprint(pipeline, step, rule.category, rule.name, column, normalised),
+            normalised_message=normalised,
+        )
+
+    def classify(self, error: events.ErrorInfo, pipeline: str) -> Rule:
+        """The rule that recognises the error; the one named ``unmatched`` when none does."""
+        return self._classifier.classify(error, pipeline)
+
+    @staticmethod
+    def mask(text: str) -> str:
+        """The text without anything personal or secret."""
+        return redaction.mask(clip(text, MAX_INPUT_CHARS))
+
+    def _full_text(self, error: events.ErrorInfo, masked: str, message: str) -> str | None:
+        full = self.mask(error.text) if error.text else masked
+        return None if full == message else truncate(full, MAX_FULL_TEXT_BYTES)
+
+
+def _about(sentence: str, column: str | None) -> str:
+    """Fills in the column, the only thing from outside that advice may name."""
+    if "{column}" not in sentence:
+        return sentence
+    name = redaction.mask(column or "").replace("\n", " ").strip()
+    shown = f'column "{truncate(name, _LONGEST_COLUMN)}"' if name else "a column"
+    filled = sentence.replace("{column}", shown)
+    return filled[:1].upper() + filled[1:]

@@ -1,0 +1,229 @@
+"""What errors are taken for: facts before text, causes before wrappers, nothing guessed."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import json
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.triage import Assessment, Triage, describe
+from daemon.triage.patterns import PatternIndex
+from daemon.triage.rules import Rule
+from daemon.triage.taxonomy import Category
+
+TRIAGE = Triage.load()
+
+
+def assess(error: BaseException | str, **facts: object) -> Assessment:
+    return TRIAGE.assess(describe(error, **facts), pipeline="ingest", step="processing")
+
+
+def caught(action: Callable[[], object]) -> BaseException:
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return error
+    raise AssertionError("nothing was raised")
+
+
+@pytest.mark.requirement("F4")
+@pytest.mark.parametrize(
+    ("error_class", "category", "retryable"),
+    [
+        ("CAST", "schema_mismatch", False),
+        ("MISSING COLUMNS", "data_malformed", False),
+        ("TOO MANY COLUMNS", "data_malformed", False),
+        ("UNQUOTED VALUE", "data_malformed", False),
+        ("LINE SIZE OVER MAXIMUM", "data_malformed", False),
+        ("INVALID ENCODING", "data_malformed", False),
+        ("JSON_SYNTAX", "data_malformed", False),
+        ("JSON_TYPE", "schema_mismatch", False),
+        ("JSON_NOT_OBJECT", "data_malformed", False),
+        ("MISSING_COLUMN", "schema_mismatch", False),
+        ("COLUMN_TYPE", "schema_mismatch", False),
+        ("EMPTY_FILE", "data_malformed", False),
+        ("ENCODING", "data_malformed", False),
+        ("COMPRESSION", "data_malformed", False),
+        ("NOT_PARQUET", "data_malformed", False),
+        ("NULL_VALUE", "validation", False),
+        ("FILE_VANISHED", "account_not_found", False),
+        ("FILE_CHANGED", "data_malformed", True),
+        ("WAREHOUSE_LOCKED", "service_unavailable", True),
+    ],
+)
+def test_each_error_class_of_the_engine_is_known(
+    error_class: str, category: str, retryable: bool
+) -> None:
+    # The text points elsewhere on purpose: the fact decides.
+    found = assess("connection refused: rate limit", error_class=error_class)
+    assert (found.category, found.retryable) == (category, retryable)
+
+
+OWN_CODE: list[tuple[BaseException, str, bool]] = [
+    (FileNotFoundError(errno.ENOENT, "No such file or directory", "a"), "account_not_found", False),
+    (PermissionError(errno.EACCES, "Permission denied", "a"), "permission", False),
+    (PermissionError("could not write report"), "permission", False),
+    (OSError(errno.ENOSPC, "No space left on device"), "write_failure", False),
+    (OSError(errno.EROFS, "Read-only file system"), "write_failure", False),
+    (OSError(errno.EMFILE, "Too many open files"), "resource", True),
+    (MemoryError(), "resource", False),
+    (ModuleNotFoundError("No module named 'x'"), "configuration", False),
+    (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), "connection", True),
+    (TimeoutError(), "connection", True),
+    (ssl.SSLCertVerificationError(1, "certificate verify failed"), "connection", False),
+    (socket.gaierror(-2, "Name or service not known"), "connection", False),
+    (socket.gaierror(-3, "Temporary failure in name resolution"), "connection", True),
+    (ConnectionError("gone"), "connection", True),
+    (ConnectionError("('aborted', OSError(24, 'Too many open files'))"), "resource", True),
+    (caught(lambda: json.loads("{")), "data_malformed", False),
+    (caught(b"\xff".decode), "data_malformed", False),
+    (caught(lambda: gzip.decompress(b"plain text")), "data_malformed", False),
+    (KeyError("amount"), "unknown", False),
+]
+
+
+@pytest.mark.parametrize(("error", "category", "retryable"), OWN_CODE, ids=repr)
+def test_what_ordinary_python_functions_raise_is_known(
+    error: BaseException, category: str, retryable: bool
+) -> None:
+    found = assess(error)
+    assert (found.category, found.retryable) == (category, retryable)
+
+
+@pytest.mark.parametrize(
+    ("statement", "category"),
+    [
+        ("select cast('x' as int)", "schema_mismatch"),
+        ("from 'none.csv'", "account_not_found"),
+        ("from no_such_table", "account_not_found"),
+        ("create table t (a int not null); insert into t values (null)", "validation"),
+        ("create table t (a int primary key); insert into t values (1), (1)", "validation"),
+        ("create table t (a int); insert into t values (1, 2)", "schema_mismatch"),
+        ("set memory_limit = '5MB'; from range(100000000) t(a) order by a", "resource"),
+        ("selec 1", "configuration"),
+    ],
+)
+def test_what_duckdb_raises_is_known(statement: str, category: str) -> None:
+    assert assess(caught(lambda: duckdb.connect().execute(statement))).category == category
+
+
+def test_damaged_files_are_known_by_what_duckdb_says_of_them(tmp_path: Path) -> None:
+    files = {
+        "bad.parquet": b"not parquet at all, but long enough",
+        "bad.csv.gz": gzip.compress(b"a,b\n1,2\n")[:15],
+        "bad.jsonl": b'{"a": 1}\n{"a":\n',
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        path = str(tmp_path / name)
+        error = caught(lambda path=path: duckdb.connect().execute(f"from '{path}'").fetchall())
+        assert assess(error).category == "data_malformed", name
+
+
+@pytest.mark.requirement("F4")
+def test_facts_decide_before_text() -> None:
+    assert assess("invalid password", http_status=429).category == "rate_limit"
+    assert assess("invalid password", sqlstate="23505").category == "validation"
+    assert assess("rate limit exceeded", errno=errno.ECONNRESET).category == "connection"
+
+
+def test_a_status_that_says_little_lets_the_text_decide() -> None:
+    assert assess("the provided token has expired", http_status=400).category == "authentication"
+    assert assess("no", http_status=400).category == "rejected"
+
+
+def test_the_longest_sqlstate_wins() -> None:
+    assert assess("x", sqlstate="53300").category == "rate_limit"
+    assert assess("x", sqlstate="53400").category == "resource"
+    assert assess("x", sqlstate="57P03").category == "service_unavailable"
+
+
+def test_the_cause_behind_a_wrapper_that_says_nothing_is_found() -> None:
+    def ask() -> None:
+        raise ValueError("quota exceeded for this project")
+
+    def wrapped() -> None:
+        try:
+            ask()
+        except ValueError as error:
+            raise RuntimeError("the nightly job did not finish") from error
+
+    assert assess(caught(wrapped)).category == "rate_limit"
+
+
+@pytest.mark.requirement("F4")
+@pytest.mark.parametrize("message", ["", " \n\t"])
+def test_an_empty_message_gets_unknown_and_advice(message: str) -> None:
+    found = assess(message)
+    assert (found.category, found.rule, found.retryable) == ("unknown", "unmatched", False)
+    assert found.suggested_action
+
+
+def test_what_no_rule_knows_is_called_unmatched() -> None:
+    found = assess("the frobnicator is sad")
+    assert (found.category, found.rule) == ("unknown", "unmatched")
+
+
+def test_a_rule_matches_when_each_kind_is_met_and_only_in_its_pipelines() -> None:
+    rule = Rule(
+        name="both",
+        category=Category.REJECTED,
+        user_message="m",
+        suggested_action="a",
+        http_status=(418,),
+        patterns=("teapot", "kettle"),
+        pipelines=("mail",),
+    )
+    triage = Triage([rule])
+    teapot = describe("a Teapot", http_status=418)
+    assert triage.classify(teapot, "mail").name == "both"
+    assert triage.classify(teapot, "ingest").name == "unmatched"
+    assert triage.classify(describe("a teapot"), "mail").name == "unmatched"
+    assert triage.classify(describe("x", http_status=418), "mail").name == "unmatched"
+
+
+def test_no_rules_at_all_match_nothing() -> None:
+    assert Triage([]).classify(describe("anything"), "x").name == "unmatched"
+
+
+PATTERNS = [
+    "quota.*exceeded",
+    "a|b.*c|^d$",
+    "(x|y.*z)w",
+    "[|.*]q",
+    r"\bno\b.{0,5}space",
+    "e.+f.*g",
+    r"\|p.*\|r",
+]
+
+
+@given(st.text(alphabet="abcdefgpqrwxyz|.* \nno space quota exceeded", max_size=60))
+def test_the_index_finds_what_each_pattern_alone_finds(text: str) -> None:
+    index = PatternIndex([(pattern, number) for number, pattern in enumerate(PATTERNS)])
+    searched = text.encode()
+    found = {
+        owner
+        for owner, patterns in index.candidates(searched).items()
+        if any(pattern.is_in(searched) for pattern in patterns)
+    }
+    flags = re.IGNORECASE | re.MULTILINE | re.ASCII
+    expected = {n for n, p in enumerate(PATTERNS) if re.search(p, text, flags)}
+    # RE2 reads "$" as the very end of a line; so does Python in multi-line mode.
+    assert found == expected
+
+
+@given(st.text())
+def test_any_text_gets_an_assessment(text: str) -> None:
+    found = assess(text)
+    assert found.user_message
+    assert found.suggested_action
