@@ -5,7 +5,8 @@ Nothing here writes to the store: decisions become events, and the recorder stor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -13,7 +14,8 @@ from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound, StoreUnavailable
 from daemon.events import FilesMarked, PipelinePaused
 from daemon.pipelines.catalog import Catalog
-from daemon.pipelines.ingest.quarantine import Quarantine
+from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.quarantine import Occasion, Quarantine
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
 from daemon.store.files import FileFilter, Files
@@ -41,13 +43,15 @@ class Operations:
         scheduler: Scheduler,
         recorder: Recorder,
         files: Files,
-        quarantine: Quarantine | None,
+        folders: Mapping[str, Folder],
+        quarantine: Quarantine,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._scheduler = scheduler
         self._recorder = recorder
         self._files = files
+        self._folders = folders
         self._quarantine = quarantine
         self._clock = clock
 
@@ -86,29 +90,37 @@ class Operations:
     def quarantine_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
         """Copies files aside with a manifest and leaves them alone until they are released."""
         chosen = self._chosen(source, paths, ())
-        folder = self._folder()
         for path in chosen:
-            folder.add(source, self._files.get(source, path))
+            record = self._files.get(source, path)
+            occasion = Occasion(
+                category=record.category or "",
+                user_message=record.user_message or "",
+                run_id=record.run_id,
+                quarantined_at=self._clock.now(),
+            )
+            self._quarantine.put(source, path, self._original(source, path), occasion)
         self._mark(source, chosen, FileStatus.QUARANTINED)
         return FilesChanged(chosen, False)
 
     def release_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
         """Brings quarantined or ignored files back: they are read in the next run."""
         chosen = self._chosen(source, paths, ())
-        statuses = {path: self._files.get(source, path).status for path in chosen}
-        for path, status in statuses.items():
+        for path in chosen:
+            status = self._files.get(source, path).status
             if status not in (FileStatus.QUARANTINED, FileStatus.IGNORED):
                 raise Conflict(f"{path} is neither quarantined nor ignored")
-        for path, status in statuses.items():
-            if status == FileStatus.QUARANTINED:
-                self._folder().release(source, path)
+        copies = [(path, self._quarantine.find(source, path)) for path in chosen]
+        for path, versions in copies:
+            if versions:
+                self._quarantine.release(source, versions[0].id, self._original(source, path))
         self._mark(source, chosen, FileStatus.RETRYING)
+        for _, versions in copies:
+            for version in versions:
+                self._quarantine.discard(source, version.id)
         return FilesChanged(chosen, self._start(source))
 
-    def _folder(self) -> Quarantine:
-        if self._quarantine is None:
-            raise NotFound("there is no ingest pipeline")
-        return self._quarantine
+    def _original(self, source: str, path: str) -> Path:
+        return self._folders[source].resolve(path)
 
     def _chosen(
         self, source: str, paths: Sequence[str] | None, statuses: Sequence[FileStatus]

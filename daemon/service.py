@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,8 +16,10 @@ from daemon.live import Live
 from daemon.metrics import Measured, Metrics
 from daemon.operations import Operations
 from daemon.pipelines.catalog import Catalog, Registered, Source
+from daemon.pipelines.ingest.checks import problems_of
+from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.pipeline import IngestPipeline
-from daemon.pipelines.ingest.ports import Candidate, FileIndex, Listed
+from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
 from daemon.pipelines.own import load_function
 from daemon.recorder import Recorder
@@ -31,6 +32,7 @@ from daemon.store.files import Files
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
 from daemon.triage import Triage
+from daemon.triage.rule_files import load_rules
 
 log = logging.getLogger("triaged")
 
@@ -44,6 +46,8 @@ class Daemon:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Opens the store and puts the parts together. Raises `ConfigError`, `StoreError`."""
+        if problems := check(settings):
+            raise ConfigError(problems)
         self.settings = settings
         self.clock = clock or SystemClock()
         self.triage = load_triage(settings)
@@ -69,20 +73,19 @@ class Daemon:
         self.scheduler = Scheduler(
             self.catalog, self.cycles, self.runner, self.recorder, self.clock, self.runs.paused()
         )
-        self.quarantine = self._make_quarantine(data / "quarantine")
         self.operations = Operations(
-            self.catalog, self.scheduler, self.recorder, self.files, self.quarantine, self.clock
+            self.catalog,
+            self.scheduler,
+            self.recorder,
+            self.files,
+            ingest_folders(settings),
+            Quarantine(data / "quarantine"),
+            self.clock,
         )
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)
         self.recorder.subscribe(journal.write)
         self._stopping = False
-
-    def _make_quarantine(self, folder: Path) -> Quarantine | None:
-        ingest = self.settings.config.pipelines.get("ingest")
-        if not isinstance(ingest, IngestConfig):
-            return None
-        return Quarantine(folder, ingest, self.settings.base, self.clock)
 
     def _make_metrics(self) -> Metrics:
         metrics = Metrics(
@@ -155,53 +158,61 @@ class Daemon:
 
 def load_triage(settings: Settings) -> Triage:
     """The bundled rules with the user's. Raises `ConfigError`."""
+    return Triage.load(_rules_file(settings))
+
+
+def _rules_file(settings: Settings) -> Path | None:
     rules = settings.config.triage.rules
-    return Triage.load(settings.base / rules if rules else None)
+    return settings.base / rules if rules else None
 
 
 def check(settings: Settings) -> list[Problem]:
-    """Every mistake that `Daemon` would refuse, found without making or opening a store."""
-    problems: list[Problem] = []
+    """Every mistake that keeps the daemon from starting; opens and changes nothing."""
+    problems = [
+        Problem(f"{settings.file.name}: {problem.where}", problem.expected)
+        for name, config in settings.config.pipelines.items()
+        for problem in _pipeline_problems(name, config, settings.base)
+    ]
     try:
-        load_triage(settings)
-    except ConfigError as error:
-        problems += error.problems
-    try:
-        rejects = settings.store_path.parent / "rejects"
-        build_catalog(settings, _NoFiles(), rejects, SystemClock())
+        load_rules(_rules_file(settings))
     except ConfigError as error:
         problems += error.problems
     return problems
 
 
-class _NoFiles:
-    """A file index that knows no file, where only the configuration is looked at."""
-
-    def candidates(self, source: str, listed: Sequence[Listed]) -> list[Candidate]:  # noqa: ARG002
-        return []
+def _pipeline_problems(name: str, config: IngestConfig | OwnConfig, base: Path) -> list[Problem]:
+    problems = check_schedule(name, config)
+    if isinstance(config, IngestConfig):
+        return problems + problems_of(config)
+    try:
+        load_function(config.run, f"pipelines.{name}.run", base)
+    except ConfigError as error:
+        problems += error.problems
+    return problems
 
 
 def build_catalog(settings: Settings, files: FileIndex, rejects: Path, clock: Clock) -> Catalog:
-    """All pipelines of the configuration, ready to run. Raises `ConfigError` with all mistakes."""
-    problems: list[Problem] = []
+    """All pipelines of a configuration that was checked, ready to run."""
     pipelines: dict[str, Registered] = {}
     for name, config in settings.config.pipelines.items():
-        problems += check_schedule(name, config)
         if isinstance(config, IngestConfig):
             ingest = IngestPipeline(config, settings.base, files, rejects, clock)
-            problems += ingest.check()
             sources = {n: Source(n, s.enabled, {}) for n, s in config.sources.items()}
             pipelines[name] = Registered(name, ingest, config, sources)
         else:
-            try:
-                function = load_function(config.run, f"pipelines.{name}.run", settings.base)
-            except ConfigError as error:
-                problems += error.problems
-            else:
-                pipelines[name] = Registered(name, function, config, _own_sources(name, config))
-    if problems:
-        raise ConfigError([Problem(f"{settings.file.name}: {p.where}", p.expected) for p in problems])
+            function = load_function(config.run, f"pipelines.{name}.run", settings.base)
+            pipelines[name] = Registered(name, function, config, _own_sources(name, config))
     return Catalog(pipelines)
+
+
+def ingest_folders(settings: Settings) -> dict[str, Folder]:
+    """The folder of each ingestion, by its name."""
+    return {
+        name: Folder(settings.base, source.files)
+        for config in settings.config.pipelines.values()
+        if isinstance(config, IngestConfig)
+        for name, source in config.sources.items()
+    }
 
 
 def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:

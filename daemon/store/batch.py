@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from daemon import events
 from daemon.store import build, rows
 from daemon.store.entries import Entry, NewFailure
@@ -92,20 +90,25 @@ class Batch:
 
     def _decide(self, event: events.RunEvent, item: str | None, status: FailureStatus) -> None:
         """From here on the item's earlier failures have another status."""
-        self._decide_item(event.pipeline, event.source, item, status, event.at)
+        self._decide_item(event, item, status, event.run_id)
 
     def _decide_item(
-        self, pipeline: str, source: str, item: str | None, status: FailureStatus, when: datetime
+        self,
+        event: events.RunEvent | events.FilesMarked,
+        item: str | None,
+        status: FailureStatus,
+        run_id: str = "",
     ) -> None:
         self.decisions.append(
             rows.ItemRow(
-                pipeline=pipeline,
-                source=source,
-                item_key=build.item_key(pipeline, source, item),
+                pipeline=event.pipeline,
+                source=event.source,
+                item_key=build.item_key(event.pipeline, event.source, item),
+                run_id=run_id,
                 before_id=self.next_id,
                 position=len(self.decisions),
                 status=status,
-                decided_at=when,
+                decided_at=event.at,
             )
         )
 
@@ -150,4 +153,4 @@ class Batch:
                     pipeline=event.pipeline, source=event.source, path=path, status=event.status
                 )
             )
-            self._decide_item(event.pipeline, event.source, path, status, event.at)
+            self._decide_item(event, path, status)

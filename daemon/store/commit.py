@@ -95,7 +95,7 @@ class Transaction:
         self._buffer.insert(self._connection, "failures", failures)
         self._write_groups()
         self._count_new(failures)
-        self._replace_files(list(files.values()))
+        self._run("replace_files", list(files.values()))
 
     @staticmethod
     def _describes(present: rows.FileRow | None, failure: rows.FailureRow) -> bool:
@@ -156,10 +156,6 @@ class Transaction:
             kind = TallyKey(row.pipeline, row.source, row.category, row.retryable, row.status)
             self._changes[kind] += row.n
         self._buffer.insert(self._connection, "failure_tally", batch)
-
-    def _replace_files(self, files: Sequence[rows.FileRow]) -> None:
-        self._run("forget_files", files)
-        self._buffer.insert(self._connection, "files", files)
 
     def _apply_decisions(self) -> None:
         """Changes the status of earlier failures: resolved, superseded, quarantined, ignored."""

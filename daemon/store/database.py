@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 
@@ -15,9 +15,35 @@ from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailabl
 from daemon.store.migrate import migrate
 
 Row = tuple[Any, ...]
+Parameters = Sequence[Any] | dict[str, Any]
 
 _UNREADABLE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalError)
 """What is the matter with the database or the machine, and not with the query."""
+
+
+class Reader(Protocol):
+    """What answers queries."""
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a query."""
+        ...
+
+    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a query, if any."""
+        ...
+
+
+class Snapshot:
+    """The database as it was at one moment, for several queries that must agree."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        return self._cursor.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        return self._cursor.execute(sql, parameters).fetchone()
 
 
 class Database:
@@ -41,6 +67,8 @@ class Database:
                     "threads": 2,
                     "memory_limit": f"{self._memory_limit}B",
                     "preserve_insertion_order": False,
+                    # Small blocks: a page of failures decodes little besides what it shows.
+                    "default_block_size": "32768",
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
                 },
@@ -84,12 +112,22 @@ class Database:
         except duckdb.Error as error:
             raise StoreUnavailable("the store is closed") from error
 
-    def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
-        """All rows of a query, read from a consistent snapshot."""
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Queries that all see the database as it is now."""
+        with self.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield Snapshot(cursor)
+            finally:
+                cursor.execute("ROLLBACK")
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a query."""
         with self.cursor() as cursor:
             return cursor.execute(sql, parameters).fetchall()
 
-    def row(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
+    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a query, if any."""
         with self.cursor() as cursor:
             return cursor.execute(sql, parameters).fetchone()

@@ -27,7 +27,7 @@ _GROUP = (
 
 
 def _time(column: str) -> str:
-    return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%f+00:00')"
+    return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
 
 
 def _text(column: str) -> str:

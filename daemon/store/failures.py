@@ -1,7 +1,7 @@
 """Reads failures: pages, totals, groups, trends. Fast at any number of them.
 
-A page is found in three steps: the tally says on which days there are matches, the narrow columns
-of those days say which ids are the newest, and only those rows are read whole.
+A page is found in two steps: the tally says on which days there are matches, and of those days the
+narrow columns say which rows are the newest, so that only those are read whole.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from daemon.errors import InvalidQuery, NotFound
-from daemon.store.database import Database
+from daemon.store.database import Database, Reader
 from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time, counted
 from daemon.store.records import (
     FailureRecord,
@@ -42,6 +42,14 @@ class Page(NamedTuple):
     next_cursor: str | None
 
 
+class Answer(NamedTuple):
+    """A page, and how many failures match in all, as of the same moment."""
+
+    failures: list[FailureRecord]
+    next_cursor: str | None
+    total: int
+
+
 class _Position(NamedTuple):
     """Where a page ended: the time and id of its last failure."""
 
@@ -58,6 +66,10 @@ class _Position(NamedTuple):
         except OverflowError:
             raise InvalidQuery("cursor: expected the next_cursor of an earlier answer") from None
 
+    @classmethod
+    def of(cls, failure: FailureRecord) -> _Position:
+        return cls(stored(failure.error_time), failure.id)
+
     def __str__(self) -> str:
         return f"{(self.time - _EPOCH) // timedelta(microseconds=1)}.{self.id}"
 
@@ -65,21 +77,19 @@ class _Position(NamedTuple):
 class Failures:
     """Queries over failures."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     def page(self, f: FailureFilter, limit: int, cursor: str | None = None) -> Page:
         """The newest `limit` failures that match, after `cursor`. Raises `InvalidQuery`."""
-        f = self.narrowed(f)
         after = _Position.parse(cursor) if cursor else None
-        found = self._newest(f, limit + 1, after)
-        failures = self._read([number for _, number in found[:limit]], found)
-        more = len(found) > limit
-        return Page(failures, str(found[limit - 1]) if more else None)
+        found = self._newest(self.narrowed(f), limit + 1, after)
+        failures, more = found[:limit], len(found) > limit
+        return Page(failures, str(_Position.of(failures[-1])) if more else None)
 
     def get(self, failure_id: int) -> FailureRecord:
         """One failure. Raises `NotFound`."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT {select(FailureRecord)} FROM failures WHERE id = ?", [failure_id]
         )
         if not rows:
@@ -89,7 +99,7 @@ class Failures:
     def total(self, f: FailureFilter) -> int:
         """How many failures match, of all that are stored."""
         relation = counted(self.narrowed(f))
-        row = self._database.row(
+        row = self._reader.row(
             f"SELECT coalesce(sum(n), 0)::BIGINT FROM ({relation.sql})", relation.parameters
         )
         return int(row[0]) if row else 0
@@ -107,12 +117,12 @@ class Failures:
                 FROM ({relation.sql}) GROUP BY failure_group HAVING sum(n) > 0)
             SELECT {select(GroupRecord)}, count(*) OVER () FROM found JOIN failure_groups USING (failure_group)
             ORDER BY open DESC, last_seen DESC, failure_group LIMIT ? OFFSET ?"""
-        rows = self._database.rows(sql, [*relation.parameters, limit, offset])
+        rows = self._reader.rows(sql, [*relation.parameters, limit, offset])
         groups = [GroupRecord(*map(utc, row[:-1])) for row in rows]
         return groups, rows[0][-1] if rows else self._group_count(relation)
 
     def _group_count(self, relation: Where) -> int:
-        row = self._database.row(
+        row = self._reader.row(
             "SELECT count(*) FROM (SELECT 1 FROM "
             f"({relation.sql}) GROUP BY failure_group HAVING sum(n) > 0)",
             relation.parameters,
@@ -133,7 +143,7 @@ class Failures:
             where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
             relation = Where(f"SELECT *, 1 AS n FROM failures WHERE {where.sql}", where.parameters)
             time = "error_time"
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"WITH found AS ({relation.sql}), "
             f"top AS (SELECT {key} FROM found GROUP BY ALL ORDER BY sum(n) DESC, {key} LIMIT ?) "
             f"SELECT time_bucket(to_microseconds(?), {time}::TIMESTAMP) AS start, {key}, "
@@ -146,7 +156,7 @@ class Failures:
     def counts(self, f: FailureFilter, key: TrendKey) -> dict[str, int]:
         """How many failures match, by `key`, largest first."""
         relation = counted(f)
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT {key}, sum(n)::BIGINT FROM ({relation.sql}) GROUP BY ALL HAVING sum(n) > 0 "
             "ORDER BY 2 DESC, 1",
             relation.parameters,
@@ -156,7 +166,7 @@ class Failures:
     def by_source(self, f: FailureFilter) -> list[SourceCategory]:
         """How many failures match, by source and category, largest first."""
         relation = counted(self.narrowed(f))
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT pipeline, source, category, sum(n)::BIGINT FROM ({relation.sql}) "
             "GROUP BY ALL HAVING sum(n) > 0 ORDER BY 4 DESC, 1, 2, 3",
             relation.parameters,
@@ -167,7 +177,7 @@ class Failures:
         """The same filter, with the time that the named run took as its bounds."""
         if f.run_id is None:
             return f
-        row = self._database.row(
+        row = self._reader.row(
             "SELECT started_at, ended_at FROM runs WHERE run_id = ?", [f.run_id]
         )
         if row is None:
@@ -178,9 +188,11 @@ class Failures:
         ended = utc(row[1]) + timedelta(seconds=1)
         return msgspec.structs.replace(f, since=since, until=min(ended, f.until or ended))
 
-    def _newest(self, f: FailureFilter, limit: int, after: _Position | None) -> list[_Position]:
-        """Time and id of the newest matches: the days that the tally names, in growing stretches."""
-        found: list[_Position] = []
+    def _newest(
+        self, f: FailureFilter, limit: int, after: _Position | None
+    ) -> list[FailureRecord]:
+        """The newest matches, from the days that the tally names, in growing stretches."""
+        found: list[FailureRecord] = []
         for window in self.stretches(f, limit, 1_000_000, after):
             found += self._scan(f, by_time(*window), limit - len(found), after)
             if len(found) >= limit:
@@ -189,18 +201,20 @@ class Failures:
 
     def _scan(
         self, f: FailureFilter, window: Where, limit: int, after: _Position | None
-    ) -> list[_Position]:
+    ) -> list[FailureRecord]:
+        """The newest matches of a stretch: found by narrow columns, then only those read whole."""
         where = by_kind(f) + by_text(f) + by_time(f.since, f.until) + window
         if after is not None:
             where += Where(
                 "error_time <= ? AND (error_time, id) < (?, ?)", [after.time, after.time, after.id]
             )
-        rows = self._database.rows(
-            f"SELECT error_time, id FROM failures WHERE {where.sql} "
-            "ORDER BY error_time DESC, id DESC LIMIT ?",
+        newest = "ORDER BY error_time DESC, id DESC"
+        rows = self._reader.rows(
+            f"SELECT {select(FailureRecord)} FROM failures WHERE rowid IN "
+            f"(SELECT rowid FROM failures WHERE {where.sql} {newest} LIMIT ?) {newest}",
             [*where.parameters, limit],
         )
-        return [_Position(*row) for row in rows]
+        return [_failure(row) for row in rows]
 
     def stretches(
         self, f: FailureFilter, rows: int, most: int, after: _Position | None = None
@@ -232,18 +246,14 @@ class Failures:
             sql += " AND day >= ?"
             parameters.append(stored(f.since).date())
         sql += " GROUP BY day HAVING sum(n) > 0 ORDER BY day DESC"
-        return [(day, n) for day, n in self._database.rows(sql, parameters)]
+        return [(day, n) for day, n in self._reader.rows(sql, parameters)]
 
-    def _read(self, ids: list[int], found: list[_Position]) -> list[FailureRecord]:
-        if not ids:
-            return []
-        rows = self._database.rows(
-            f"SELECT {select(FailureRecord)} FROM failures "
-            "WHERE error_time BETWEEN ? AND ? AND id IN (SELECT unnest(?::BIGINT[])) "
-            "ORDER BY error_time DESC, id DESC",
-            [found[len(ids) - 1].time, found[0].time, ids],
-        )
-        return [_failure(row) for row in rows]
+
+def answer(database: Database, f: FailureFilter, limit: int, cursor: str | None = None) -> Answer:
+    """A page with its total, which agree however much is recorded meanwhile."""
+    with database.snapshot() as snapshot:
+        failures = Failures(snapshot)
+        return Answer(*failures.page(f, limit, cursor), failures.total(f))
 
 
 def _aware(value: datetime) -> datetime:

@@ -126,6 +126,8 @@ class ItemRow(Row, frozen=True, kw_only=True):
     pipeline: str
     source: str
     item_key: int
+    run_id: str
+    """The run that decided: its own failures are not concerned. Empty for a person."""
     before_id: int
     """Failures with an id below this one are concerned."""
     position: int

@@ -32,9 +32,10 @@ WHERE fresh.failure_group NOT IN (SELECT failure_group FROM failure_groups);
 
 -- name: last_attempts
 -- The number of the last attempt at items that have unresolved failures.
-SELECT item_key, max(attempt) FROM failures
-WHERE item_key IN (SELECT item_key FROM {rows}) AND status <> 'resolved'
-GROUP BY item_key;
+SELECT f.item_key, max(f.attempt)
+FROM failures AS f JOIN {rows} AS d ON f.item_key = d.item_key AND f.run_id <> d.run_id
+WHERE f.status <> 'resolved'
+GROUP BY f.item_key;
 
 -- name: find_changes
 -- Failures whose status changes because of what was decided about their item.
@@ -42,7 +43,8 @@ CREATE OR REPLACE TEMP TABLE changes AS
 SELECT f.id, f.error_time, f.pipeline, f.source, f.category, f.retryable, f.failure_group,
        f.status AS old_status, arg_max(d.status, d.position) AS new_status,
        arg_max(d.decided_at, d.position) AS decided_at
-FROM failures AS f JOIN {rows} AS d ON f.item_key = d.item_key AND f.id < d.before_id
+FROM failures AS f JOIN {rows} AS d 
+    ON f.item_key = d.item_key AND f.id < d.before_id AND f.run_id <> d.run_id
 WHERE f.status <> 'resolved'
 GROUP BY ALL
 HAVING new_status <> old_status;
@@ -74,10 +76,12 @@ UPDATE files SET status = marks.status, retry_at = NULL
 FROM {rows} AS marks
 WHERE files.pipeline = marks.pipeline AND files.source = marks.source AND files.path = marks.path;
 
--- name: forget_files
--- Makes room for the new rows of files.
-DELETE FROM files USING {rows} AS fresh
-WHERE files.pipeline = fresh.pipeline AND files.source = fresh.source AND files.path = fresh.path;
+-- name: replace_files
+-- New rows of files. Of several causes in one run the first, which is the largest, describes a file.
+MERGE INTO files USING {rows} AS fresh
+ON files.pipeline = fresh.pipeline AND files.source = fresh.source AND files.path = fresh.path
+WHEN MATCHED AND files.run_id <> fresh.run_id THEN UPDATE BY NAME
+WHEN NOT MATCHED THEN INSERT BY NAME;
 
 -- name: resume_pipeline
 -- A pipeline is not paused any more.

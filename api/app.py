@@ -1,0 +1,87 @@
+"""The API put together."""
+
+from __future__ import annotations
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from api import (
+    export,
+    failures,
+    files,
+    health,
+    ingestions,
+    page,
+    pipelines,
+    rejected,
+    runs,
+    statistics,
+    status,
+)
+from api.description import Records, description
+from api.problems import answer_daemon, answer_http, answer_unexpected
+from api.security import Access, add_headers
+from daemon.errors import TriagedError
+from daemon.pipelines.ingest.rejected_rows import RejectedRows
+from daemon.pipelines.ingest.rejects import Rejects
+from daemon.service import Daemon
+
+BODY_BYTES = 1_000_000
+"""The largest request body that is read."""
+
+HANDLERS = [
+    page.index,
+    status.current_status,
+    status.status,
+    runs.history,
+    statistics.statistics,
+    runs.list_runs,
+    runs.get_run,
+    runs.get_log,
+    failures.list_failures,
+    failures.list_groups,
+    failures.failure_trends,
+    failures.get_failure,
+    export.export_failures,
+    ingestions.list_ingestions,
+    ingestions.get_ingestion,
+    files.list_files,
+    files.retry,
+    files.quarantine,
+    files.ignore,
+    files.release,
+    files.download,
+    rejected.list_rejected,
+    pipelines.list_pipelines,
+    pipelines.pause,
+    pipelines.resume,
+    pipelines.run,
+    health.healthz,
+    health.readyz,
+    health.metrics,
+]
+
+
+def create_app(daemon: Daemon) -> Litestar:
+    """The ASGI application over a daemon, which the caller starts and stops."""
+    rejected_rows = RejectedRows(Rejects(daemon.rejects))
+    return Litestar(
+        HANDLERS,
+        dependencies={
+            "daemon": Provide(lambda: daemon, sync_to_thread=False),
+            "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
+        },
+        on_shutdown=[rejected_rows.close],
+        guards=[Access(daemon.settings).guard],
+        before_send=[add_headers],
+        exception_handlers={
+            HTTPException: answer_http,
+            TriagedError: answer_daemon,
+            Exception: answer_unexpected,
+        },
+        request_max_body_size=BODY_BYTES,
+        openapi_config=description(with_keys=bool(daemon.settings.keys)),
+        plugins=[Records()],
+        logging_config=None,
+    )

@@ -1,0 +1,35 @@
+"""Exports of whole queries as files."""
+
+from __future__ import annotations
+
+from litestar.di import NamedDependency
+from litestar.response import Stream
+
+from api.description import Content
+from api.filters import FailureQuery
+from api.routes import reads
+from api.streaming import stream
+from daemon.service import Daemon
+from daemon.store.export import COLUMNS, failures_csv
+
+
+@reads(
+    "/api/export/failures.csv",
+    FailureQuery,
+    summary="Failures as CSV",
+    content=Content(
+        str,
+        (
+            f"CSV with a header line, newest first: {', '.join(COLUMNS)}. Cells that a "
+            "spreadsheet would run as a formula begin with an apostrophe."
+        ),
+        "text/csv",
+    ),
+)
+def export_failures(
+    daemon: NamedDependency[Daemon], wanted: NamedDependency[FailureQuery]
+) -> Stream:
+    """All failures that match, streamed as they are read, as of the moment of the request."""
+    name = f"failures-{daemon.clock.now():%Y%m%dT%H%M%SZ}.csv"
+    chunks = failures_csv(daemon.database, wanted.filter(daemon.catalog))
+    return stream(chunks, "text/csv; charset=utf-8; header=present", name)

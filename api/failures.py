@@ -1,0 +1,123 @@
+"""Failures: pages of them, one, their groups and their trends."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+from msgspec import Meta
+
+from api.filters import FailurePageQuery, FailureQuery, Limit
+from api.problems import BadRequest, Mistake
+from api.routes import reads
+from api.schemas import groups as schemas
+from api.schemas.failures import FailureDetail, FailureList
+from daemon.service import Daemon
+from daemon.store.failures import answer
+
+_STEPS: dict[schemas.Interval, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+_USUAL: dict[schemas.Interval, timedelta] = {"hour": timedelta(days=1), "day": timedelta(days=30)}
+_LONGEST: dict[schemas.Interval, timedelta] = {
+    "hour": timedelta(days=31),
+    "day": timedelta(days=3660),
+}
+_MOST_SERIES = 100
+
+
+@reads(
+    ["/api/processing/failures", "/api/failures"],
+    FailurePageQuery,
+    summary="Failures, newest first",
+)
+def list_failures(
+    daemon: NamedDependency[Daemon], wanted: NamedDependency[FailurePageQuery]
+) -> FailureList:
+    """Every stored failure that matches can be reached, however old it is."""
+    chosen = wanted.filter(daemon.catalog)
+    page = answer(daemon.database, chosen, wanted.limit, wanted.cursor)
+    return FailureList(
+        failures=[FailureDetail.of(record, daemon.catalog) for record in page.failures],
+        total_failures=page.total,
+        next_cursor=page.next_cursor,
+        timestamp=daemon.clock.now(),
+    )
+
+
+@reads("/api/failures/{failure_id:int}", summary="One failure")
+def get_failure(
+    daemon: NamedDependency[Daemon],
+    failure_id: Annotated[
+        int, PathParameter(description="Id of the failure.", ge=1, le=9_007_199_254_740_991)
+    ],
+) -> FailureDetail:
+    """What failed, why, and what to do about it."""
+    return FailureDetail.of(daemon.failures.get(failure_id), daemon.catalog)
+
+
+class GroupQuery(FailureQuery, frozen=True, kw_only=True):
+    """Which failures to group, a page at a time."""
+
+    limit: Limit = 20
+    offset: Annotated[
+        int, Meta(description="How many groups to leave out before these.", ge=0, le=1_000_000)
+    ] = 0
+
+
+@reads("/api/failures/groups", GroupQuery, summary="Failures by cause")
+def list_groups(
+    daemon: NamedDependency[Daemon], wanted: NamedDependency[GroupQuery]
+) -> schemas.FailureGroupList:
+    """Failures with the same cause together: what can be fixed, and then retried, at once."""
+    found, total = daemon.failures.groups(
+        wanted.filter(daemon.catalog), wanted.limit, wanted.offset
+    )
+    end = wanted.offset + len(found)
+    return schemas.FailureGroupList(
+        groups=[schemas.FailureGroup.of(record) for record in found],
+        total_groups=total,
+        next_offset=end if found and end < total else None,
+        timestamp=daemon.clock.now(),
+    )
+
+
+class TrendQuery(FailureQuery, frozen=True, kw_only=True):
+    """Which failures, and how to count them."""
+
+    interval: Annotated[
+        schemas.Interval,
+        Meta(
+            description="Length of a stretch. By the hour at most 31 days can be looked at. Without "
+            "`since`, 24 hours by the hour and 30 days by the day."
+        ),
+    ] = "day"
+    by: Annotated[schemas.TrendKey, Meta(description="What makes a series.")] = "category"
+
+
+@reads("/api/failures/trends", TrendQuery, summary="Failures over time")
+def failure_trends(
+    daemon: NamedDependency[Daemon], wanted: NamedDependency[TrendQuery]
+) -> schemas.FailureTrends:
+    """Failures by hour or day, one series for each category, pipeline, source, status or group."""
+    until = wanted.until or daemon.clock.now()
+    since = _start(wanted, until)
+    chosen = msgspec.structs.replace(wanted.filter(daemon.catalog), since=since)
+    points = daemon.failures.trends(chosen, wanted.by, _STEPS[wanted.interval], _MOST_SERIES)
+    return schemas.FailureTrends(
+        interval=wanted.interval,
+        by=wanted.by,
+        since=since,
+        until=until,
+        series=schemas.TrendSeries.gather(points),
+        timestamp=daemon.clock.now(),
+    )
+
+
+def _start(wanted: TrendQuery, until: datetime) -> datetime:
+    since = wanted.since or until - _USUAL[wanted.interval]
+    longest = _LONGEST[wanted.interval]
+    if until - since > longest:
+        raise BadRequest([Mistake(f"a time at most {longest.days} days before `until`", "since")])
+    return since

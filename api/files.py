@@ -1,0 +1,141 @@
+"""The files of an ingestion: which failed and why, and what a person decides about them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from litestar.di import NamedDependency
+from litestar.response import Stream
+from msgspec import Meta
+
+from api.description import Content
+from api.filters import Limit
+from api.ingestions import IngestionName, find
+from api.query import Path, Query, Text, one_of
+from api.routes import commands, reads
+from api.schemas.ingestions import ChosenFiles, FileDecision, FileDetail, FileList, FilesToRetry
+from api.streaming import stream
+from daemon.errors import NotFound
+from daemon.pipelines.ingest.folder import Folder
+from daemon.service import Daemon
+from daemon.store.files import FileFilter
+from daemon.triage.taxonomy import CATEGORY_ALIASES, Category, FileStatus
+
+_CHUNK = 256 * 1024
+
+
+class FileQuery(Query, frozen=True, kw_only=True):
+    """Which files."""
+
+    status: Annotated[str | None, one_of(FileStatus, "Only those that stand so.")] = None
+    category: Annotated[
+        str | None,
+        one_of([*Category, *CATEGORY_ALIASES], "Only of this category, or its older name."),
+    ] = None
+    retryable: Annotated[
+        bool | None, Meta(description="Only those that a retry may help, or only the others.")
+    ] = None
+    q: Annotated[
+        Text | None,
+        Meta(description="Only with this text in the path, in any case."),
+    ] = None
+    limit: Limit = 50
+    cursor: Annotated[
+        Path | None,
+        Meta(description="The `next_cursor` of the answer before, for what comes after it."),
+    ] = None
+
+    def filter(self) -> FileFilter:
+        """The filter of the store."""
+        return FileFilter(
+            status=self.status,
+            category=CATEGORY_ALIASES.get(self.category or "", self.category),
+            retryable=self.retryable,
+            q=self.q,
+        )
+
+
+class DownloadQuery(Query, frozen=True, kw_only=True):
+    """Which file."""
+
+    path: Annotated[Path, Meta(description="Path of a tracked file.")]
+
+
+@reads("/api/ingestions/{name:str}/files", FileQuery, summary="The files of an ingestion")
+def list_files(
+    daemon: NamedDependency[Daemon], name: IngestionName, wanted: NamedDependency[FileQuery]
+) -> FileList:
+    """The files that it tracks, with why they failed and what to do about it."""
+    find(daemon, name)
+    page = daemon.files.page(name, wanted.filter(), wanted.limit, wanted.cursor)
+    return FileList(
+        files=[FileDetail.of(record) for record in page.files],
+        total_files=page.total,
+        next_cursor=page.next_cursor,
+        timestamp=daemon.clock.now(),
+    )
+
+
+@commands("/api/ingestions/{name:str}/files/retry", status_code=202, summary="Read files again")
+def retry(
+    daemon: NamedDependency[Daemon], name: IngestionName, data: FilesToRetry | None = None
+) -> FileDecision:
+    """Reads files again whether or not they changed: those named, or all that failed."""
+    paths = data.paths if data else None
+    return FileDecision.of(daemon.operations.retry_files(name, paths))
+
+
+@commands("/api/ingestions/{name:str}/files/quarantine", status_code=200, summary="Set files aside")
+def quarantine(
+    daemon: NamedDependency[Daemon], name: IngestionName, data: ChosenFiles
+) -> FileDecision:
+    """Copies files aside with a manifest and leaves them alone until they are released."""
+    return FileDecision.of(daemon.operations.quarantine_files(name, data.paths))
+
+
+@commands("/api/ingestions/{name:str}/files/ignore", status_code=200, summary="Ignore files")
+def ignore(daemon: NamedDependency[Daemon], name: IngestionName, data: ChosenFiles) -> FileDecision:
+    """Leaves files alone, changed or not, until they are released."""
+    return FileDecision.of(daemon.operations.ignore_files(name, data.paths))
+
+
+@commands("/api/ingestions/{name:str}/files/release", status_code=200, summary="Release files")
+def release(
+    daemon: NamedDependency[Daemon], name: IngestionName, data: ChosenFiles
+) -> FileDecision:
+    """Brings files back that were set aside or ignored, and reads them again."""
+    return FileDecision.of(daemon.operations.release_files(name, data.paths))
+
+
+@reads(
+    "/api/ingestions/{name:str}/files/download",
+    DownloadQuery,
+    role="operate",
+    summary="Download a file",
+    content=Content(bytes, "The file as it is now.", "application/octet-stream"),
+)
+def download(
+    daemon: NamedDependency[Daemon], name: IngestionName, wanted: NamedDependency[DownloadQuery]
+) -> Stream:
+    """The content of a tracked file; no other file can be had."""
+    source = find(daemon, name)
+    daemon.files.get(name, wanted.path)
+    place = Folder(daemon.settings.base, source.files).resolve(wanted.path)
+    file_name = PurePosixPath(wanted.path).name
+    return stream(_content(os.fspath(place.resolve())), "application/octet-stream", file_name)
+
+
+def _content(place: str) -> Iterator[bytes]:
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        raise NotFound("the file is no longer there, or cannot be read") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotFound("the file is no longer there, or cannot be read")
+        while chunk := file.read(_CHUNK):
+            yield chunk

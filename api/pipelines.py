@@ -1,0 +1,130 @@
+"""Pipelines: how they stand, and pause, resume and run now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+from msgspec import Meta
+
+from api.routes import commands, reads
+from api.schemas import fields
+from daemon.errors import NotFound
+from daemon.scheduler import PipelineStatus
+from daemon.service import Daemon
+
+NameInPath = Annotated[str, PathParameter(description="Name of the pipeline.")]
+
+
+class PipelineSource(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a pipeline works on."""
+
+    name: fields.Source
+    enabled: Annotated[bool, Meta(description="Whether cycles include it.", examples=[True])]
+    email_address: fields.EmailAddress
+
+
+class PipelineInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """How a pipeline stands."""
+
+    name: fields.Pipeline
+    paused: Annotated[bool, Meta(description="Whether a person paused it.", examples=[False])]
+    running: Annotated[bool, Meta(description="Whether a source of it runs.", examples=[True])]
+    interval_seconds: Annotated[
+        float | None,
+        Meta(description="Seconds between two cycles; null without an interval.", examples=[60.0]),
+    ]
+    cron: Annotated[
+        str | None,
+        Meta(description="Crontab in UTC; null without one.", examples=["0 3 * * *"]),
+    ]
+    next_run_at: Annotated[
+        datetime | None, Meta(description="When its next cycle is due; null if none is.")
+    ]
+    concurrency: Annotated[
+        int, Meta(description="How many sources run at the same time.", examples=[4])
+    ]
+    sources: Annotated[list[PipelineSource], Meta(description="What it works on.")]
+
+
+class PipelineList(msgspec.Struct, frozen=True, kw_only=True):
+    """All pipelines."""
+
+    pipelines: Annotated[list[PipelineInfo], Meta(description="By name.")]
+    timestamp: fields.Timestamp
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to run."""
+
+    source: Annotated[
+        str | None, Meta(description="Only this source; all enabled ones if not given.")
+    ] = None
+
+
+class CycleStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """A cycle that begins now."""
+
+    cycle_id: Annotated[
+        str, Meta(description="Id of the cycle.", examples=["20260131T080000000-5f0c7d1e"])
+    ]
+    pipeline: fields.Pipeline
+    source: Annotated[str | None, Meta(description="The only source that it has; null for all.")]
+
+
+@reads("/api/pipelines", summary="All pipelines")
+def list_pipelines(daemon: NamedDependency[Daemon]) -> PipelineList:
+    """How all pipelines stand, and when they run next."""
+    described = [_info(status, daemon) for status in daemon.scheduler.describe()]
+    return PipelineList(pipelines=described, timestamp=daemon.clock.now())
+
+
+@commands("/api/pipelines/{name:str}/pause", status_code=200, summary="Pause a pipeline")
+def pause(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
+    """Lets no cycle start by itself until it is resumed; what runs goes on. Survives a restart."""
+    daemon.operations.pause(name)
+    return _one(daemon, name)
+
+
+@commands("/api/pipelines/{name:str}/resume", status_code=200, summary="Resume a pipeline")
+def resume(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
+    """Lets cycles start again."""
+    daemon.operations.resume(name)
+    return _one(daemon, name)
+
+
+@commands("/api/pipelines/{name:str}/run", status_code=202, summary="Run a pipeline now")
+def run(
+    daemon: NamedDependency[Daemon], name: NameInPath, data: RunRequest | None = None
+) -> CycleStarted:
+    """Starts a cycle, even of a paused pipeline. Refused while what is asked for runs already."""
+    source = data.source if data else None
+    cycle_id = daemon.operations.run_now(name, source)
+    return CycleStarted(cycle_id=cycle_id, pipeline=name, source=source)
+
+
+def _one(daemon: Daemon, name: str) -> PipelineInfo:
+    for status in daemon.scheduler.describe():
+        if status.name == name:
+            return _info(status, daemon)
+    raise NotFound("there is no pipeline of that name")
+
+
+def _info(status: PipelineStatus, daemon: Daemon) -> PipelineInfo:
+    sources = daemon.catalog.pipeline(status.name).sources.values()
+    return PipelineInfo(
+        name=status.name,
+        paused=status.paused,
+        running=status.running,
+        interval_seconds=status.interval_seconds,
+        cron=status.cron,
+        next_run_at=status.next_run_at,
+        concurrency=status.concurrency,
+        sources=[
+            PipelineSource(name=s.name, enabled=s.enabled, email_address=s.email_address)
+            for s in sources
+        ],
+    )

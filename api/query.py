@@ -1,0 +1,148 @@
+"""Query parameters as frozen records: read strictly, every mistake reported, documented from one place.
+
+Unknown and repeated parameters are refused, because a mistyped filter must not silently show
+everything.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from msgspec import Meta
+
+from api.problems import BadRequest, Mistake
+
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+"""Times outside mean the same as these: nothing is stored beyond, and arithmetic stays in range."""
+
+MOST_PARAMETERS = 100
+"""A query string with more fields than this is not read."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the parameters of an endpoint.
+
+    A field is a parameter, annotated with its type (or None) and a `Meta` that describes it.
+    """
+
+
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+Time = Annotated[datetime, Meta(tz=True)]
+"""A time with its offset."""
+
+
+def one_of(choices: Iterable[str], description: str) -> Meta:
+    """A parameter, text, that has one of some values."""
+    return Meta(description=description, extra_json_schema={"enum": [str(c) for c in choices]})
+
+
+class Field(NamedTuple):
+    """A parameter as it is read and documented."""
+
+    name: str
+    kind: Any
+    """The type of a value that is there, with its limits."""
+    plain: type
+    schema: dict[str, Any]
+    required: bool
+    default: Any
+
+
+def reader(kind: type[Query]) -> Callable[[Request[Any, Any, Any]], Any]:
+    """A dependency that reads the parameters of a request as a `kind`. Raises `BadRequest`."""
+
+    def read(request: Request[Any, Any, Any]) -> Any:
+        return parse(kind, request.scope["query_string"])
+
+    return read
+
+
+def parse(kind: type[Query], text: bytes) -> Query:
+    """The parameters in a query string. Raises `BadRequest` with every mistake."""
+    values: dict[str, Any] = {}
+    mistakes = []
+    fields = fields_of(kind)
+    for name, value in _pairs(text):
+        if name not in fields:
+            known = f"one of the parameters {', '.join(fields)}" if fields else "no parameters"
+            mistakes.append(Mistake(known, name[:100]))
+        elif name in values:
+            mistakes.append(Mistake("it only once", name))
+        else:
+            values[name] = _convert(value, fields[name])
+            if values[name] is None:
+                mistakes.append(Mistake(expected(fields[name].schema), name))
+    missing = [f for f in fields.values() if f.required and f.name not in values]
+    mistakes += [Mistake(expected(field.schema), field.name) for field in missing]
+    if mistakes:
+        raise BadRequest(mistakes)
+    return kind(**values)
+
+
+def _pairs(text: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            text.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS
+        )
+    except ValueError:
+        raise BadRequest([Mistake(f"at most {MOST_PARAMETERS} parameters")]) from None
+
+
+def _convert(text: str, field: Field) -> Any:
+    """One value, or None when it is not what its type asks for."""
+    value: Any = text
+    if field.plain is bool:
+        value = {"true": True, "false": False}.get(text.lower(), text)
+    elif field.plain is int and re.fullmatch(r"-?[0-9]{1,18}", text):
+        value = int(text)
+    elif field.plain is datetime:
+        # The + of an offset that was not encoded arrives as a space.
+        value = re.sub(r"(T\S+) (\d\d:\d\d)$", r"\1+\2", text)
+    try:
+        value = msgspec.convert(value, field.kind)
+    except msgspec.ValidationError:
+        return None
+    if isinstance(value, datetime):
+        return min(max(value, _FIRST), _LAST)
+    return value if value in field.schema.get("enum", (value,)) else None
+
+
+@cache
+def fields_of(kind: type[Query]) -> dict[str, Field]:
+    """The parameters of an endpoint by name."""
+    return {field.name: _field(field) for field in msgspec.structs.fields(kind)}
+
+
+def _field(field: msgspec.structs.FieldInfo) -> Field:
+    kind, *description = get_args(field.type)
+    if get_origin(kind) in (types.UnionType, Union):
+        kind = next(k for k in get_args(kind) if k is not types.NoneType)
+    kind = Annotated[(kind, *description)]
+    default = None if field.required else field.default
+    return Field(
+        field.name, kind, get_args(kind)[0], msgspec.json.schema(kind), field.required, default
+    )
+
+
+def expected(schema: dict[str, Any]) -> str:
+    """What a JSON schema asks for, in words."""
+    match schema:
+        case {"enum": choices}:
+            return f"one of {', '.join(map(str, choices))}"
+        case {"type": "boolean"}:
+            return "true or false"
+        case {"type": "integer"}:
+            return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+        case {"format": "date-time"}:
+            return "a time with its offset, such as 2026-01-31T08:00:00Z"
+    return f"text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"

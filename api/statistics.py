@@ -1,0 +1,149 @@
+"""What runs came to: per source and together, over any stretch of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from litestar.di import NamedDependency
+from msgspec import Meta
+
+from api.query import Name, Query, Time
+from api.routes import reads
+from api.schemas.statistics import CategoryCount, Outcomes, SourceStatistics, Statistics
+from daemon.service import Daemon
+from daemon.store import runs
+from daemon.store.filters import FailureFilter
+from daemon.triage.taxonomy import Category
+
+DAY = timedelta(days=1)
+
+SourceKey = tuple[str, str]
+
+
+class StatisticsQuery(Query, frozen=True, kw_only=True):
+    """Which runs."""
+
+    since: Annotated[
+        Time | None,
+        Meta(description="Only from this time on; 24 hours before `until` if not given."),
+    ] = None
+    until: Annotated[Time | None, Meta(description="Only before this time; now if not given.")] = (
+        None
+    )
+    pipeline: Annotated[Name | None, Meta(description="Only of this pipeline.")] = None
+    source: Annotated[Name | None, Meta(description="Only of this source.")] = None
+
+
+@reads("/api/processing/statistics", StatisticsQuery, summary="What runs came to")
+def statistics(
+    daemon: NamedDependency[Daemon], wanted: NamedDependency[StatisticsQuery]
+) -> Statistics:
+    """Outcomes, success rate, durations and failures by category, of each source and together."""
+    return make_statistics(daemon, wanted)
+
+
+def make_statistics(daemon: Daemon, wanted: StatisticsQuery) -> Statistics:
+    """The statistics of all sources, of those of a pipeline, or of one."""
+    until = wanted.until or daemon.clock.now()
+    since = wanted.since or until - DAY
+    ran = [
+        record
+        for record in daemon.runs.statistics(since, wanted.until)
+        if wanted.pipeline in (None, record.pipeline) and wanted.source in (None, record.source)
+    ]
+    failed = _failures_by_source(daemon, wanted, since)
+    return Statistics(
+        since=since,
+        until=until,
+        totals=_totals(ran, failed.values()),
+        sources=[
+            _of_source(record, failed.get((record.pipeline, record.source), Counter()), daemon)
+            for record in ran
+        ],
+        timestamp=daemon.clock.now(),
+    )
+
+
+def _failures_by_source(
+    daemon: Daemon, wanted: StatisticsQuery, since: datetime
+) -> dict[SourceKey, Counter[str]]:
+    chosen = FailureFilter(
+        since=since, until=wanted.until, pipeline=wanted.pipeline, source=wanted.source
+    )
+    found: dict[SourceKey, Counter[str]] = {}
+    for counted in daemon.failures.by_source(chosen):
+        counts = found.setdefault((counted.pipeline, counted.source), Counter())
+        counts[counted.category] = counted.count
+    return found
+
+
+def _of_source(
+    record: runs.SourceStatistics, failures: Counter[str], daemon: Daemon
+) -> SourceStatistics:
+    return SourceStatistics(
+        pipeline=record.pipeline,
+        source=record.source,
+        email_address=daemon.catalog.email_address(record.pipeline, record.source),
+        runs=record.runs,
+        success=record.success,
+        partial=record.partial,
+        failed=record.failed,
+        interrupted=record.interrupted,
+        cancelled=record.cancelled,
+        success_rate=_success_rate(record.success, record.partial, record.failed),
+        items_succeeded=record.items_succeeded,
+        items_failed=record.items_failed,
+        items_skipped=record.items_skipped,
+        average_seconds=record.average_seconds,
+        median_seconds=record.median_seconds,
+        p95_seconds=record.p95_seconds,
+        last_run_at=record.last_run_at,
+        last_success_at=record.last_success_at,
+        failures_by_category=_by_category(failures),
+    )
+
+
+def _totals(ran: list[runs.SourceStatistics], failures: Iterable[Counter[str]]) -> Outcomes:
+    def total(name: str) -> int:
+        return sum(getattr(record, name) for record in ran)
+
+    return Outcomes(
+        runs=total("runs"),
+        success=total("success"),
+        partial=total("partial"),
+        failed=total("failed"),
+        interrupted=total("interrupted"),
+        cancelled=total("cancelled"),
+        success_rate=_success_rate(total("success"), total("partial"), total("failed")),
+        items_succeeded=total("items_succeeded"),
+        items_failed=total("items_failed"),
+        items_skipped=total("items_skipped"),
+        average_seconds=_mean(ran),
+        failures_by_category=_by_category(sum(failures, Counter())),
+    )
+
+
+def _success_rate(success: int, partial: int, failed: int) -> float | None:
+    ended = success + partial + failed
+    return success / ended if ended else None
+
+
+def _mean(ran: list[runs.SourceStatistics]) -> float | None:
+    """The mean over all runs, from those of the sources and how many runs each had."""
+    timed = [(r.average_seconds, _ended(r)) for r in ran if r.average_seconds is not None]
+    ended = sum(n for _, n in timed)
+    return sum(mean * n for mean, n in timed) / ended if ended else None
+
+
+def _ended(record: runs.SourceStatistics) -> int:
+    return record.success + record.partial + record.failed + record.interrupted + record.cancelled
+
+
+def _by_category(counts: Counter[str]) -> list[CategoryCount]:
+    return [
+        CategoryCount(category=Category(category), count=count)
+        for category, count in counts.most_common()
+    ]

@@ -1,0 +1,87 @@
+"""What goes on right now, and whether anything failed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from litestar.di import NamedDependency
+from msgspec import Meta
+
+from api.query import Query
+from api.routes import reads
+from api.runs import describe
+from api.schemas.failures import FailureDetail
+from api.schemas.status import CurrentRun, CurrentStatus, FailureSummary, ProcessingStatus
+from api.statistics import StatisticsQuery, make_statistics
+from daemon.service import Daemon
+from daemon.store.filters import FailureFilter
+from daemon.store.runs import RunFilter
+from daemon.triage.taxonomy import FailureStatus
+
+RECENT = timedelta(hours=24)
+WEBSOCKET = False
+
+
+class CurrentStatusQuery(Query, frozen=True, kw_only=True):
+    """What to tell besides what goes on."""
+
+    include_recent: Annotated[bool, Meta(description="Whether to list recent runs.")] = True
+    recent_limit: Annotated[int, Meta(description="How many recent runs at most.", ge=1, le=50)] = 5
+    include_stats: Annotated[
+        bool, Meta(description="Whether to add the statistics of the last 24 hours.")
+    ] = False
+    include_failure_summary: Annotated[
+        bool, Meta(description="Whether to add the failures at a glance.")
+    ] = True
+
+
+@reads("/api/processing/current-status", CurrentStatusQuery, summary="The current status")
+def current_status(
+    daemon: NamedDependency[Daemon], wanted: NamedDependency[CurrentStatusQuery]
+) -> CurrentStatus:
+    """What is being processed, what was processed lately, and whether anything failed."""
+    active = active_runs(daemon)
+    return CurrentStatus(
+        is_processing=bool(active),
+        current_status=active[0] if active else None,
+        active=active,
+        failure_summary=summarise(daemon) if wanted.include_failure_summary else None,
+        websocket_available=WEBSOCKET,
+        timestamp=daemon.clock.now(),
+        recent_runs=(
+            describe(daemon, daemon.runs.page(RunFilter(ended=True), wanted.recent_limit).runs)
+            if wanted.include_recent
+            else []
+        ),
+        statistics=make_statistics(daemon, StatisticsQuery()) if wanted.include_stats else None,
+    )
+
+
+@reads("/api/processing/status", summary="The status, for those who poll")
+def status(daemon: NamedDependency[Daemon]) -> ProcessingStatus:
+    """What is being processed and whether anything failed: cheap enough to ask every second."""
+    active = active_runs(daemon)
+    return ProcessingStatus(
+        is_processing=bool(active),
+        current_status=active[0] if active else None,
+        active=active,
+        failure_summary=summarise(daemon),
+        websocket_available=WEBSOCKET,
+        timestamp=daemon.clock.now(),
+    )
+
+
+def active_runs(daemon: Daemon) -> list[CurrentRun]:
+    """All runs under way, most recently updated first."""
+    return [CurrentRun.of(run, daemon.catalog) for run in daemon.live.active()]
+
+
+def summarise(daemon: Daemon) -> FailureSummary:
+    """The failures at a glance."""
+    newest = daemon.failures.page(FailureFilter(), 1).failures
+    return FailureSummary(
+        has_recent_failures=any(f.error_time > daemon.clock.now() - RECENT for f in newest),
+        failure_count=daemon.failures.total(FailureFilter(status=FailureStatus.OPEN)),
+        most_recent_failure=FailureDetail.of(newest[0], daemon.catalog) if newest else None,
+    )

@@ -1,0 +1,5 @@
+"""The `triaged` command."""
+
+from daemon.cli.main import main
+
+__all__ = ["main"]

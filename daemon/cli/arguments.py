@@ -1,0 +1,241 @@
+"""The commands and their arguments, as `triaged --help` shows them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daemon import __version__
+from daemon.triage.taxonomy import CATEGORY_ALIASES, Category, FailureStatus, RunStatus
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    Commands = _SubParsersAction[ArgumentParser]
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+def make_parser() -> ArgumentParser:
+    """The parser of the command line."""
+    parser = ArgumentParser(
+        prog="triaged",
+        description="Runs background processing cycles and triages every failure: what kind it is, "
+        "whether retrying helps, what to do about it.",
+        epilog="`triaged COMMAND --help` explains a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"triaged {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for add in (_serve, _run, _check, _failures, _runs, _watch, _classify, _unclassified):
+        add(commands)
+    return parser
+
+
+def _command(commands: Commands, name: str, about: str, *notes: str) -> ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=about,
+        description=f"{about[:1].upper()}{about[1:]}.",
+        epilog="\n".join(notes),
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _serve(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "serve",
+        "run the daemon: cycles, API and web page",
+        "Ctrl-C or SIGTERM ends it in order; a second Ctrl-C at once.",
+        "Exit codes: 0 ended in order, 1 something could not be stored, 2 mistakes in the",
+        "configuration, 3 the store cannot be used, 4 the address cannot be listened on.",
+        "",
+        "example:  triaged serve --config triaged.toml",
+    )
+    _config(parser, required=True)
+
+
+def _run(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "run",
+        "run one cycle now, in this process, and show what failed",
+        "Needs the store for itself: while a daemon runs, ask that one to run the cycle.",
+        "Exit codes: 0 success, 1 failures, 2 mistakes in the configuration, 3 the store cannot be",
+        "used, 130 interrupted.",
+        "",
+        "example:  triaged run ingest orders --config triaged.toml",
+    )
+    parser.add_argument("pipeline", metavar="PIPELINE")
+    parser.add_argument("source", metavar="SOURCE", nargs="?", help="only this one; else all")
+    _config(parser, required=True)
+    _json(parser, "one JSON line for each run and each failure")
+
+
+def _check(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "check-config",
+        "check a configuration and report every mistake",
+        "Looks at the file, the rules, the schedules and your own functions; opens no database and",
+        "changes nothing. Exit codes: 0 no mistakes, 2 mistakes.",
+        "",
+        "example:  triaged check-config triaged.toml",
+    )
+    parser.add_argument("config", metavar="FILE", type=Path)
+    _json(parser, "a JSON object with `valid`, `problems` and `pipelines`")
+
+
+def _failures(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "failures",
+        "show failures with their advice, newest first",
+        "Asks the daemon that runs, or reads the store of one that does not (--config).",
+        "",
+        "example:  triaged failures --category auth --since 2h",
+        "example:  triaged failures --groups",
+        "example:  triaged failures --csv > failures.csv",
+    )
+    parser.add_argument(
+        "--groups", action="store_true", help="failures with the same cause as one line"
+    )
+    _filters(parser, [*map(str, FailureStatus)], "failures")
+    parser.add_argument("--q", metavar="TEXT", help="text in message, item or advice, in any case")
+    parser.add_argument("--run-id", metavar="ID", help="only of this run")
+    parser.add_argument("--failure-group", metavar="ID", help="only of this failure group")
+    _reading(parser)
+
+
+def _runs(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "runs",
+        "show runs with their outcome, newest first",
+        "Asks the daemon that runs, or reads the store of one that does not (--config).",
+        "",
+        "example:  triaged runs --pipeline ingest --status failed --since 2026-11-20",
+    )
+    _filters(parser, [*map(str, RunStatus)], "runs")
+    _reading(parser)
+
+
+def _watch(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "watch",
+        "watch active runs, recent runs and failures as they happen",
+        "Waits for a daemon that is away and goes on when it is back. Ctrl-C ends it. Without a",
+        "terminal it prints a line for each change.",
+        "",
+        "example:  triaged watch --url http://127.0.0.1:8080",
+    )
+    _url(parser)
+    _key(parser)
+
+
+def _classify(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "classify",
+        "say what kind of failure an error message is, and what to do about it",
+        'JSON Lines come in as {"id": 1, "message": "...", "exception": "...", "pipeline": "..."},',
+        "of which only the message is required, and go out with the same id.",
+        "Exit codes: 0, or 1 when a line could not be read.",
+        "",
+        'example:  triaged classify "535 5.7.8 Authentication failed"',
+        "example:  triaged classify --jsonl errors.jsonl > classified.jsonl",
+    )
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("message", metavar="MESSAGE", nargs="?", help="the message; - is stdin")
+    given.add_argument("--jsonl", metavar="FILE", help="a file of JSON Lines; - is stdin")
+    parser.add_argument("--pipeline", metavar="P", default="", help="the pipeline it comes from")
+    parser.add_argument("--exception", metavar="TYPE", help="the type of the exception")
+    parser.add_argument("--rules", metavar="FILE", type=Path, help="rules of your own")
+    _json(parser, "a JSON line rather than text")
+
+
+def _unclassified(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "unclassified",
+        "show messages that no rule recognises, grouped, for authors of rules",
+        "",
+        "example:  triaged unclassified --config triaged.toml",
+    )
+    parser.add_argument("--pipeline", metavar="P", help="only of this pipeline")
+    _range(parser)
+    _limit(parser, "groups")
+    _json(parser, "JSON Lines")
+    _where(parser)
+
+
+def _filters(parser: ArgumentParser, statuses: list[str], things: str) -> None:
+    categories = [*map(str, Category), *CATEGORY_ALIASES]
+    parser.add_argument("--pipeline", metavar="P", help="only of this pipeline")
+    parser.add_argument("--source", metavar="S", help="only of this source")
+    parser.add_argument(
+        "--category", metavar="C", choices=categories, help=f"one of {', '.join(categories)}"
+    )
+    parser.add_argument(
+        "--status", metavar="S", choices=statuses, help=f"one of {', '.join(statuses)}"
+    )
+    _range(parser)
+    _limit(parser, things)
+
+
+def _range(parser: ArgumentParser) -> None:
+    when = "a time such as 2026-11-20T08:00, or how long ago, such as 90m, 2h or 7d"
+    parser.add_argument("--since", metavar="TIME", help=f"from then on: {when}")
+    parser.add_argument("--until", metavar="TIME", help="before then")
+
+
+def _limit(parser: ArgumentParser, things: str) -> None:
+    parser.add_argument(
+        "--limit", metavar="N", type=_positive, help=f"how many {things} at most (20; CSV: all)"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**9:
+        raise ArgumentTypeError("expected a whole number above zero")
+    return int(text)
+
+
+def _reading(parser: ArgumentParser) -> None:
+    forms = parser.add_mutually_exclusive_group()
+    _json(forms, "JSON Lines")
+    forms.add_argument("--csv", action="store_true", help="CSV")
+    _where(parser)
+
+
+def _where(parser: ArgumentParser) -> None:
+    places = parser.add_mutually_exclusive_group()
+    _url(places)
+    _config(places, required=False)
+    _key(parser)
+
+
+def _url(parser: Any) -> None:
+    parser.add_argument("--url", help=f"address of the daemon ({DEFAULT_URL})")
+
+
+def _key(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--key-file",
+        metavar="FILE",
+        type=Path,
+        help="file with the API key, if one is needed; else TRIAGED_API_KEY in the environment",
+    )
+
+
+def _config(parser: Any, *, required: bool) -> None:
+    about = "the configuration" if required else "read the store that this configuration names"
+    parser.add_argument("--config", metavar="FILE", type=Path, required=required, help=about)
+
+
+def _json(parser: Any, about: str) -> None:
+    parser.add_argument("--json", action="store_true", help=about)

@@ -1,0 +1,113 @@
+"""`triaged check-config`: every mistake of a configuration, with nothing opened or changed."""
+
+from __future__ import annotations
+
+import tomllib
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from daemon.cli import terminal
+from daemon.cli.main import Exit, complain
+from daemon.config import Config, IngestConfig, OwnConfig, Settings, load
+from daemon.config.load import decode_config
+from daemon.errors import ConfigError, Problem
+from daemon.service import check
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What `--json` says."""
+
+    valid: bool
+    problems: list[Problem]
+    pipelines: list[PipelineSummary]
+
+
+class PipelineSummary(msgspec.Struct, frozen=True):
+    """A pipeline of a valid configuration."""
+
+    name: str
+    schedule: str
+    sources: list[str]
+    """Those that are enabled."""
+    disabled: list[str]
+
+
+def run(args: Namespace) -> int:
+    """Checks a configuration file."""
+    settings, problems = find_problems(args.config)
+    valid = settings is not None and not problems
+    summary = [_summary(*entry) for entry in settings.config.pipelines.items()] if settings else []
+    if args.json:
+        terminal.write_line(msgspec.json.encode(Checked(valid, problems, summary)))
+        return Exit.SUCCESS if valid else Exit.CONFIG
+    if not valid:
+        return complain(Exit.CONFIG, *map(str, problems))
+    _show(args.config, summary)
+    return Exit.SUCCESS
+
+
+def find_problems(file: Path) -> tuple[Settings | None, list[Problem]]:
+    """The settings, if they can be had, and every mistake that `serve` would refuse to start for."""
+    try:
+        settings = load(file)
+    except ConfigError as error:
+        return None, [*error.problems, *_further_problems(file)]
+    return settings, check(settings)
+
+
+def _further_problems(file: Path) -> list[Problem]:
+    """Mistakes in the parts that are sound by themselves, which the first ones must not hide."""
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    return check(Settings(_sound_part(data), file.resolve()))
+
+
+def _sound_part(data: dict[str, Any]) -> Config:
+    """The rules and each pipeline, when they can be decoded without the rest."""
+    triage, _ = decode_config({"triage": data.get("triage", {})})
+    pipelines: dict[str, IngestConfig | OwnConfig] = {}
+    tables = data.get("pipelines", {})
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        alone, _ = decode_config({"pipelines": {name: table}})
+        if alone is not None:
+            pipelines |= alone.pipelines
+    return msgspec.structs.replace(triage or Config(), pipelines=pipelines)
+
+
+def _summary(name: str, config: IngestConfig | OwnConfig) -> PipelineSummary:
+    sources: Sequence[tuple[str, bool]] = [(n, s.enabled) for n, s in config.sources.items()]
+    if isinstance(config, OwnConfig) and not sources:
+        sources = [(name, True)]
+    return PipelineSummary(
+        name,
+        _schedule(config),
+        [source for source, enabled in sources if enabled],
+        [source for source, enabled in sources if not enabled],
+    )
+
+
+def _schedule(config: IngestConfig | OwnConfig) -> str:
+    if config.cron is not None:
+        return f"at {config.cron} (UTC)"
+    return "on demand" if config.every is None else f"every {terminal.interval(config.every)}"
+
+
+def _show(file: Path, pipelines: list[PipelineSummary]) -> None:
+    console = terminal.make_console()
+    if pipelines:
+        table = terminal.make_table("Pipeline", "Schedule", "Sources")
+        for pipeline in pipelines:
+            disabled = [f"{name} (disabled)" for name in pipeline.disabled]
+            table.add_row(
+                terminal.cell(pipeline.name, "bold"),
+                terminal.cell(pipeline.schedule),
+                terminal.cell(", ".join([*pipeline.sources, *disabled])),
+            )
+        console.print(table)
+    console.print(terminal.cell(f"{file} has no mistakes."))

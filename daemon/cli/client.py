@@ -1,0 +1,142 @@
+"""Talks to a running daemon over HTTP."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
+
+import msgspec
+
+from daemon.cli.arguments import DEFAULT_URL
+from daemon.cli.main import Exit
+from daemon.config import is_loopback
+from daemon.config.load import resolve_secret
+from daemon.errors import ConfigError, Problem, TriagedError
+
+KEY_VARIABLE = "TRIAGED_API_KEY"
+_CHUNK = 256 * 1024
+
+Answer = TypeVar("Answer")
+
+
+class Unreachable(TriagedError):
+    """No daemon answers at that address."""
+
+    exit_code = Exit.UNREACHABLE
+
+
+class Refused(TriagedError):
+    """The daemon refused the request."""
+
+    exit_code = Exit.UNREACHABLE
+
+    def __init__(self, message: str, status: int) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A daemon never redirects; what does is something else, and must not be sent our key."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class Client:
+    """Requests to one daemon."""
+
+    def __init__(self, url: str, key: str | None = None, timeout: float = 10.0) -> None:
+        """Raises `ConfigError` when `url` is not the address of a daemon."""
+        self.url = _checked(url)
+        self._headers = {"Accept": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._timeout = timeout
+        self._opener = _opener(urlsplit(self.url).hostname or "")
+
+    def get(self, path: str, kind: type[Answer], **query: Any) -> Answer:
+        """The answer at `path` as a `kind`. Raises `Unreachable`, `Refused`."""
+        with self._open(path, query) as response:
+            body = response.read()
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Unreachable(
+                f"what answers at {self.url} is not a triaged of this version: {error}"
+            ) from None
+
+    def stream(self, path: str, **query: Any) -> Iterator[bytes]:
+        """The bytes at `path` as they come. Raises `Unreachable`, `Refused`."""
+        with self._open(path, query) as response:
+            while chunk := response.read1(_CHUNK):
+                yield chunk
+
+    @contextmanager
+    def _open(self, path: str, query: dict[str, Any]) -> Iterator[HTTPResponse]:
+        given = {key: value for key, value in query.items() if value is not None}
+        address = f"{self.url}{path}{'?' if given else ''}{urlencode(given)}"
+        request = Request(address, headers=self._headers)  # noqa: S310 the scheme is checked
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                yield response
+        except HTTPError as error:
+            with error:
+                raise Refused(_refusal(self.url, error), error.code) from None
+        except (OSError, HTTPException) as error:
+            raise Unreachable(_silence(self.url, error)) from None
+
+
+def make_client(args: Namespace, url: str | None = None) -> Client:
+    """The client that `--url` and `--key-file` ask for. Raises `ConfigError`."""
+    key = os.environ.get(KEY_VARIABLE)
+    if args.key_file is not None:
+        key, wrong = resolve_secret(None, str(args.key_file), Path(), {})
+        if wrong:
+            raise ConfigError([Problem("--key-file", wrong)])
+    if key and not (key.isascii() and key.isprintable()):
+        raise ConfigError([Problem(KEY_VARIABLE, "the key has characters that no key has")])
+    return Client(args.url or url or DEFAULT_URL, key)
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.query or parts.fragment or parts.username or not url.isprintable():
+        raise ConfigError([Problem("--url", f"expected an address such as {DEFAULT_URL}")])
+    return url.rstrip("/")
+
+
+def _opener(host: str) -> OpenerDirector:
+    """Goes past any proxy for a daemon on this machine."""
+    proxies = [ProxyHandler({})] if is_loopback(host) else []
+    return build_opener(_NoRedirects, *proxies)
+
+
+def _refusal(url: str, error: HTTPError) -> str:
+    if error.code == 401:
+        return f"{url} needs an API key: set {KEY_VARIABLE}, or name a file with --key-file"
+    try:
+        detail = msgspec.json.decode(error.read(64 * 1024), type=dict[str, Any]).get("detail")
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError, HTTPException):
+        detail = None
+    return f"{url} answered {error.code}: {detail or error.reason}"
+
+
+def _silence(url: str, error: Exception) -> str:
+    reason = error.reason if isinstance(error, URLError) else error
+    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return (
+        f"no triaged answers at {url} ({text}). Start one with `triaged serve --config FILE`, say "
+        "where it is with --url, or read the store of a stopped one with --config FILE"
+    )

@@ -1,0 +1,96 @@
+"""A cycle that runs once, and what is on disk of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import chain, islice
+from queue import Empty, SimpleQueue
+
+from api.schemas.failures import FailureDetail
+from api.schemas.runs import RunDetail
+from api.schemas.status import CurrentRun
+from daemon import events
+from daemon.cli.reading import Found, StoreReader
+from daemon.errors import RecorderClosed
+from daemon.pipelines.catalog import Registered, Source
+from daemon.service import Daemon
+from daemon.store.entries import Committed
+from daemon.store.filters import FailureFilter
+from daemon.triage.taxonomy import RunStatus, Trigger
+
+
+class Cycle:
+    """One cycle of a pipeline, in a thread of its own."""
+
+    def __init__(self, daemon: Daemon, pipeline: Registered, sources: list[Source]) -> None:
+        self.daemon = daemon
+        self.reader = StoreReader(daemon.database, daemon.catalog)
+        self.run_ids: list[str] = []
+        self.outcome = RunStatus.INTERRUPTED
+        self._ended: SimpleQueue[str] = SimpleQueue()
+        # Not Thread.join: interrupted by Ctrl-C, it may take a thread for ended that is not.
+        self._over = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(pipeline, sources), name=f"cycle-{pipeline.name}", daemon=True
+        )
+        daemon.recorder.subscribe(self._note)
+
+    def start(self) -> None:
+        """Begins."""
+        self.daemon.start(schedule=False)
+        self._thread.start()
+
+    def _run(self, pipeline: Registered, sources: list[Source]) -> None:
+        try:
+            self.outcome = self.daemon.cycles.run(pipeline, sources, Trigger.MANUAL)
+        except RecorderClosed:
+            self.outcome = RunStatus.INTERRUPTED
+        finally:
+            self._over.set()
+
+    def _note(self, committed: Committed) -> None:
+        for entry in committed.entries:
+            match entry.event:
+                case events.RunStarted() as event:
+                    self.run_ids.append(event.run_id)
+                case events.RunEnded() as event:
+                    self._ended.put(event.run_id)
+
+    def wait(self, seconds: float) -> bool:
+        """Waits for the end; False when the time ran out."""
+        return self._over.wait(seconds)
+
+    def active(self) -> list[CurrentRun]:
+        """Its runs under way, by name, so that a view of them stands still."""
+        runs = [CurrentRun.of(run, self.daemon.catalog) for run in self.daemon.live.active()]
+        return sorted(runs, key=lambda run: run.source)
+
+    def ended(self) -> Iterator[RunDetail]:
+        """Runs that have ended since the last call."""
+        while True:
+            try:
+                yield self._detail(self._ended.get_nowait())
+            except Empty:
+                return
+
+    def runs(self) -> Iterator[RunDetail]:
+        """All its runs."""
+        return map(self._detail, self.run_ids)
+
+    def _detail(self, run_id: str) -> RunDetail:
+        return RunDetail.of(self.daemon.runs.get(run_id), self.daemon.catalog)
+
+    def failures(self, limit: int) -> Found[FailureDetail]:
+        """Its failures and how many there are."""
+        found = [self.reader.failures(FailureFilter(run_id=r), limit) for r in self.run_ids]
+        records = chain.from_iterable(f.records for f in found)
+        return Found(sum(f.total for f in found), islice(records, limit))
+
+    def stop(self, grace: float) -> None:
+        """Lets runs end at their next item, and marks those that do not as interrupted."""
+        self.daemon.cycles.stop()
+        self.daemon.runner.cancel()
+        if not self.wait(grace):
+            self.daemon.runner.interrupt()
+        self.daemon.writer.flush(grace)

@@ -1,0 +1,189 @@
+"""Where the commands that show things read them: a running daemon, or the store of a stopped one."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from api.schemas.failures import FailureDetail, FailureList
+from api.schemas.groups import FailureGroup, FailureGroupList
+from api.schemas.runs import RunDetail, RunList
+from daemon.cli.addresses import url_of
+from daemon.cli.client import Client, make_client
+from daemon.config import Settings, load
+from daemon.errors import StoreLocked, StoreUnavailable
+from daemon.pipelines.catalog import Catalog
+from daemon.store.database import Database
+from daemon.store.export import failures_csv
+from daemon.store.failures import Failures
+from daemon.store.filters import FailureFilter
+from daemon.store.runs import RunFilter, Runs
+
+PAGE = 100
+"""The most that the API gives at once."""
+ALL = sys.maxsize
+
+Record = TypeVar("Record")
+Cursor = str | int | None
+
+
+class Found(NamedTuple, Generic[Record]):
+    """What matches: how many, and the newest of them as they are read."""
+
+    total: int
+    records: Iterator[Record]
+
+
+class _Page(NamedTuple, Generic[Record]):
+    records: list[Record]
+    next: Cursor
+    total: int
+
+
+class Reader(Protocol):
+    """What can be read, wherever it is. `limit` counts records, not pages."""
+
+    def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]: ...
+
+    def groups(self, f: FailureFilter, limit: int) -> Found[FailureGroup]: ...
+
+    def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]: ...
+
+    def failures_csv(self, f: FailureFilter) -> Iterator[bytes]: ...
+
+
+class DaemonReader:
+    """Asks a running daemon."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]:
+        def page(size: int, cursor: Cursor) -> _Page[FailureDetail]:
+            path = "/api/processing/failures"
+            answer = self._client.get(path, FailureList, **_query(f), limit=size, cursor=cursor)
+            return _Page(answer.failures, answer.next_cursor, answer.total_failures)
+
+        return _follow(page, limit)
+
+    def groups(self, f: FailureFilter, limit: int) -> Found[FailureGroup]:
+        def page(size: int, offset: Cursor) -> _Page[FailureGroup]:
+            path = "/api/failures/groups"
+            answer = self._client.get(
+                path, FailureGroupList, **_query(f), limit=size, offset=offset
+            )
+            return _Page(answer.groups, answer.next_offset, answer.total_groups)
+
+        return _follow(page, limit)
+
+    def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]:
+        def page(size: int, cursor: Cursor) -> _Page[RunDetail]:
+            path = "/api/runs"
+            answer = self._client.get(path, RunList, **_query(f), limit=size, cursor=cursor)
+            return _Page(answer.runs, answer.next_cursor, answer.total_runs)
+
+        return _follow(page, limit)
+
+    def failures_csv(self, f: FailureFilter) -> Iterator[bytes]:
+        return self._client.stream("/api/export/failures.csv", **_query(f))
+
+
+class StoreReader:
+    """Reads the store itself. The addresses of accounts are not in it, but in the catalog."""
+
+    def __init__(self, database: Database, catalog: Catalog | None = None) -> None:
+        self._database = database
+        self._failures = Failures(database)
+        self._runs = Runs(database)
+        self._catalog = catalog or Catalog({})
+
+    def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]:
+        total = self._failures.total(f)
+
+        def page(size: int, cursor: Cursor) -> _Page[FailureDetail]:
+            found = self._failures.page(f, size, str(cursor) if cursor else None)
+            details = [FailureDetail.of(record, self._catalog) for record in found.failures]
+            return _Page(details, found.next_cursor, total)
+
+        return _follow(page, limit)
+
+    def groups(self, f: FailureFilter, limit: int) -> Found[FailureGroup]:
+        def page(size: int, offset: Cursor) -> _Page[FailureGroup]:
+            start = int(offset or 0)
+            groups, total = self._failures.groups(f, size, start)
+            after = start + len(groups)
+            more = after if groups and after < total else None
+            return _Page([FailureGroup.of(group) for group in groups], more, total)
+
+        return _follow(page, limit)
+
+    def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]:
+        total = self._runs.total(f)
+
+        def page(size: int, cursor: Cursor) -> _Page[RunDetail]:
+            found = self._runs.page(f, size, str(cursor) if cursor else None)
+            details = [RunDetail.of(record, self._catalog) for record in found.runs]
+            return _Page(details, found.next_cursor, total)
+
+        return _follow(page, limit)
+
+    def failures_csv(self, f: FailureFilter) -> Iterator[bytes]:
+        return failures_csv(self._database, f)
+
+
+def _follow(page: Callable[[int, Cursor], _Page[Record]], limit: int) -> Found[Record]:
+    """All pages up to `limit` records, each read when it is needed."""
+    first = page(min(limit, PAGE), None)
+
+    def records() -> Iterator[Record]:
+        left, current = limit, first
+        while True:
+            yield from current.records[:left]
+            left -= len(current.records)
+            if left <= 0 or current.next is None:
+                return
+            current = page(min(left, PAGE), current.next)
+
+    return Found(first.total, records())
+
+
+def _query(f: FailureFilter | RunFilter) -> dict[str, str]:
+    """A filter as the parameters of the API."""
+    given = {name: getattr(f, name) for name in f.__struct_fields__}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else str(value)
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+@contextmanager
+def open_reader(args: Namespace) -> Iterator[Reader]:
+    """What `--url` or `--config` names: with neither, the daemon at the default address.
+
+    The store of a configuration whose daemon runs is in use, so then that daemon is asked.
+    """
+    if args.config is None:
+        yield DaemonReader(make_client(args))
+        return
+    settings = load(args.config)
+    try:
+        database = _open_store(settings)
+    except StoreLocked:
+        yield DaemonReader(make_client(args, url_of(settings.config.server.listen)))
+        return
+    try:
+        yield StoreReader(database)
+    finally:
+        database.close()
+
+
+def _open_store(settings: Settings) -> Database:
+    path = settings.store_path
+    if not path.exists():
+        raise StoreUnavailable(f"there is no store at {path} yet: nothing has run so far")
+    return Database(path, memory_limit=settings.config.store.memory_limit, read_only=True)

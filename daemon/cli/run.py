@@ -1,0 +1,149 @@
+"""`triaged run`: one cycle now, in this process, with neither scheduler nor API."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from argparse import Namespace
+from itertools import chain
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+
+from api.schemas.failures import FailureDetail
+from api.schemas.runs import RunDetail
+from daemon import logs
+from daemon.cli import terminal
+from daemon.cli.addresses import url_of
+from daemon.cli.changes import Changes
+from daemon.cli.main import Exit, complain, leave
+from daemon.cli.one_cycle import Cycle
+from daemon.cli.reading import ALL
+from daemon.cli.tables import active_table, failures_table, runs_table
+from daemon.config import Settings, load
+from daemon.errors import Conflict, NotFound, StoreLocked
+from daemon.pipelines.catalog import Catalog, Registered, Source
+from daemon.service import Daemon
+from daemon.triage import Triage
+from daemon.triage.taxonomy import RunStatus
+
+SHOWN_FAILURES = 20
+_TICK = 0.1
+
+
+class RunLine(msgspec.Struct, frozen=True):
+    """A line of `--json` about a run."""
+
+    run: RunDetail
+
+
+class FailureLine(msgspec.Struct, frozen=True):
+    """A line of `--json` about a failure."""
+
+    failure: FailureDetail
+
+
+def run(args: Namespace) -> int:
+    """Runs one cycle and shows what came of it. Ends the process."""
+    settings = load(args.config)
+    logs.configure("error", settings.config.log.format, Triage.mask)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    daemon = _open(settings, args)
+    try:
+        pipeline, sources = chosen(daemon.catalog, args.pipeline, args.source)
+        cycle = Cycle(daemon, pipeline, sources)
+        code = _carry_out(cycle, settings.config.server.grace, quiet=args.json)
+        (_write if args.json else _show)(cycle)
+    finally:
+        lost = daemon.stop(0)
+    if lost:
+        code = complain(Exit.FAILURES, f"{lost} events could not be stored")
+    leave(code)
+    return code
+
+
+def _open(settings: Settings, args: Namespace) -> Daemon:
+    try:
+        return Daemon(settings)
+    except StoreLocked as error:
+        body = msgspec.json.encode({"source": args.source} if args.source else {}).decode()
+        url = f"{url_of(settings.config.server.listen)}/api/pipelines/{args.pipeline}/run"
+        json = "-H 'Content-Type: application/json'"
+        raise StoreLocked(
+            f"{error}\nIf that one is `triaged serve`, ask it to run the cycle, and see how it goes "
+            f"with `triaged watch`:\n  curl -X POST {shlex.quote(url)} {json} -d {shlex.quote(body)}"
+        ) from error
+
+
+def chosen(catalog: Catalog, pipeline: str, source: str | None) -> tuple[Registered, list[Source]]:
+    """What to run. Raises `NotFound`, `Conflict`."""
+    registered = catalog.pipelines.get(pipeline)
+    if registered is None:
+        known = ", ".join(catalog.pipelines) or "none"
+        raise NotFound(
+            f"there is no pipeline {pipeline!r} in the configuration, which has: {known}"
+        )
+    if source is None:
+        enabled = [found for found in registered.sources.values() if found.enabled]
+        if not enabled:
+            raise Conflict(f"the pipeline {pipeline} has no source that is enabled")
+        return registered, enabled
+    if source not in registered.sources:
+        known = ", ".join(registered.sources) or "none"
+        raise NotFound(f"the pipeline {pipeline} has no source {source!r}; it has: {known}")
+    return registered, [registered.sources[source]]
+
+
+def _carry_out(cycle: Cycle, grace: float, *, quiet: bool) -> Exit:
+    """Runs the cycle to its end, or to Ctrl-C; a second one ends at once."""
+    try:
+        try:
+            cycle.start()
+            _follow(cycle, quiet=quiet)
+        except KeyboardInterrupt:
+            said = f"stopping; runs have {grace:g} s to end. Ctrl-C again ends at once"
+            complain(Exit.INTERRUPTED, said)
+            cycle.stop(grace)
+            return Exit.INTERRUPTED
+    except KeyboardInterrupt:
+        leave(Exit.INTERRUPTED)
+    return Exit.SUCCESS if cycle.outcome is RunStatus.SUCCESS else Exit.FAILURES
+
+
+def _follow(cycle: Cycle, *, quiet: bool) -> None:
+    """Shows progress until the cycle has ended: bars on a terminal, else a line for each change."""
+    if sys.stderr.isatty():
+        screen = Console(stderr=True, markup=False, highlight=False, emoji=False)
+        with Live(console=screen, transient=True, auto_refresh=False) as live:
+            while not cycle.wait(_TICK):
+                live.update(active_table(cycle.active(), screen.width), refresh=True)
+        return
+    changes = Changes()
+    ended = False
+    while not ended:
+        ended = cycle.wait(_TICK)
+        if not quiet:
+            for line in chain(changes.started(cycle.active()), changes.ended(cycle.ended())):
+                print(line, flush=True)
+
+
+def _write(cycle: Cycle) -> None:
+    terminal.write_json(map(RunLine, cycle.runs()))
+    terminal.write_json(map(FailureLine, cycle.failures(ALL).records))
+
+
+def _show(cycle: Cycle) -> None:
+    console = terminal.make_console()
+    console.print(runs_table(cycle.runs(), console.width))
+    console.print()
+    found = cycle.failures(SHOWN_FAILURES)
+    if found.total:
+        console.print(failures_table(found.records, console.width))
+    if found.total > SHOWN_FAILURES:
+        console.print(
+            f"{terminal.number(SHOWN_FAILURES)} of {terminal.number(found.total)} failures; "
+            "`triaged failures --config FILE` shows all.",
+            style="dim",
+        )

@@ -1,0 +1,141 @@
+"""`triaged serve`: the daemon with its API, from the first line of its log to exit code 0."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import socket
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from api.app import create_app
+from daemon import __version__, logs
+from daemon.cli.addresses import url_of
+from daemon.cli.main import Exit, complain, leave
+from daemon.config import load
+from daemon.config.values import Listen
+from daemon.errors import TriagedError
+from daemon.service import Daemon
+from daemon.triage import Triage
+
+log = logging.getLogger("triaged")
+
+REQUEST_SECONDS = 3
+"""How long requests under way may go on once the daemon stops."""
+
+OPEN_THIS = (
+    ("/", "the page"),
+    ("/api/processing/current-status", "what runs now"),
+    ("/api/processing/failures", "failures with advice"),
+    ("/api/export/failures.csv", "the same as CSV"),
+    ("/metrics", "for Prometheus"),
+    ("/schema/openapi.json", "the API described"),
+)
+
+
+class AddressTaken(TriagedError):
+    """The address cannot be listened on."""
+
+    exit_code = Exit.ADDRESS
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, with the signals left to us, since the daemon has to end after it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """The first signal ends in order, a second one at once."""
+        if self.should_exit:
+            leave(Exit.INTERRUPTED)
+        self.should_exit = True
+
+
+def run(args: Namespace) -> int:
+    """Serves until a signal. Does not return but for an error at the start: it ends the process."""
+    settings = load(args.config)
+    logs.configure(settings.config.log.level, settings.config.log.format, Triage.mask)
+    listener = listen(settings.config.server.listen)
+    daemon = Daemon(settings)
+    try:
+        server = make_server(daemon)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.stop)
+        daemon.start()
+        announce(listener)
+        server.run(sockets=[listener])
+    finally:
+        lost = daemon.stop()
+    if lost:
+        complain(Exit.FAILURES, f"{lost} events could not be stored and are only in the log")
+    leave(Exit.FAILURES if lost else Exit.SUCCESS)
+    return Exit.SUCCESS
+
+
+def listen(address: Listen) -> socket.socket:
+    """A socket that listens at `address`, before anything is started. Raises `AddressTaken`."""
+    listener = None
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(2048)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        raise AddressTaken(_advice(address, error)) from error
+    return listener
+
+
+def _advice(address: Listen, error: OSError) -> str:
+    known = {
+        errno.EADDRINUSE: "another program listens there, perhaps another triaged: stop it",
+        errno.EADDRNOTAVAIL: "this machine does not have that address: name one of its own",
+        errno.EACCES: "ports below 1024 need privileges: choose a higher one",
+    }
+    reason = known.get(error.errno or 0, error.strerror or str(error))
+    return f"cannot listen on {address}: {reason}, or change server.listen in the configuration"
+
+
+def make_server(daemon: Daemon) -> Server:
+    """The server of the daemon's API, which logs nothing by itself but trouble."""
+    return Server(
+        uvicorn.Config(
+            create_app(daemon),
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=REQUEST_SECONDS,
+        )
+    )
+
+
+def announce(listener: socket.socket) -> None:
+    """Says that the daemon serves; to a person also what to open."""
+    host, port = listener.getsockname()[:2]
+    log.info(
+        "serving",
+        extra={"event": "serving", "listen": str(Listen(host, port)), "version": __version__},
+    )
+    if sys.stderr.isatty():
+        print(_welcome(url_of(Listen(host, port))), file=sys.stderr, flush=True)
+
+
+def _welcome(url: str) -> str:
+    width = max(len(path) for path, _ in OPEN_THIS)
+    lines = [f"  {url}{path:<{width}}  {about}" for path, about in OPEN_THIS]
+    return "\n".join([f"\ntriaged {__version__} is running. Open:", *lines, "Ctrl-C stops it.\n"])

@@ -1,0 +1,250 @@
+"""Runs, failures and groups as tables that fit the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from api.schemas.failures import FailureDetail
+from api.schemas.groups import FailureGroup
+from api.schemas.runs import Progress, RunDetail
+from api.schemas.status import CurrentRun
+from daemon.cli.terminal import (
+    WIDE,
+    cell,
+    clock,
+    local,
+    make_table,
+    number,
+    seconds,
+    stacked,
+    status_cell,
+)
+
+ADVICE = "What happened and what to do"
+RUN_ID_WIDTH = 27
+NUMBERS = ("Took", "OK", "Fail", "Skip")
+
+
+def failures_table(failures: Iterable[FailureDetail], width: int) -> Table:
+    """Failures with what happened and what to do."""
+    return (_wide_failures if width >= WIDE else _narrow_failures)(failures)
+
+
+def _wide_failures(failures: Iterable[FailureDetail]) -> Table:
+    columns = ("Time", "Source", "Item", "Category", "Retry", "Status", ADVICE)
+    table = make_table(*columns, fixed=("Time", "Category", "Status"))
+    table.columns[-1].ratio = 1
+    for failure in failures:
+        table.add_row(
+            cell(local(failure.error_time)),
+            _name(failure),
+            cell(failure.item),
+            cell(failure.error_category, "bold"),
+            "yes" if failure.is_retryable else "no",
+            status_cell(failure.status),
+            _advice(failure),
+        )
+    return table
+
+
+def _narrow_failures(failures: Iterable[FailureDetail]) -> Table:
+    table = make_table("Time", "Failed", ADVICE)
+    table.columns[0].min_width = 12
+    table.columns[-1].ratio = 1
+    for failure in failures:
+        status = status_cell(failure.status)
+        if failure.is_retryable:
+            status.append(", retryable", style="default")
+        table.add_row(
+            _stacked_time(failure.error_time),
+            stacked(
+                _name(failure), cell(failure.item), cell(failure.error_category, "bold"), status
+            ),
+            _advice(failure),
+        )
+    return table
+
+
+def groups_table(groups: Iterable[FailureGroup], width: int) -> Table:
+    """Failure groups, each with its message and advice."""
+    return (_wide_groups if width >= WIDE else _narrow_groups)(groups)
+
+
+def _wide_groups(groups: Iterable[FailureGroup]) -> Table:
+    columns = ("Open", "All", "Last seen", "Group", "Sources", "Category", ADVICE)
+    table = make_table(*columns, right=columns[:2], fixed=("Last seen", "Group", "Category"))
+    table.columns[-1].ratio = 1
+    for group in groups:
+        table.add_row(
+            number(group.counts.open),
+            number(group.count),
+            cell(local(group.last_seen)),
+            cell(group.failure_group),
+            cell(_sources(group)),
+            cell(group.error_category, "bold"),
+            _advice(group),
+        )
+    return table
+
+
+def _narrow_groups(groups: Iterable[FailureGroup]) -> Table:
+    table = make_table("Open", "All", "Group", ADVICE, right=("Open", "All"))
+    table.columns[-1].ratio = 1
+    for group in groups:
+        table.add_row(
+            number(group.counts.open),
+            number(group.count),
+            stacked(
+                cell(group.failure_group),
+                cell(_sources(group)),
+                cell(group.error_category, "bold"),
+            ),
+            _advice(group),
+        )
+    return table
+
+
+def messages_table(groups: Iterable[FailureGroup]) -> Table:
+    """The messages of groups as they are compared: what a pattern has to match."""
+    table = make_table("Seen", "Pipeline", "Exception and message", right=("Seen",))
+    for group in groups:
+        table.add_row(
+            number(group.count),
+            cell(group.pipeline),
+            stacked(cell(group.exception_type, "bold"), cell(group.message)),
+        )
+    return table
+
+
+def runs_table(runs: Iterable[RunDetail], width: int) -> Table:
+    """Runs with their outcome in numbers."""
+    return (_wide_runs if width >= WIDE else _narrow_runs)(runs)
+
+
+def _wide_runs(runs: Iterable[RunDetail]) -> Table:
+    columns = ("Started", "Source", "Status", *NUMBERS, "Category", "What happened", "Run")
+    table = make_table(*columns, right=NUMBERS, fixed=("Started", "Status", "Category", "Run"))
+    table.columns[-2].ratio = 1
+    for run in runs:
+        table.add_row(
+            cell(local(run.start_time)),
+            _name(run),
+            status_cell(run.status),
+            *_numbers(run),
+            cell(run.error_category),
+            cell(run.user_message),
+            cell(run.run_id, "dim"),
+        )
+    return table
+
+
+def _narrow_runs(runs: Iterable[RunDetail]) -> Table:
+    table = make_table("Started", "Run", "Status", *NUMBERS, right=NUMBERS)
+    table.columns[1].min_width = RUN_ID_WIDTH
+    for run in runs:
+        table.add_row(
+            _stacked_time(run.start_time),
+            stacked(_name(run), cell(run.error_category, "bold"), cell(run.run_id, "dim")),
+            status_cell(run.status),
+            *_numbers(run),
+        )
+    return table
+
+
+def recent_table(runs: Iterable[RunDetail], width: int) -> Table:
+    """Runs that ended lately, a line each, for a view that also shows other things."""
+    columns = ("Ended", "Source", "Status", *NUMBERS)
+    table = make_table(*columns, "Category", right=NUMBERS, fixed=("Ended", "Status"))
+    for column, share in ((table.columns[1], width // 4), (table.columns[-1], width // 6)):
+        column.no_wrap, column.overflow, column.max_width = True, "ellipsis", share
+    for run in runs:
+        table.add_row(
+            clock(run.end_time or run.start_time),
+            _name(run),
+            status_cell(run.status),
+            *_numbers(run),
+            cell(run.error_category),
+        )
+    return table
+
+
+def active_table(runs: Iterable[CurrentRun], width: int) -> RenderableType:
+    """Runs under way, each with its step and a progress bar."""
+    if width >= WIDE:
+        return Group(*(_progress_row(run, _step(run)) for run in runs))
+    return Group(*(Group(_progress_row(run, None), _step(run, "  ")) for run in runs))
+
+
+def _progress_row(run: CurrentRun, step: Text | None) -> Table:
+    """One line whose columns stand at the same place for every run."""
+    progress = run.progress
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
+    if step is not None:
+        table.add_column(no_wrap=True, ratio=2, overflow="ellipsis")
+    table.add_column(width=20)
+    table.add_column(no_wrap=True, justify="right", width=18)
+    cells = [cell(f"{run.pipeline}/{run.source}", "bold"), *([step] if step is not None else [])]
+    bar = _bar(progress) if progress and progress.total else ""
+    table.add_row(*cells, bar, _position(progress))
+    return table
+
+
+def _step(run: CurrentRun, indent: str = "") -> Text:
+    text = Text(indent, no_wrap=True, overflow="ellipsis")
+    text.append(run.state, style="cyan")
+    text.append_text(cell(f" {run.current_step}"))
+    return text
+
+
+def _bar(progress: Progress) -> ProgressBar:
+    return ProgressBar(total=progress.total, completed=progress.current)
+
+
+def _position(progress: Progress | None) -> str:
+    if progress is None:
+        return ""
+    total = "" if progress.total is None else f"/{number(progress.total)}"
+    return f"{number(progress.current)}{total}"
+
+
+def _advice(of: FailureDetail | FailureGroup) -> Text:
+    """What happened, the message itself, and what to do."""
+    message = of.error_message if isinstance(of, FailureDetail) else of.message
+    return stacked(
+        cell(of.user_message),
+        cell("" if message == of.user_message else _shortened(message), "dim"),
+        cell(f"→ {of.suggested_action}", "cyan"),
+    )
+
+
+def _shortened(message: str, most: int = 240) -> str:
+    return message if len(message) <= most else f"{message[:most]}…"
+
+
+def _name(of: FailureDetail | RunDetail) -> Text:
+    return cell(f"{of.pipeline}/{of.source}")
+
+
+def _sources(group: FailureGroup) -> str:
+    return f"{group.pipeline}/{', '.join(group.sources)}"
+
+
+def _stacked_time(moment: datetime) -> Text:
+    return Text(local(moment).replace(" ", "\n", 1))
+
+
+def _numbers(run: RunDetail) -> tuple[str, ...]:
+    counts = run.counts
+    return (
+        seconds(run.duration_seconds),
+        number(counts.succeeded),
+        number(counts.failed),
+        number(counts.skipped),
+    )

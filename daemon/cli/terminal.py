@@ -1,0 +1,163 @@
+"""How things look in a terminal: tables for people, JSON Lines and CSV for programs.
+
+Nothing that comes from outside can move the cursor, change colours or run as a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 150
+"""Columns from which a table shows everything side by side."""
+
+STYLES = {
+    "success": "green",
+    "partial": "yellow",
+    "failed": "red",
+    "interrupted": "magenta",
+    "cancelled": "magenta",
+    "running": "cyan",
+    "open": "red",
+    "retrying": "yellow",
+    "resolved": "green",
+}
+"""Colours of statuses; what is not listed has none."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def make_console() -> Console:
+    """Standard output. Where it is no terminal, lines are long enough for `grep` to be of use."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    return Console(markup=False, highlight=False, emoji=False, width=width)
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at standard output."""
+    return sys.stdout.isatty()
+
+
+def printable(text: object) -> str:
+    """Text on one line with every control character spelled out."""
+    line = " ".join(str(text).split("\n"))
+    return "".join(c if c.isprintable() else _spelled(c) for c in line)
+
+
+def _spelled(character: str) -> str:
+    return " " if character in "\t\r" else character.encode("unicode_escape").decode()
+
+
+def cell(text: object, style: str = "") -> Text:
+    """Text from outside as it may be shown."""
+    return Text("" if text is None else printable(text), style=style)
+
+
+def status_cell(status: str) -> Text:
+    """A status in its colour."""
+    return cell(status, STYLES.get(status, ""))
+
+
+def stacked(*lines: Text) -> Text:
+    """Several lines in one cell, empty ones left out."""
+    return Text("\n").join(line for line in lines if line.plain)
+
+
+def number(value: int) -> str:
+    """A number with its thousands apart."""
+    return f"{value:,}"
+
+
+def summary(thing: str, shown: int, total: int) -> str:
+    """What stands below a table."""
+    if not total:
+        return f"No {thing}s match."
+    if shown < total:
+        return f"{number(shown)} of {number(total)} {thing}s; --limit shows more."
+    return f"{number(total)} {thing}{'' if total == 1 else 's'}."
+
+
+def local(moment: datetime) -> str:
+    """A time as people here read it, with its zone."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def clock(moment: datetime) -> str:
+    """The local time of day, where a date and the zone stand near by."""
+    return f"{moment.astimezone():%H:%M:%S}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration in the unit that suits it."""
+    if value is None:
+        return ""
+    if value < 60:
+        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def interval(value: float) -> str:
+    """A stretch of time as it may be configured: 5 s, 1 min, 1 h 30 min."""
+    return f"{value:g} s" if value < 60 else seconds(value).removesuffix(" 00 s")
+
+
+def make_table(*columns: str, right: Sequence[str] = (), fixed: Sequence[str] = ()) -> Table:
+    """A table that fills the width it has; `right` are aligned so, `fixed` are never wrapped."""
+    table = Table(
+        box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False
+    )
+    for name in columns:
+        table.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=name in fixed or name in right,
+            overflow="fold",
+        )
+    return table
+
+
+def write_json(records: Iterable[Any]) -> int:
+    """One JSON line each; returns how many."""
+    count = 0
+    for record in records:
+        write_line(msgspec.json.encode(record))
+        count += 1
+    return count
+
+
+def write_line(line: bytes) -> None:
+    """Writes a line as it is, at once, so that a reader further down a pipe need not wait."""
+    out = sys.stdout.buffer
+    out.write(line + b"\n")
+    out.flush()
+
+
+def write_csv(records: Iterable[msgspec.Struct], kind: type[msgspec.Struct]) -> None:
+    """A header and one row each; nested values as JSON, formulas defused by an apostrophe."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(kind.__struct_fields__)
+    for record in records:
+        writer.writerow([_csv_value(getattr(record, name)) for name in kind.__struct_fields__])
+
+
+def _csv_value(value: Any) -> Any:
+    plain = msgspec.to_builtins(value)
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    if isinstance(plain, dict | list):
+        return msgspec.json.encode(plain).decode()
+    if isinstance(plain, str) and plain.startswith(_FORMULA):
+        return f"'{plain}"
+    return plain

@@ -1,0 +1,61 @@
+"""Mistakes in the ingest configuration that its schema cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+
+from daemon.config.schema import IngestConfig, IngestSource
+from daemon.errors import Problem
+from daemon.pipelines.ingest import ledger
+from daemon.pipelines.ingest.folder import glob_problem
+from daemon.pipelines.ingest.load import FILE_ID
+from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX
+from daemon.pipelines.ingest.tables import type_problem
+
+
+def problems_of(config: IngestConfig) -> list[Problem]:
+    """All mistakes, each with its place in the configuration."""
+    problems: list[Problem] = []
+    with duckdb.connect(":memory:") as connection:
+        for name, source in config.sources.items():
+            where = f"pipelines.ingest.sources.{name}"
+            problems += _of_source(where, source)
+            problems += _of_columns(connection, f"{where}.columns", source.columns or {})
+    return problems + list(_disagreements(config))
+
+
+def _of_source(where: str, source: IngestSource) -> Iterator[Problem]:
+    if problem := glob_problem(source.files):
+        yield Problem(f"{where}.files", f"expected {problem}")
+    if source.table.lower() == ledger.TABLE:
+        yield Problem(f"{where}.table", f"{ledger.TABLE} is the record of loaded files")
+    if source.delimiter in ('"', "\n", "\r"):
+        yield Problem(f"{where}.delimiter", "expected a character that separates cells")
+
+
+def _of_columns(
+    connection: duckdb.DuckDBPyConnection, where: str, columns: dict[str, str]
+) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for name, type_ in columns.items():
+        if name.lower() == FILE_ID or name.startswith(ADDED_PREFIX):
+            yield Problem(f"{where}.{name}", "this name is reserved")
+        if name.lower() in seen:
+            yield Problem(f"{where}.{name}", "a table cannot have this column twice")
+        seen.add(name.lower())
+        if problem := type_problem(connection, type_):
+            yield Problem(f"{where}.{name}", f"expected a DuckDB type: {problem}")
+
+
+def _disagreements(config: IngestConfig) -> Iterator[Problem]:
+    """Two ingestions may fill one table when they declare the same columns."""
+    first: dict[str, tuple[str, IngestSource]] = {}
+    for name, source in config.sources.items():
+        other, earlier = first.setdefault(source.table.lower(), (name, source))
+        if earlier.columns and source.columns and earlier.columns != source.columns:
+            yield Problem(
+                f"pipelines.ingest.sources.{name}.columns",
+                f"table {source.table} has other columns in ingestion {other}",
+            )

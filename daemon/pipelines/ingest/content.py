@@ -1,0 +1,123 @@
+"""One pass over a file's bytes: its hash, and whether they are complete, UTF-8 text at all.
+
+DuckDB loads half of a truncated archive without a word and stops at the first wrong byte of a text,
+so both are looked for beforehand, at several hundred MB a second.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from daemon.pipelines.ingest.failures import FileFailure
+
+CHUNK = 1 << 20
+"""Bytes read at a time."""
+_BOMS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+
+
+class TextFacts(msgspec.Struct):
+    """What a pass over the text found."""
+
+    blank: bool = True
+    """Whether it is nothing but white space."""
+    size: int = 0
+    """Bytes of it."""
+
+
+class Hashing:
+    """Passes chunks of a file on and hashes them meanwhile."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        while chunk := self._file.read(CHUNK):
+            self._hash.update(chunk)
+            yield chunk
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def content_hash(file: BinaryIO) -> str:
+    """BLAKE2b of the bytes, 32 hex digits."""
+    chunks = Hashing(file)
+    for _ in chunks:
+        pass
+    return chunks.hexdigest()
+
+
+def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The text of a gzip file, one member or more; raises `FileFailure` when it is not whole."""
+    member = zlib.decompressobj(wbits=31)
+    started = False
+    for data in chunks:
+        rest = data
+        while rest:
+            if member.eof:
+                rest = rest.lstrip(b"\0")  # zero bytes may pad the end, as on tape
+                if not rest:
+                    break
+                member = zlib.decompressobj(wbits=31)
+            started = True
+            yield _decompress(member, rest)
+            while member.unconsumed_tail:
+                yield _decompress(member, member.unconsumed_tail)
+            rest = member.unused_data
+    if started and not member.eof:
+        raise FileFailure("The gzip file is cut off before its end.", "COMPRESSION")
+
+
+def _decompress(member: zlib._Decompress, chunk: bytes) -> bytes:
+    try:
+        return member.decompress(chunk, CHUNK)
+    except zlib.error as error:
+        raise FileFailure(f"The gzip file is damaged: {error}", "COMPRESSION") from None
+
+
+def check_text(chunks: Iterable[bytes]) -> TextFacts:
+    """Reads text to its end; raises `FileFailure` naming the first byte that is not UTF-8."""
+    facts = TextFacts()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for chunk in chunks:
+        if not facts.size:
+            _refuse_utf16(chunk)
+        _decode(decoder, chunk, facts.size)
+        facts.blank = facts.blank and not chunk.removeprefix(codecs.BOM_UTF8).strip()
+        facts.size += len(chunk)
+    _decode(decoder, b"", facts.size, final=True)
+    return facts
+
+
+def _decode(
+    decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, *, final: bool = False
+) -> None:
+    pending = len(decoder.getstate()[0])
+    if chunk.isascii() and not pending:
+        return
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError as error:
+        at = offset - pending + error.start
+        raise FileFailure(
+            f"The file is not UTF-8: byte {at:,} (0x{error.object[error.start]:02x}) is not text."
+            " It looks like Latin-1 or Windows-1252; save it as UTF-8.",
+            "ENCODING",
+        ) from None
+
+
+def _refuse_utf16(chunk: bytes) -> None:
+    head = chunk[:1024]
+    if head[:2] in _BOMS or head.count(0) * 4 > len(head):
+        raise FileFailure(
+            "The file is not UTF-8: byte 0 and those after it look like UTF-16; save it as UTF-8.",
+            "ENCODING",
+        )

@@ -1,0 +1,77 @@
+"""Rows of text made into rows of types: one SQL shape for every format.
+
+A relation gives for each row `raw` (its text), `defect` (why it is no row at all, else NULL) and
+its values `v0`, `v1`, … Of these, `good_rows` selects the converted values of rows in which every
+value fits its column, `bad_rows` the others with column, class and reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from daemon.pipelines.ingest.sql import literal, texts
+
+NUMBERED = "row_number() OVER ()"
+"""Numbers rows as they are read. As a window it also keeps DuckDB from parsing rows twice."""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column that the rows go to."""
+
+    name: str
+    type: str
+    """DuckDB type, as the configuration or the table has it."""
+
+
+class Conversion(msgspec.Struct, frozen=True):
+    """What is to become of a relation's rows."""
+
+    relation: str
+    """SELECT of `raw`, `defect`, the values and whatever `row_number` needs."""
+    columns: Sequence[Column]
+    row_number: str = NUMBERED
+    """SQL of a row's number."""
+    misfit: str = "CAST"
+    """Error class of a value that does not fit its column."""
+
+    def good_rows(self) -> str:
+        """SELECT of the columns, in order, of the rows without fault."""
+        values = ", ".join(f"c{at}" for at in range(len(self.columns)))
+        return f"SELECT {values} FROM ({self._judged()}) WHERE defect IS NULL AND misfit IS NULL"
+
+    def bad_rows(self) -> str:
+        """SELECT of row_number, column_name, error_class, reason and raw of the other rows."""
+        names = texts(column.name for column in self.columns)
+        types = texts(column.type for column in self.columns)
+        return f"""
+            SELECT row_number,
+                CASE WHEN defect IS NULL THEN {names}[misfit + 1] END AS column_name,
+                coalesce(defect, {literal(self.misfit)}) AS error_class,
+                CASE WHEN defect IS NULL
+                    THEN 'Not a valid ' || {types}[misfit + 1] || ': ' || value END AS reason,
+                raw
+            FROM ({self._judged()})
+            WHERE (defect IS NOT NULL OR misfit IS NOT NULL)
+                AND raw IS NOT NULL AND trim(raw, ' \t\r\n') <> ''"""
+
+    def _judged(self) -> str:
+        converted = ", ".join(f"c{at}" for at in range(len(self.columns)))
+        misfits = " ".join(
+            f"WHEN c{at} IS NULL AND v{at} IS NOT NULL THEN {at}" for at in range(len(self.columns))
+        )
+        values = " ".join(
+            f"WHEN c{at} IS NULL AND v{at} IS NOT NULL THEN v{at}::VARCHAR"
+            for at in range(len(self.columns))
+        )
+        return f"""
+            SELECT {self.row_number} AS row_number, raw, defect, {converted},
+                CASE {misfits} END AS misfit, CASE {values} END AS value
+            FROM ({self._converted()})"""
+
+    def _converted(self) -> str:
+        casts = ", ".join(
+            f"TRY_CAST(v{at} AS {column.type}) AS c{at}" for at, column in enumerate(self.columns)
+        )
+        return f"SELECT *, {casts} FROM ({self.relation})"

@@ -1,0 +1,114 @@
+"""How a CSV file is laid out: its delimiter and its header."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import BinaryIO, cast
+
+import msgspec
+
+from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX, restore
+
+_DELIMITERS = ",;\t|"
+_SAMPLE = 1 << 18
+"""Characters that the delimiter is found out from."""
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Delimiter and header of one file."""
+
+    delimiter: str
+    header: tuple[str, ...]
+    first_row: int
+    """Row number of the header: 1 unless blank lines come before it."""
+
+    @property
+    def was_exported(self) -> bool:
+        """Whether the file is an export of rejected rows, whose cells are defused formulas."""
+        return any(name.startswith(ADDED_PREFIX) for name in self.header)
+
+    def positions(self, names: Sequence[str]) -> list[int]:
+        """Where the columns of those names are; raises `FileFailure` when the header lacks any.
+
+        A name matches exactly or, failing that, without regard to case.
+        """
+        found = [_position(self.header, name) for name in names]
+        missing = [name for name, at in zip(names, found, strict=True) if at is None]
+        if missing:
+            raise missing_columns(missing)
+        return cast("list[int]", found)
+
+
+def missing_columns(names: Sequence[str]) -> FileFailure:
+    """The failure of a file that lacks columns."""
+    shown = ", ".join(names[:10]) + (" and more" if len(names) > 10 else "")
+    return FileFailure(f"The file has no column {shown}.", "MISSING_COLUMN")
+
+
+@contextmanager
+def text_of(file: BinaryIO, compression: str) -> Iterator[io.TextIOWrapper]:
+    """The decompressed text from its start, line ends kept; `file` stays open."""
+    file.seek(0)
+    binary = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if compression == "gzip" else file
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def layout_of(
+    file: BinaryIO, compression: str, delimiter: str | None, wanted: Sequence[str]
+) -> Layout:
+    """The layout; without `delimiter` the one that finds most of `wanted` or most columns."""
+    with text_of(file, compression) as text:
+        sample = text.read(_SAMPLE)
+    candidates = [_layout(sample, each) for each in delimiter or _DELIMITERS]
+    return max(candidates, key=lambda layout: _fitness(layout, sample, wanted))
+
+
+def _layout(sample: str, delimiter: str) -> Layout:
+    for number, cells in enumerate(_rows(sample, delimiter), start=1):
+        if cells:
+            return Layout(delimiter, _restored(cells), number)
+    return Layout(delimiter, (), 1)
+
+
+def _restored(cells: list[str]) -> tuple[str, ...]:
+    exported = any(name.startswith(ADDED_PREFIX) for name in cells)
+    return tuple(restore(cells) if exported else cells)
+
+
+def _fitness(layout: Layout, sample: str, wanted: Sequence[str]) -> tuple[int, int, int]:
+    matches = sum(_position(layout.header, name) is not None for name in wanted)
+    width = len(layout.header)
+    rows = islice(_rows(sample, layout.delimiter), layout.first_row, layout.first_row + 20)
+    alike = sum(len(cells) == width for cells in rows) if width > 1 else 0
+    return matches, alike, width
+
+
+def _rows(sample: str, delimiter: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    except csv.Error:  # a cell longer than a sample should hold: what came before it will do
+        return
+
+
+def _position(header: Sequence[str], name: str) -> int | None:
+    for key in (str, _loosely):
+        matches = [at for at, found in enumerate(header) if key(found) == key(name)]
+        if len(matches) > 1:
+            raise FileFailure(f"The file has more than one column {name}.", "DUPLICATE_COLUMN")
+        if matches:
+            return matches[0]
+    return None
+
+
+def _loosely(name: str) -> str:
+    return name.strip().casefold()

@@ -1,0 +1,82 @@
+"""CSV files at DuckDB's own speed. What it cannot tell exactly is left to the careful reader."""
+
+from __future__ import annotations
+
+import secrets
+
+from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.csv_layout import Layout
+from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.load import Contents, Load, NeedsCare
+from daemon.pipelines.ingest.memory import TooMuchMemory, bounded
+from daemon.pipelines.ingest.sql import identifier, literal
+
+LONGEST_LINE = 2_000_000
+"""Bytes that a row may have."""
+_BUFFER = 4 * LONGEST_LINE
+"""Bytes read at a time. Between two of these DuckDB notices that it is to stop."""
+
+
+def load_csv(load: Load, contents: Contents, allowance: int) -> None:
+    """Loads a CSV file; raises `NeedsCare` when it has to be read again row by row.
+
+    `allowance` is the memory in bytes that DuckDB may use.
+    """
+    layout = contents.layout
+    if layout.was_exported or layout.first_row > 1:
+        raise NeedsCare
+    positions = layout.positions([column.name for column in load.columns])
+    columns = dict(zip(positions, load.columns, strict=True))
+    rejects, scans = (f"triaged_{kind}_{secrets.token_hex(8)}" for kind in ("rejects", "scans"))
+    reading = _reading(contents, layout, columns, rejects, scans)
+    selected = ", ".join(f"c{at}" for at in positions)
+    try:
+        with bounded(load.connection, allowance):
+            load.insert(f"SELECT {selected} FROM {reading}")
+    except TooMuchMemory:
+        raise NeedsCare from None
+    _check_exact(load, rejects)
+    load.reject(_rejected(rejects, columns))
+    load.connection.execute(f"DROP TABLE {identifier(rejects)}; DROP TABLE {identifier(scans)}")
+
+
+def _reading(
+    contents: Contents, layout: Layout, typed: dict[int, Column], rejects: str, scans: str
+) -> str:
+    columns = ", ".join(
+        f"'c{at}': {literal(typed[at].type if at in typed else 'VARCHAR')}"
+        for at in range(len(layout.header))
+    )
+    return f"""read_csv({literal(contents.place)}, auto_detect = false, header = true,
+        delim = {literal(layout.delimiter)}, quote = '"', escape = '"', columns = {{{columns}}},
+        compression = {literal(contents.encoding.compression)}, max_line_size = {LONGEST_LINE},
+        buffer_size = {_BUFFER},
+        store_rejects = true, rejects_limit = 0, rejects_line_size_limit = {LONGEST_LINE},
+        rejects_table = {literal(rejects)}, rejects_scan = {literal(scans)})"""
+
+
+def _check_exact(load: Load, rejects: str) -> None:
+    """An open quote swallows the rows after it: only reading row by row tells where it ends."""
+    found = load.connection.execute(
+        f"""SELECT DISTINCT error_type FROM {identifier(rejects)}
+            WHERE error_type NOT IN ('CAST', 'TOO MANY COLUMNS', 'MISSING COLUMNS')
+                AND (error_type <> 'UNQUOTED VALUE'
+                    OR contains(trim(csv_line, chr(10)), chr(10)))"""
+    ).fetchall()
+    if ("INVALID ENCODING",) in found:
+        raise FileFailure("The file is not UTF-8.", "ENCODING")
+    if found:
+        raise NeedsCare
+
+
+def _rejected(rejects: str, columns: dict[int, Column]) -> str:
+    """One row for each rejected row of the file, by its first error."""
+    names = " ".join(f"WHEN {at + 1} THEN {literal(c.name)}" for at, c in columns.items())
+    return f"""
+        SELECT DISTINCT ON (line) line,
+            CASE WHEN error_type = 'CAST' THEN CASE column_idx {names} END END,
+            error_type,
+            CASE WHEN error_type = 'CAST' THEN regexp_replace(split_part(error_message, chr(10), 1),
+                '^Error when converting column "c[0-9]+"\\. ', '') END,
+            trim(csv_line, chr(13) || chr(10))
+        FROM {identifier(rejects)} ORDER BY line, column_idx"""

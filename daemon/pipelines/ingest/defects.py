@@ -1,0 +1,17 @@
+"""The error classes of rejected rows, in words. Those of CSV are DuckDB's own reject types."""
+
+from __future__ import annotations
+
+MISFITS = ("CAST", "JSON_TYPE")
+"""A value does not fit the type of its column, which the rejected row names."""
+
+DEFECTS = {
+    "JSON_SYNTAX": "not valid JSON",
+    "JSON_NOT_OBJECT": "not a JSON object",
+    "JSON_NO_COLUMN": "none of its keys is a column of the table",
+    "TOO MANY COLUMNS": "more cells than the header has",
+    "MISSING COLUMNS": "fewer cells than the header has",
+    "UNQUOTED VALUE": "a quote that is not closed, or not doubled inside a quoted cell",
+    "LINE SIZE OVER MAXIMUM": "longer than 2 MB",
+}
+"""A row is no row at all."""

@@ -1,0 +1,136 @@
+"""What can go wrong while files load, and how DuckDB's own errors are understood.
+
+TriagedError
+├── IngestError           carries an `error_class`, which triage matches before any text
+│   ├── FileFailure       one file could not be loaded; the others go on
+│   ├── FolderError       the folder cannot be listed: the whole run fails
+│   └── WarehouseError    the warehouse cannot be used: the whole run fails
+└── NotSettled            the file changed meanwhile; the next cycle takes it
+
+Their messages name columns, rows and types, never a value from the file: those are the user's data.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+
+import duckdb
+
+from daemon.errors import TriagedError
+
+_DISK_FULL = re.compile(
+    r"no space left|disk quota|file too large|could not write|failed to write|max_temp_directory",
+    re.IGNORECASE,
+)
+_DAMAGED_ARCHIVE = re.compile(r"gzip|zstd|checksum|frame descriptor|decompress", re.IGNORECASE)
+_KEY_VALUES = re.compile(r'(Duplicate key|duplicate key|key) "((?:[^"]|"")*)"')
+_QUOTED_VALUE = re.compile(r"""(string|value|constant) (?:"[^"]*"|'[^']*')""", re.IGNORECASE)
+_HINTS = re.compile(r"\n|Possible (?:fixes|Solution)|Original Line")
+
+
+class IngestError(TriagedError):
+    """Files could not be ingested."""
+
+    def __init__(self, message: str, error_class: str) -> None:
+        self.error_class = error_class
+        super().__init__(message)
+
+
+class FileFailure(IngestError):
+    """The file could not be loaded."""
+
+
+class FolderError(IngestError):
+    """The ingestion's folder could not be listed."""
+
+
+class WarehouseError(IngestError):
+    """The warehouse could not be used."""
+
+
+class NotSettled(TriagedError):
+    """The file is still being written."""
+
+
+def while_opening(error: duckdb.Error) -> WarehouseError:
+    """Why the warehouse could not be opened."""
+    text = str(error)
+    if "lock on file" in text or "different configuration" in text:
+        return WarehouseError(
+            "The warehouse is in use by another program; files are loaded when that closes it.",
+            "WAREHOUSE_LOCKED",
+        )
+    if _DISK_FULL.search(text):
+        return _disk_full(text)
+    if "valid DuckDB database" in text or isinstance(error, duckdb.SerializationException):
+        return WarehouseError(f"The warehouse is damaged: {_brief(text)}", "WAREHOUSE_CORRUPT")
+    return WarehouseError(
+        f"The warehouse cannot be opened: {_brief(text)}", "WAREHOUSE_UNAVAILABLE"
+    )
+
+
+def while_loading(error: duckdb.Error, place: str) -> FileFailure | WarehouseError:
+    """Whose fault an error during a load is: the file's, or the warehouse's.
+
+    `place` is the name under which DuckDB read the file.
+    """
+    text = str(error)
+    if _DISK_FULL.search(text):
+        return _disk_full(text)
+    if isinstance(error, duckdb.FatalException | duckdb.InternalException):
+        return WarehouseError(f"The warehouse failed: {_brief(text)}", "WAREHOUSE_CORRUPT")
+    if isinstance(error, duckdb.TransactionException):
+        return WarehouseError(f"Another program's write: {_brief(text)}", "WAREHOUSE_CONFLICT")
+    if isinstance(error, duckdb.IOException):
+        return _while_reading(text, place)
+    return _while_converting(error, place)
+
+
+def _while_converting(error: duckdb.Error, place: str) -> FileFailure:
+    text = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return FileFailure("Loading the file needs more than `memory_limit`.", "OUT_OF_MEMORY")
+    if isinstance(error, duckdb.ConstraintException):
+        return FileFailure(_without_values(text), "CONSTRAINT")
+    kind = type(error).__name__.removesuffix("Exception").upper()
+    return FileFailure(_without_values(text).replace(place, "the file"), kind)
+
+
+def while_writing(error: OSError) -> OSError | WarehouseError:
+    """A full disk under rejected rows or temporary files is no file's fault."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return _disk_full(error.strerror or "")
+    return error
+
+
+def _while_reading(text: str, place: str) -> FileFailure | WarehouseError:
+    if _DAMAGED_ARCHIVE.search(text):
+        return FileFailure("The compressed file is damaged or cut off.", "COMPRESSION")
+    if place in text:
+        return FileFailure(_brief(text).replace(place, "the file"), "READ")
+    return WarehouseError(f"The warehouse failed: {_brief(text)}", "WAREHOUSE_UNAVAILABLE")
+
+
+def _disk_full(text: str) -> WarehouseError:
+    return WarehouseError(
+        f"The disk that holds the warehouse is full or refuses to write: {_brief(text)}",
+        "WAREHOUSE_FULL",
+    )
+
+
+def _brief(text: str) -> str:
+    """The first line, without DuckDB's hints."""
+    return _HINTS.split(text, maxsplit=1)[0].strip()
+
+
+def _without_values(text: str) -> str:
+    """The first line with the values of the file's cells left out."""
+    named = _KEY_VALUES.sub(lambda match: f"{match[1]} in {_key_columns(match[2])}", text)
+    return _brief(_QUOTED_VALUE.sub(r"\1", named))
+
+
+def _key_columns(key: str) -> str:
+    """``id, day`` of ``id: 1, day: 2024-01-01``."""
+    names = [part.split(":", 1)[0].strip() for part in key.split(", ") if ": " in part]
+    return ", ".join(names) or "its columns"

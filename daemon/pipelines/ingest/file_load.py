@@ -1,0 +1,200 @@
+"""One file into its table: its good rows, rejected rows and ledger entry, or nothing of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
+
+import duckdb
+import msgspec
+
+from daemon.clock import Clock
+from daemon.config.schema import IngestSource
+from daemon.events import FileFacts
+from daemon.pipelines.ingest import failures, tables
+from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.csv_careful import load_carefully
+from daemon.pipelines.ingest.csv_layout import layout_of
+from daemon.pipelines.ingest.csv_load import load_csv
+from daemon.pipelines.ingest.formats import Encoding, Format
+from daemon.pipelines.ingest.inference import infer_columns
+from daemon.pipelines.ingest.json_load import load_json
+from daemon.pipelines.ingest.ledger import Entry, Ledger
+from daemon.pipelines.ingest.load import FILE_ID, REJECTED, Contents, Load, NeedsCare
+from daemon.pipelines.ingest.outcome import Outcome
+from daemon.pipelines.ingest.parquet_load import load_parquet
+from daemon.pipelines.ingest.rejects import RawLayout, Rejects, causes_in
+from daemon.pipelines.ingest.source_file import SourceFile, place_of, plain
+from daemon.pipelines.ingest.sql import identifier
+from daemon.pipelines.ingest.warehouse import Session
+
+Read = Callable[[Load, Contents], None]
+
+
+class FileLoader:
+    """Loads the files of one run of one source."""
+
+    def __init__(
+        self, session: Session, rejects: Rejects, clock: Clock, name: str, source: IngestSource
+    ) -> None:
+        self._session = session
+        self._rejects = rejects
+        self._clock = clock
+        self._name = name
+        self._source = source
+
+    def already_loaded(self, file: SourceFile) -> Outcome | None:
+        """What came of exactly this content when it was loaded, if its rows are in the table.
+
+        So a file that was only touched is not read again, nor is one that was loaded right before
+        a crash. Raises `WarehouseError`.
+        """
+        connection = self._session.connection
+        entry = Ledger(connection, self._name).find(file.path)
+        if entry is None or entry.content_hash != file.content_hash:
+            return None
+        columns = tables.existing_columns(connection, self._source.table)
+        if entry.table_name != self._source.table or not columns:
+            return None
+        return self._recalled(connection, file, entry, columns)
+
+    def load(self, file: SourceFile, encoding: Encoding, run_id: str) -> Outcome:
+        """Loads a file, replacing the rows of its earlier version.
+
+        Raises `FileFailure` when nothing of this version is loaded (rows of an earlier version then
+        stay), `NotSettled` when it changed meanwhile, `WarehouseError` when no file can be loaded.
+        """
+        connection = self._session.connection
+        folder = self._session.warehouse.path.parent
+        with (
+            self._session.warehouse.writing(self._source.table),
+            plain(connection, file, encoding, folder) as (text, text_encoding),
+            _understood(text),
+        ):
+            tables.add_file_id(connection, self._source.table)
+            contents = self._contents(connection, text, text_encoding)
+            try:
+                return self._attempt(file, contents, self._reader(encoding.format), run_id)
+            except NeedsCare:
+                return self._attempt(file, contents, load_carefully, run_id)
+
+    def _recalled(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        file: SourceFile,
+        entry: Entry,
+        columns: Sequence[Column],
+    ) -> Outcome | None:
+        name = self._rejects.name(self._name, file.path, file.content_hash)
+        if entry.rows_rejected and not self._rejects.place(name).exists():
+            return None
+        facts = msgspec.structs.replace(
+            file.facts,
+            rows_loaded=entry.rows_loaded,
+            rows_rejected=entry.rows_rejected,
+            rejects=name if entry.rows_rejected else None,
+        )
+        try:
+            causes = self._rejects.causes(connection, name) if entry.rows_rejected else []
+        except duckdb.Error:  # damaged: reading the file again writes it anew
+            return None
+        return Outcome(facts, causes, _types(columns))
+
+    def _contents(
+        self, connection: duckdb.DuckDBPyConnection, text: BinaryIO, encoding: Encoding
+    ) -> Contents:
+        if encoding.format is not Format.CSV:
+            return Contents(text, encoding)
+        known = tables.existing_columns(connection, self._source.table)
+        wanted = list(self._source.columns or [column.name for column in known])
+        layout = layout_of(text, encoding.compression, self._source.delimiter, wanted)
+        return Contents(text, encoding, layout)
+
+    def _reader(self, form: Format) -> Read:
+        if form is Format.CSV:
+            allowance = self._session.warehouse.memory_limit
+            return lambda load, contents: load_csv(load, contents, allowance)
+        return load_parquet if form is Format.PARQUET else load_json
+
+    def _attempt(self, file: SourceFile, contents: Contents, read: Read, run_id: str) -> Outcome:
+        connection = self._session.connection
+        with _transaction(connection), contextlib.ExitStack() as written:
+            load = self._begin(file, contents)
+            if load.columns:
+                read(load, contents)
+            if load.rows_rejected and self._source.mode == "failfast":
+                raise load.first_fault()
+            outcome = self._outcome(load, file)
+            if outcome.facts.rejects:
+                layout = _raw_layout(load, contents)
+                written.enter_context(
+                    self._rejects.writing(connection, outcome.facts.rejects, file.path, layout)
+                )
+            self._record(load, outcome.facts, run_id)
+            file.check_settled()
+            connection.commit()
+        self._rejects.remove_others(self._name, file.path, keep=outcome.facts.rejects)
+        return outcome
+
+    def _begin(self, file: SourceFile, contents: Contents) -> Load:
+        connection, table = self._session.connection, self._source.table
+        ledger = Ledger(connection, self._name)
+        entry = ledger.find(file.path)
+        file_id = entry.file_id if entry else ledger.new_file_id()
+        columns = tables.prepare(
+            connection, table, self._source.columns, lambda: infer_columns(connection, contents)
+        )
+        if entry and columns:
+            connection.execute(f"DELETE FROM {identifier(table)} WHERE {FILE_ID} = ?", [file_id])
+        return Load(connection, table, columns, file_id)
+
+    def _outcome(self, load: Load, file: SourceFile) -> Outcome:
+        rejects = self._rejects.name(self._name, file.path, file.content_hash)
+        facts = msgspec.structs.replace(
+            file.facts,
+            rows_loaded=load.rows_loaded,
+            rows_rejected=load.rows_rejected,
+            rejects=rejects if load.rows_rejected else None,
+        )
+        causes = causes_in(load.connection, REJECTED) if load.rows_rejected else []
+        return Outcome(facts, causes, _types(load.columns))
+
+    def _record(self, load: Load, facts: FileFacts, run_id: str) -> None:
+        Ledger(load.connection, self._name).record(
+            load.file_id, self._source.table, facts, run_id, self._clock.now()
+        )
+
+
+def _types(columns: Sequence[Column]) -> dict[str, str]:
+    return {column.name: column.type for column in columns}
+
+
+def _raw_layout(load: Load, contents: Contents) -> RawLayout:
+    form = contents.encoding.format.value
+    if contents.encoding.format is Format.CSV:
+        return RawLayout(form, contents.layout.header, contents.layout.delimiter)
+    return RawLayout(form, tuple(column.name for column in load.columns))
+
+
+@contextlib.contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Rolls back whatever was not committed within."""
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):  # a fatal error has ended it already
+            connection.rollback()
+        raise
+
+
+@contextlib.contextmanager
+def _understood(text: BinaryIO) -> Iterator[None]:
+    """Turns DuckDB's errors into ours, without the values that their texts and causes hold."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise failures.while_loading(error, place_of(text)) from None
+    except OSError as error:
+        raise failures.while_writing(error) from None

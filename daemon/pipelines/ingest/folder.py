@@ -1,0 +1,153 @@
+"""The files of an ingestion: listed by glob, and found again by path without leaving the folder.
+
+The ingestion's folder is the longest leading part of its glob that holds no wildcard; paths are
+relative to it, with forward slashes. Hidden files and those that are still being put there
+(``*.tmp``, ``*.part``) are left out, and so is whatever a symbolic link has outside the folder.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
+from pathlib import Path
+
+from daemon.errors import UnsafePath
+from daemon.pipelines.ingest.failures import FolderError
+from daemon.pipelines.ingest.ports import Listed
+
+_WILDCARDS = re.compile(r"[*?\[]")
+_UNFINISHED = (".tmp", ".part")
+
+
+def glob_problem(files: str) -> str | None:
+    """What is wrong with a glob, as a sentence; None when it is fine."""
+    _, pattern = _split(files)
+    if "\0" in files or files.endswith("/") or pattern in ([], ["/"]):
+        return "a glob of files, such as inbox/orders/*.csv"
+    if any(part == ".." for part in pattern):
+        return "a glob without '..' after its first wildcard"
+    if any("**" in part and part != "**" for part in pattern):
+        return "a glob in which ** stands alone between slashes"
+    return None
+
+
+class Folder:
+    """One ingestion's folder and the files in it that its glob covers."""
+
+    def __init__(self, base: Path, files: str) -> None:
+        """`files` is the glob; a relative one starts at `base`."""
+        root, self._pattern = _split(files)
+        self.root = base / root
+        self.unnameable: set[str] = set()
+        """Paths listed with their undecodable bytes written out: such a file cannot be tracked."""
+        if self._pattern[-1] == "**":
+            self._pattern.append("*")
+        self._segments = [
+            None if part == "**" else re.compile(fnmatch.translate(part)) for part in self._pattern
+        ]
+
+    def batches(self, size: int = 1000) -> Iterator[list[Listed]]:
+        """The files in sorted order, in batches; raises `FolderError` without the folder."""
+        if not self.root.is_dir():
+            raise FolderError(f"There is no folder {self.root}.", "FOLDER_MISSING")
+        files = self._walk("", 0)
+        while batch := list(islice(files, size)):
+            yield batch
+
+    def resolve(self, path: str) -> Path:
+        """The file at a tracked path; raises `UnsafePath` for any that the glob does not cover."""
+        parts = path.split("/")
+        if "\0" in path or {"", ".", ".."} & set(parts):
+            raise UnsafePath
+        if not _covers(self._segments, parts) or any(map(_is_left_out, parts)):
+            raise UnsafePath
+        place = self.root / path
+        if not self._is_inside(place):
+            raise UnsafePath
+        return place
+
+    def _walk(self, within: str, depth: int) -> Iterator[Listed]:
+        names, folders = self._scan(within, depth)
+        for name in names:
+            path = f"{within}{name}"
+            if name in folders:
+                yield from self._walk(f"{path}/", depth + 1)
+            elif _covers(self._segments, path.split("/")):
+                yield from self._look(path)
+
+    def _scan(self, within: str, depth: int) -> tuple[list[str], set[str]]:
+        names: list[str] = []
+        folders: set[str] = set()
+        with _entries(self.root / within) as entries:
+            for entry in entries:
+                if _is_left_out(entry.name):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if not self._descends(entry.name, depth):
+                        continue
+                    folders.add(entry.name)
+                names.append(entry.name)
+        names.sort()
+        return names, folders
+
+    def _descends(self, name: str, depth: int) -> bool:
+        """Whether the glob may cover files in a folder of that name."""
+        if None in self._segments[: depth + 1]:
+            return True
+        segment = self._segments[depth] if depth < len(self._segments) - 1 else None
+        return segment is not None and bool(segment.match(name))
+
+    def _look(self, path: str) -> Iterator[Listed]:
+        place = self.root / path
+        try:
+            found = place.lstat()
+            if stat.S_ISLNK(found.st_mode) and self._is_inside(place):
+                found = place.stat()
+        except FileNotFoundError:
+            return
+        if stat.S_ISREG(found.st_mode):
+            yield Listed(self._shown(path), found.st_size, found.st_mtime_ns)
+
+    def _shown(self, path: str) -> str:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            path = os.fsencode(path).decode(errors="backslashreplace")
+            self.unnameable.add(path)
+        return path
+
+    def _is_inside(self, place: Path) -> bool:
+        return place.resolve().is_relative_to(self.root.resolve())
+
+
+def _entries(folder: Path) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
+    try:
+        return os.scandir(folder)
+    except FileNotFoundError:  # removed since its own folder was listed
+        return nullcontext(())
+
+
+def _split(files: str) -> tuple[Path, list[str]]:
+    """The wildcard-free folder and the parts of the glob below it."""
+    parts = list(Path(files).parts)
+    first = next((at for at, part in enumerate(parts) if _WILDCARDS.search(part)), len(parts) - 1)
+    return Path(*parts[: max(first, 0)]), parts[max(first, 0) :]
+
+
+def _covers(segments: list[re.Pattern[str] | None], parts: list[str]) -> bool:
+    """Whether a path, in parts, fits the glob; None stands for ``**``: any number of folders."""
+    if not segments:
+        return not parts
+    if segments[0] is None:
+        rest = segments[1:]
+        return any(_covers(rest, parts[at:]) for at in range(len(parts) + 1))
+    return bool(parts and segments[0].match(parts[0])) and _covers(segments[1:], parts[1:])
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED)

@@ -1,0 +1,90 @@
+"""The record of loaded files that stands beside the data, written in the same transaction.
+
+It decides whether a file's rows are in the warehouse; the store follows it. After a crash between
+the warehouse's commit and the store's, the ledger knows what the store has yet to learn.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import duckdb
+import msgspec
+
+from daemon.events import FileFacts
+from daemon.pipelines.ingest.sql import value_of
+
+TABLE = "triaged_files"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The version of a file whose rows are in the warehouse."""
+
+    file_id: int
+    content_hash: str
+    table_name: str
+    rows_loaded: int
+    rows_rejected: int
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes the ledger where the warehouse has none yet."""
+    connection.execute(
+        f"""
+        CREATE SEQUENCE IF NOT EXISTS triaged_file_ids;
+        CREATE TABLE IF NOT EXISTS {TABLE} (
+            file_id BIGINT, source VARCHAR, path VARCHAR, content_hash VARCHAR, size BIGINT,
+            mtime_ns BIGINT, table_name VARCHAR, rows_loaded BIGINT, rows_rejected BIGINT,
+            run_id VARCHAR, loaded_at TIMESTAMP)"""
+    )
+
+
+class Ledger:
+    """What the warehouse holds of one source."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: str) -> None:
+        self._connection = connection
+        self._source = source
+
+    def find(self, path: str) -> Entry | None:
+        """What is loaded of a file."""
+        row = self._connection.execute(
+            f"""SELECT file_id, content_hash, table_name, rows_loaded, rows_rejected FROM {TABLE}
+                WHERE source = ? AND path = ?""",
+            [self._source, path],
+        ).fetchone()
+        return Entry(*row) if row else None
+
+    def new_file_id(self) -> int:
+        """A number that no other file has."""
+        return int(value_of(self._connection, "SELECT nextval('triaged_file_ids')"))
+
+    def record(self, file_id: int, table: str, facts: FileFacts, run_id: str, at: datetime) -> None:
+        """Replaces what the ledger says of a file."""
+        self._connection.execute(
+            f"DELETE FROM {TABLE} WHERE source = ? AND path = ?", [self._source, facts.path]
+        )
+        self._connection.execute(
+            f"INSERT INTO {TABLE} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                file_id,
+                self._source,
+                facts.path,
+                facts.content_hash,
+                facts.size,
+                facts.mtime_ns,
+                table,
+                facts.rows_loaded,
+                facts.rows_rejected,
+                run_id,
+                at.astimezone(UTC).replace(tzinfo=None),
+            ],
+        )
+
+    def rejected_files(self) -> list[tuple[str, str]]:
+        """Path and content hash of the files that were loaded with rejected rows."""
+        rows = self._connection.execute(
+            f"SELECT path, content_hash FROM {TABLE} WHERE source = ? AND rows_rejected > 0",
+            [self._source],
+        ).fetchall()
+        return [(path, content_hash) for path, content_hash in rows]

@@ -1,0 +1,85 @@
+"""The open transaction that one file's rows go through: what a reader of a format writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import duckdb
+import msgspec
+
+from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.csv_layout import Layout
+from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.formats import Encoding
+from daemon.pipelines.ingest.source_file import place_of
+from daemon.pipelines.ingest.sql import identifier, value_of
+
+REJECTED = "temp.triaged_rejected"
+"""Temporary table of one file's rejected rows; it spills to disk beside the warehouse."""
+FILE_ID = "_file_id"
+"""Column of every target table that says which file a row came from."""
+
+
+class NeedsCare(Exception):
+    """DuckDB's CSV reader cannot say exactly what is wrong with this file."""
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """An open file and how to read it."""
+
+    file: BinaryIO
+    encoding: Encoding
+    layout: Layout = Layout(",", (), 1)
+    """Of a CSV file; no columns for other formats."""
+
+    @property
+    def place(self) -> str:
+        """The name under which DuckDB reads it."""
+        return place_of(self.file)
+
+
+class Load:
+    """One file on its way into its table. Counts rows; the caller owns the transaction."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: str,
+        columns: Sequence[Column],
+        file_id: int,
+    ) -> None:
+        self.connection = connection
+        self.columns = columns
+        self.rows_loaded = 0
+        self.rows_rejected = 0
+        self.file_id = file_id
+        names = ", ".join(identifier(name) for name in [c.name for c in columns] + [FILE_ID])
+        self._insert = f"INSERT INTO {identifier(table)} ({names})"
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {REJECTED.removeprefix("temp.")} (row_number BIGINT,
+                column_name VARCHAR, error_class VARCHAR, reason VARCHAR, raw VARCHAR)"""
+        )
+
+    def insert(self, rows: str) -> None:
+        """Adds the rows of a SELECT of the columns, in order."""
+        self.rows_loaded += value_of(
+            self.connection, f"{self._insert} SELECT *, {self.file_id} FROM ({rows})"
+        )
+
+    def reject(self, rows: str) -> None:
+        """Sets aside a SELECT of row_number, column_name, error_class, reason and raw."""
+        self.rows_rejected += value_of(self.connection, f"INSERT INTO {REJECTED} {rows}")
+
+    def first_fault(self) -> FileFailure:
+        """Why a file that must be without fault is not loaded."""
+        row, column, error_class = self.connection.execute(
+            f"""SELECT min(row_number), arg_min(column_name, row_number),
+                    arg_min(error_class, row_number) FROM {REJECTED}"""
+        ).fetchall()[0]
+        where = f"row {row:,}" + (f", column {column}" if column else "")
+        return FileFailure(
+            f"The first bad record is {where} ({error_class.lower().replace('_', ' ')});"
+            " in failfast mode nothing of the file is loaded.",
+            error_class,
+        )

@@ -1,0 +1,49 @@
+"""What came of one file, and how a run reports it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from daemon.events import FileFacts
+from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.ingest.defects import DEFECTS, MISFITS
+from daemon.pipelines.ingest.rejects import Cause
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A file that was loaded, wholly or in part."""
+
+    facts: FileFacts
+    causes: Sequence[Cause] = ()
+    types: Mapping[str, str] = {}
+    """Types of the table's columns by name."""
+
+
+def report(run: RunHandle, outcome: Outcome) -> None:
+    """A success, or one failure for each cause, the one of most rows first."""
+    facts = outcome.facts
+    if not outcome.causes:
+        run.succeed(facts.path, file=facts)
+    for cause in outcome.causes:
+        run.fail(
+            facts.path,
+            _message(cause, outcome.types),
+            in_part=facts.rows_loaded > 0,
+            row_count=cause.row_count,
+            sample_rows=cause.sample_rows,
+            column=cause.column,
+            error_class=cause.error_class,
+            file=facts,
+        )
+
+
+def _message(cause: Cause, types: Mapping[str, str]) -> str:
+    """The cause without any value of the file."""
+    rows = "1 row was" if cause.row_count == 1 else f"{cause.row_count:,} rows were"
+    if cause.error_class in MISFITS and cause.column:
+        expected = types.get(cause.column, "value")
+        return f"{rows} rejected: column {cause.column} does not hold a valid {expected}."
+    reason = DEFECTS.get(cause.error_class, cause.error_class.lower())
+    return f"{rows} rejected: {reason}."

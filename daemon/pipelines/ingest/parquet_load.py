@@ -1,0 +1,57 @@
+"""Parquet files: columns by name, values converted where the types differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from daemon.pipelines.ingest.conversion import Column, Conversion
+from daemon.pipelines.ingest.csv_layout import missing_columns
+from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.load import Contents, Load
+from daemon.pipelines.ingest.sql import identifier, literal
+
+
+def load_parquet(load: Load, contents: Contents) -> None:
+    """Loads a Parquet file; only columns of another type are looked at for bad values."""
+    found = parquet_columns(load.connection, contents)
+    names = _names_in_file(found, load.columns)
+    conversion = _conversion(contents, names, load.columns)
+    load.insert(conversion.good_rows())
+    types = {column.name: column.type for column in found}
+    if any(types[name] != column.type for name, column in zip(names, load.columns, strict=True)):
+        load.reject(conversion.bad_rows())
+
+
+def parquet_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[Column]:
+    """Names and types; raises `FileFailure` when the file is not Parquet."""
+    try:
+        found = connection.execute(
+            f"DESCRIBE SELECT * FROM read_parquet({literal(contents.place)})"
+        ).fetchall()
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        reason = "it is cut off or damaged" if "parquet" in str(error).lower() else "it is damaged"
+        raise FileFailure(f"The file cannot be read as Parquet: {reason}.", "NOT_PARQUET") from None
+    return [Column(name, type_) for name, type_, *_ in found]
+
+
+def _names_in_file(found: Sequence[Column], columns: Sequence[Column]) -> list[str]:
+    by_name = {column.name.casefold(): column.name for column in found}
+    by_name |= {column.name: column.name for column in found}
+    names = [by_name.get(c.name) or by_name.get(c.name.casefold()) for c in columns]
+    missing = [c.name for c, name in zip(columns, names, strict=True) if name is None]
+    if missing:
+        raise missing_columns(missing)
+    return [name for name in names if name is not None]
+
+
+def _conversion(contents: Contents, names: Sequence[str], columns: Sequence[Column]) -> Conversion:
+    values = ", ".join(f"{identifier(name)} AS v{at}" for at, name in enumerate(names))
+    return Conversion(
+        f"""SELECT file_row_number, to_json(file)::VARCHAR AS raw, NULL::VARCHAR AS defect, {values}
+            FROM (SELECT * FROM read_parquet({literal(contents.place)}, file_row_number = true))
+                AS file""",
+        columns,
+        row_number="file_row_number + 1",
+    )

@@ -1,0 +1,127 @@
+"""Rejected rows as files to fix: CSV or JSON lines that the same ingestion can read again.
+
+A CSV has the original columns, then ``_triaged_path``, ``_triaged_row``, ``_triaged_category``,
+``_triaged_column``, ``_triaged_reason`` and ``_triaged_raw`` (the raw text, where the columns
+cannot hold all of it). The loader leaves these out. Both are streams of bytes and take little memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from daemon.pipelines.ingest.csv_load import LONGEST_LINE
+from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRow, RejectedRows
+from daemon.pipelines.ingest.rejects import RawLayout
+from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX, defuse
+
+_ADDED = tuple(
+    ADDED_PREFIX + name for name in ("path", "row", "category", "column", "reason", "raw")
+)
+_CHUNK = 1 << 16
+
+Categorise = Callable[[str], str]
+"""The triage category of an error class."""
+
+
+def csv_of(
+    rows: RejectedRows,
+    source: str,
+    wanted: Filter,
+    categorise: Categorise | None = None,
+    delimiter: str = ",",
+) -> Iterator[bytes]:
+    """The rows as CSV. `delimiter` is the one that the ingestion is configured to read."""
+    header = _all_columns(layout for _, layout in rows.layouts(source, wanted))
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, delimiter=delimiter)
+    writer.writerow(defuse([*header, *_ADDED]))
+    for name, layout in rows.layouts(source, wanted):
+        for row in rows.stream(name, wanted):
+            cells, raw = _cells(row, layout)
+            added = (
+                row.path,
+                str(row.row_number),
+                categorise(row.error_class) if categorise else "",
+                row.column_name or "",
+                row.reason or row.error_class,
+                raw,
+            )
+            writer.writerow(defuse([*(cells.get(column, "") for column in header), *added]))
+            if buffer.tell() >= _CHUNK:
+                yield _taken(buffer)
+    yield _taken(buffer)
+
+
+def json_lines_of(rows: RejectedRows, source: str, wanted: Filter) -> Iterator[bytes]:
+    """The raw records of JSON files; rows of other files as objects of their columns."""
+    buffer = io.StringIO()
+    for name, layout in rows.layouts(source, wanted):
+        for row in rows.stream(name, wanted):
+            buffer.write(_json_line(row, layout) + "\n")
+            if buffer.tell() >= _CHUNK:
+                yield _taken(buffer)
+    yield _taken(buffer)
+
+
+def _all_columns(layouts: Iterable[RawLayout]) -> list[str]:
+    """The columns of all files, each once, in the order in which they turn up."""
+    columns: dict[str, None] = {}
+    for layout in layouts:
+        columns |= dict.fromkeys(layout.header)
+    return [name for name in columns if not name.startswith(ADDED_PREFIX)]
+
+
+def _cells(row: RejectedRow, layout: RawLayout) -> tuple[dict[str, str], str]:
+    """The cells by column, and the raw text where they do not hold all of it, else nothing."""
+    if layout.format == "csv":
+        return _csv_cells(row.raw, layout)
+    return _json_cells(row.raw, layout)
+
+
+def _csv_cells(raw: str, layout: RawLayout) -> tuple[dict[str, str], str]:
+    csv.field_size_limit(LONGEST_LINE)
+    try:
+        records = list(csv.reader(io.StringIO(raw, newline=""), delimiter=layout.delimiter))
+    except csv.Error:
+        return {}, raw
+    first = records[0] if records else []
+    complete = len(records) == 1 and len(first) <= len(layout.header)
+    return dict(zip(layout.header, first, strict=False)), "" if complete else raw
+
+
+def _json_cells(raw: str, layout: RawLayout) -> tuple[dict[str, str], str]:
+    try:
+        record = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:
+        return {}, raw
+    complete = set(record) <= set(layout.header)
+    return {name: _json_cell(bytes(value)) for name, value in record.items()}, (
+        "" if complete else raw
+    )
+
+
+def _json_cell(value: bytes) -> str:
+    if value.startswith(b'"'):
+        return msgspec.json.decode(value, type=str)
+    return "" if value == b"null" else value.decode()
+
+
+def _json_line(row: RejectedRow, layout: RawLayout) -> str:
+    if layout.format in ("json", "jsonl"):
+        return row.raw.replace("\n", " ").replace("\r", " ")
+    cells, raw = _cells(row, layout)
+    added = {ADDED_PREFIX + "path": row.path, ADDED_PREFIX + "row": str(row.row_number)}
+    return msgspec.json.encode(
+        cells | added | ({ADDED_PREFIX + "raw": raw} if raw else {})
+    ).decode()
+
+
+def _taken(buffer: io.StringIO) -> bytes:
+    data = buffer.getvalue().encode()
+    buffer.seek(0)
+    buffer.truncate()
+    return data

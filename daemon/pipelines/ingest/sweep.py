@@ -1,0 +1,96 @@
+"""One run over one ingestion: each candidate file is loaded, failed or left for the next cycle."""
+
+from __future__ import annotations
+
+import logging
+
+from daemon.clock import Clock
+from daemon.config.schema import IngestSource
+from daemon.errors import UnsafePath
+from daemon.events import FileFacts
+from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.ingest.failures import FileFailure, NotSettled
+from daemon.pipelines.ingest.file_load import FileLoader
+from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.formats import encoding_of
+from daemon.pipelines.ingest.outcome import Outcome, report
+from daemon.pipelines.ingest.ports import Candidate, Listed
+from daemon.pipelines.ingest.source_file import SourceFile, opened
+from daemon.triage.taxonomy import RunState
+
+_LOG = logging.getLogger("triaged.ingest")
+
+
+class Sweep:
+    """The files of one run. One bad file never stops the others."""
+
+    def __init__(
+        self,
+        run: RunHandle,
+        source: IngestSource,
+        folder: Folder,
+        loader: FileLoader,
+        clock: Clock,
+    ) -> None:
+        self._run = run
+        self._source = source
+        self._folder = folder
+        self._loader = loader
+        self._clock = clock
+
+    def process(self, candidate: Candidate) -> None:
+        """Loads a file and reports what came of it; raises `WarehouseError`."""
+        listed = candidate.listed
+        if self._is_young(listed):
+            self._run.skip(listed.path)
+            return
+        self._run.step(RunState.PROCESSING, listed.path)
+        try:
+            self._open_and_load(candidate)
+        except (NotSettled, FileNotFoundError):
+            self._run.skip(listed.path)
+        except (FileFailure, UnsafePath, OSError) as error:
+            self._run.fail(listed.path, error, file=_unread(listed))
+
+    def _open_and_load(self, candidate: Candidate) -> None:
+        listed = candidate.listed
+        if listed.path in self._folder.unnameable:
+            raise FileFailure("The file's name is not UTF-8. Rename it.", "FILE_NAME")
+        with opened(listed, self._folder.resolve(listed.path)) as file:
+            try:
+                outcome = self._load(file, forced=candidate.forced)
+            except FileFailure as error:
+                self._run.fail(file.path, error, file=file.facts)
+                return
+            report(self._run, outcome)
+
+    def _load(self, file: SourceFile, *, forced: bool) -> Outcome:
+        encoding = encoding_of(file.path, self._source)
+        file.scan(encoding)
+        if not forced and (known := self._loader.already_loaded(file)):
+            return known
+        outcome = self._loader.load(file, encoding, self._run.run_id)
+        self._log_loaded(outcome.facts)
+        return outcome
+
+    def _is_young(self, listed: Listed) -> bool:
+        """Whether the file may still be growing; times from the future count by their distance."""
+        age = self._clock.now().timestamp() - listed.mtime_ns / 1e9
+        return abs(age) < self._source.settle
+
+    def _log_loaded(self, facts: FileFacts) -> None:
+        _LOG.info(
+            "file loaded",
+            extra={
+                "event": "file_loaded",
+                "run_id": self._run.run_id,
+                "source": self._run.source,
+                "file_path": facts.path,
+                "rows_loaded": facts.rows_loaded,
+                "rows_rejected": facts.rows_rejected,
+            },
+        )
+
+
+def _unread(listed: Listed) -> FileFacts:
+    return FileFacts(path=listed.path, size=listed.size, mtime_ns=listed.mtime_ns, content_hash="")

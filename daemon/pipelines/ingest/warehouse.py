@@ -1,0 +1,109 @@
+"""The owner's database: opened when there is something to load, closed when the run ends.
+
+Two sources may run at the same time in threads; they share one open database, closed by the last.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from daemon.pipelines.ingest import failures, ledger, memory
+
+_THREADS = 2
+
+
+class Warehouse:
+    """One DuckDB database, opened at most once in this process."""
+
+    def __init__(self, path: Path, memory_limit: int) -> None:
+        """`memory_limit` is in bytes."""
+        self.path = path
+        self.memory_limit = memory_limit
+        self._guard = threading.Lock()
+        self._database: duckdb.DuckDBPyConnection | None = None
+        self._users = 0
+        self._tables: dict[str, threading.Lock] = {}
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Access for one run; nothing is opened until it is used."""
+        session = Session(self)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    @contextmanager
+    def writing(self, table: str) -> Iterator[None]:
+        """Only one file at a time goes into a table, so that transactions cannot collide."""
+        with self._guard:
+            lock = self._tables.setdefault(table.lower(), threading.Lock())
+        with lock:
+            yield
+
+    def acquire(self) -> duckdb.DuckDBPyConnection:
+        """A connection; raises `WarehouseError` when the database cannot be opened."""
+        with self._guard:
+            if self._database is None:
+                self._database = self._open()
+            self._users += 1
+            return self._database.cursor()
+
+    def release(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Gives a connection back. The last one closes the database, which checkpoints it."""
+        connection.close()
+        with self._guard:
+            self._users -= 1
+            if self._users or self._database is None:
+                return
+            self._database.close()
+            self._database = None
+            memory.give_back()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            database = duckdb.connect(
+                str(self.path),
+                config={
+                    "threads": _THREADS,
+                    "memory_limit": f"{self.memory_limit}B",
+                    "temp_directory": f"{self.path}.tmp",
+                    # it would keep what it read under the name of a descriptor that is used again
+                    "enable_external_file_cache": False,
+                },
+            )
+            ledger.create(database)
+        except duckdb.Error as error:
+            raise failures.while_opening(error) from None
+        return database
+
+
+class Session:
+    """One run's use of the warehouse."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection, opened by its first use; raises `WarehouseError`."""
+        if self._connection is None:
+            self._connection = self.warehouse.acquire()
+        return self._connection
+
+    def close(self) -> None:
+        """Closes the connection; closing twice does nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self.warehouse.release(connection)

@@ -1,0 +1,1 @@
+"""Benchmarks: what users should see of speed and memory, each beside a peer or a limit."""

@@ -1,0 +1,198 @@
+"""What the ingest tests share: a run that records, an index in memory, and an ingestion to try."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+
+from daemon.clock import SystemClock
+from daemon.config.schema import IngestConfig, IngestSource
+from daemon.config.values import Duration
+from daemon.events import FileFacts
+from daemon.pipelines.ingest.pipeline import IngestPipeline
+from daemon.pipelines.ingest.ports import Candidate, Listed
+from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRow, RejectedRows
+from daemon.pipelines.ingest.rejects import Rejects
+from daemon.triage.taxonomy import FileStatus, RunState
+
+ORDERS = {"order_id": "BIGINT", "email": "VARCHAR", "amount": "DECIMAL(10,2)"}
+
+
+class Failed(msgspec.Struct):
+    """One call of `run.fail`."""
+
+    item: str | None
+    error: BaseException | str
+    in_part: bool
+    row_count: int | None
+    sample_rows: tuple[int, ...]
+    column: str | None
+    file: FileFacts | None
+    error_class: str | None
+
+    @property
+    def message(self) -> str:
+        return str(self.error)
+
+
+class RecordingRun:
+    """A run handle that remembers what a pipeline told it and teaches the index."""
+
+    def __init__(self, source: str, index: MemoryIndex, run_id: str = "run-1") -> None:
+        self.run_id = run_id
+        self.source = source
+        self.options: Mapping[str, Any] = {}
+        self.cancelled = False
+        self.cancel_after: int | None = None
+        self.index = index
+        self.steps: list[tuple[str, str]] = []
+        self.seen: list[tuple[int, int | None]] = []
+        self.succeeded: dict[str, FileFacts | None] = {}
+        self.failures: list[Failed] = []
+        self.skipped: list[str | int] = []
+
+    def step(self, state: RunState | str, text: str = "") -> None:
+        self.steps.append((str(state), text))
+        if self.cancel_after is not None and len(self.steps) > self.cancel_after:
+            self.cancelled = True
+
+    def progress(self, current: int, total: int | None = None) -> None:
+        self.seen.append((current, total))
+
+    def succeed(self, item: str, *, file: FileFacts | None = None) -> None:
+        self.succeeded[item] = file
+        self.index.learn(self.source, file, FileStatus.SUCCESS)
+
+    def fail(
+        self,
+        item: str | None,
+        error: BaseException | str,
+        *,
+        in_part: bool = False,
+        row_count: int | None = None,
+        sample_rows: tuple[int, ...] = (),
+        column: str | None = None,
+        file: FileFacts | None = None,
+        **facts: Any,
+    ) -> None:
+        error_class = facts.get("error_class") or getattr(error, "error_class", None)
+        self.failures.append(
+            Failed(item, error, in_part, row_count, sample_rows, column, file, error_class)
+        )
+        self.index.learn(self.source, file, FileStatus.PARTIAL if in_part else FileStatus.FAILED)
+
+    def skip(self, item: str | None = None, *, count: int = 1) -> None:
+        self.skipped.append(item if item is not None else count)
+
+    @property
+    def causes(self) -> list[tuple[str | None, str | None, str | None, int | None]]:
+        """Item, class, column and rows of each failure."""
+        return [(f.item, f.error_class, f.column, f.row_count) for f in self.failures]
+
+
+class MemoryIndex:
+    """A `FileIndex` that lives as long as a test."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[FileFacts, FileStatus]] = {}
+        self.forced: set[str] = set()
+
+    def learn(self, source: str, file: FileFacts | None, status: FileStatus) -> None:
+        if file is not None:
+            self._known[source, file.path] = (file, status)
+
+    def forget(self) -> None:
+        """As after a crash before anything was stored."""
+        self._known.clear()
+
+    def candidates(self, source: str, listed: Sequence[Listed]) -> list[Candidate]:
+        found = (self._candidate(source, each) for each in listed)
+        return [candidate for candidate in found if candidate]
+
+    def _candidate(self, source: str, listed: Listed) -> Candidate | None:
+        known = self._known.get((source, listed.path))
+        forced = listed.path in self.forced
+        if known is None:
+            return Candidate(listed, None, None, forced)
+        facts, status = known
+        unchanged = (facts.size, facts.mtime_ns) == (listed.size, listed.mtime_ns)
+        if unchanged and not forced:
+            return None
+        return Candidate(listed, facts.content_hash, status, forced)
+
+
+class Ingestion:
+    """One ingestion in a folder of its own."""
+
+    def __init__(self, base: Path, **source: Any) -> None:
+        self.base = base
+        self.inbox = base / "inbox"
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        settings: dict[str, Any] = {
+            "files": "inbox/*",
+            "table": "orders",
+            "columns": ORDERS,
+            "settle": Duration(2),
+        }
+        self.config = IngestConfig(
+            database="warehouse.duckdb",
+            sources={"orders": IngestSource(**settings | source)},
+        )
+        self.index = MemoryIndex()
+        self.rejects = Rejects(base / "rejects")
+        self.pipeline = self.restarted()
+        self._runs = 0
+
+    def restarted(self) -> IngestPipeline:
+        """A new pipeline over the same files, as after a restart."""
+        self.pipeline = IngestPipeline(
+            self.config, self.base, self.index, self.base / "rejects", SystemClock()
+        )
+        return self.pipeline
+
+    def put(self, name: str, content: str | bytes, age: float = 60) -> Path:
+        """A file in the inbox, last changed `age` seconds ago."""
+        place = self.inbox / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
+        changed = SystemClock().now().timestamp() - age
+        os.utime(place, (changed, changed))
+        return place
+
+    def handle(self) -> RecordingRun:
+        self._runs += 1
+        return RecordingRun("orders", self.index, f"run-{self._runs}")
+
+    def run(self) -> RecordingRun:
+        """Runs the pipeline once."""
+        run = self.handle()
+        self.pipeline(run)
+        return run
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Looks into the warehouse."""
+        with duckdb.connect(str(self.base / "warehouse.duckdb")) as connection:
+            return connection.execute(statement).fetchall()
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The table's rows without `_file_id`, sorted."""
+        return self.query("SELECT * EXCLUDE (_file_id) FROM orders ORDER BY ALL")
+
+    def rejected(self, wanted: Filter | None = None) -> list[RejectedRow]:
+        """All rejected rows."""
+        reader = RejectedRows(self.rejects)
+        try:
+            return reader.page("orders", wanted or Filter(), limit=100_000).rows
+        finally:
+            reader.close()
+
+
+def threads_named(name: str) -> list[threading.Thread]:
+    """Live threads of that name."""
+    return [thread for thread in threading.enumerate() if thread.name == name]
