@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -82,6 +83,7 @@ def operation(query: type[Query], also: Iterable[str] = ()) -> type[Operation]:
     """An operation with the parameters of `query`, whose answer may be of other media types too."""
     parameters = [_parameter(field) for field in fields_of(query).values()]
 
+    @dataclass
     class Described(Operation):
         def __post_init__(self) -> None:
             self.parameters = [*(self.parameters or []), *parameters] or None
@@ -116,6 +118,7 @@ def _parameter(field: Field) -> Parameter:
             maximum=schema.get("maximum"),
             min_length=schema.get("minLength"),
             max_length=schema.get("maxLength"),
+            pattern=schema.get("pattern"),
             default=field.default,
         ),
     )

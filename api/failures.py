@@ -11,7 +11,6 @@ from litestar.params import PathParameter
 from msgspec import Meta
 
 from api.filters import FailurePageQuery, FailureQuery, Limit
-from api.problems import BadRequest, Mistake
 from api.routes import reads
 from api.schemas import groups as schemas
 from api.schemas.failures import FailureDetail, FailureList
@@ -20,10 +19,7 @@ from daemon.store.failures import answer
 
 _STEPS: dict[schemas.Interval, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 _USUAL: dict[schemas.Interval, timedelta] = {"hour": timedelta(days=1), "day": timedelta(days=30)}
-_LONGEST: dict[schemas.Interval, timedelta] = {
-    "hour": timedelta(days=31),
-    "day": timedelta(days=3660),
-}
+_LONGEST_BY_HOUR = timedelta(days=31)
 _MOST_SERIES = 100
 
 
@@ -89,8 +85,9 @@ class TrendQuery(FailureQuery, frozen=True, kw_only=True):
     interval: Annotated[
         schemas.Interval,
         Meta(
-            description="Length of a stretch. By the hour at most 31 days can be looked at. Without "
-            "`since`, 24 hours by the hour and 30 days by the day."
+            description="Length of a stretch. By the hour the last 31 days before `until` are looked "
+            "at, even if `since` is earlier. Without `since`, 24 hours by the hour and 30 days by "
+            "the day."
         ),
     ] = "day"
     by: Annotated[schemas.TrendKey, Meta(description="What makes a series.")] = "category"
@@ -117,7 +114,4 @@ def failure_trends(
 
 def _start(wanted: TrendQuery, until: datetime) -> datetime:
     since = wanted.since or until - _USUAL[wanted.interval]
-    longest = _LONGEST[wanted.interval]
-    if until - since > longest:
-        raise BadRequest([Mistake(f"a time at most {longest.days} days before `until`", "since")])
-    return since
+    return since if wanted.interval == "day" else max(since, until - _LONGEST_BY_HOUR)

@@ -9,11 +9,12 @@ from pathlib import PurePosixPath
 from typing import Annotated
 
 from litestar.di import NamedDependency
+from litestar.params import JSONBody
 from litestar.response import Stream
 from msgspec import Meta
 
 from api.description import Content
-from api.filters import Limit
+from api.filters import Limit, PathCursor
 from api.ingestions import IngestionName, find
 from api.query import Path, Query, Text, one_of
 from api.routes import commands, reads
@@ -44,10 +45,7 @@ class FileQuery(Query, frozen=True, kw_only=True):
         Meta(description="Only with this text in the path, in any case."),
     ] = None
     limit: Limit = 50
-    cursor: Annotated[
-        Path | None,
-        Meta(description="The `next_cursor` of the answer before, for what comes after it."),
-    ] = None
+    cursor: PathCursor = None
 
     def filter(self) -> FileFilter:
         """The filter of the store."""
@@ -82,7 +80,7 @@ def list_files(
 
 @commands("/api/ingestions/{name:str}/files/retry", status_code=202, summary="Read files again")
 def retry(
-    daemon: NamedDependency[Daemon], name: IngestionName, data: FilesToRetry | None = None
+    daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[FilesToRetry | None] = None
 ) -> FileDecision:
     """Reads files again whether or not they changed: those named, or all that failed."""
     paths = data.paths if data else None
@@ -91,21 +89,23 @@ def retry(
 
 @commands("/api/ingestions/{name:str}/files/quarantine", status_code=200, summary="Set files aside")
 def quarantine(
-    daemon: NamedDependency[Daemon], name: IngestionName, data: ChosenFiles
+    daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
 ) -> FileDecision:
     """Copies files aside with a manifest and leaves them alone until they are released."""
     return FileDecision.of(daemon.operations.quarantine_files(name, data.paths))
 
 
 @commands("/api/ingestions/{name:str}/files/ignore", status_code=200, summary="Ignore files")
-def ignore(daemon: NamedDependency[Daemon], name: IngestionName, data: ChosenFiles) -> FileDecision:
+def ignore(
+    daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
+) -> FileDecision:
     """Leaves files alone, changed or not, until they are released."""
     return FileDecision.of(daemon.operations.ignore_files(name, data.paths))
 
 
 @commands("/api/ingestions/{name:str}/files/release", status_code=200, summary="Release files")
 def release(
-    daemon: NamedDependency[Daemon], name: IngestionName, data: ChosenFiles
+    daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
 ) -> FileDecision:
     """Brings files back that were set aside or ignored, and reads them again."""
     return FileDecision.of(daemon.operations.release_files(name, data.paths))

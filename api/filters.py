@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.query import Name, Query, Text, Time, one_of
+from api.query import Name, Path, Query, Text, Time, one_of
 from daemon.pipelines.catalog import Catalog
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter
@@ -104,21 +104,28 @@ class RunQuery(Scope, frozen=True, kw_only=True):
 
 
 Limit = Annotated[int, Meta(description="How many at most.", ge=1, le=100)]
-Cursor = Annotated[
-    Name | None,
-    Meta(description="The `next_cursor` of the answer before, for what comes after it."),
+_CURSOR = Meta(description="The `next_cursor` of the answer before, for what comes after it.")
+CURSOR = "the `next_cursor` of an earlier answer"
+
+FailureCursor = Annotated[
+    Annotated[str, Meta(title=CURSOR, pattern=r"^[0-9]{1,16}\.[0-9]{1,18}$")] | None, _CURSOR
 ]
+RunCursor = Annotated[
+    Annotated[str, Meta(title=CURSOR, pattern=r"^[0-9]{8}T[0-9]{9}-[0-9a-f]{8}$")] | None,
+    _CURSOR,
+]
+PathCursor = Annotated[Path | None, _CURSOR]
 
 
 class FailurePageQuery(FailureQuery, frozen=True, kw_only=True):
     """Which failures, a page at a time."""
 
     limit: Limit = 10
-    cursor: Cursor = None
+    cursor: FailureCursor = None
 
 
 class RunPageQuery(RunQuery, frozen=True, kw_only=True):
     """Which runs, a page at a time."""
 
     limit: Limit = 20
-    cursor: Cursor = None
+    cursor: RunCursor = None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 from litestar.di import NamedDependency
-from litestar.params import PathParameter
+from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
 
 from api.routes import commands, reads
@@ -98,7 +98,7 @@ def resume(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
 
 @commands("/api/pipelines/{name:str}/run", status_code=202, summary="Run a pipeline now")
 def run(
-    daemon: NamedDependency[Daemon], name: NameInPath, data: RunRequest | None = None
+    daemon: NamedDependency[Daemon], name: NameInPath, data: JSONBody[RunRequest | None] = None
 ) -> CycleStarted:
     """Starts a cycle, even of a paused pipeline. Refused while what is asked for runs already."""
     source = data.source if data else None

@@ -104,7 +104,7 @@ def answer_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Pro
     """The answer to what the framework or a handler refuses."""
     if isinstance(error, ValidationException):
         error = BadRequest(_mistakes(error))
-    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         return answer_unexpected(_, error)
     mistakes = error.mistakes if isinstance(error, BadRequest) else None
     detail = _DETAILS.get(error.status_code, error.detail)

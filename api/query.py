@@ -137,6 +137,8 @@ def _field(field: msgspec.structs.FieldInfo) -> Field:
 def expected(schema: dict[str, Any]) -> str:
     """What a JSON schema asks for, in words."""
     match schema:
+        case {"title": title}:
+            return str(title)
         case {"enum": choices}:
             return f"one of {', '.join(map(str, choices))}"
         case {"type": "boolean"}:

@@ -13,12 +13,14 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from api.description import Content
-from api.filters import Limit
+from api.filters import CURSOR, Limit, PathCursor
 from api.ingestions import PIPELINE, IngestionName, find
+from api.problems import BadRequest, Mistake
 from api.query import Path, Query, Text
 from api.routes import reads
 from api.schemas import fields
 from api.streaming import stream
+from daemon.errors import InvalidQuery
 from daemon.events import ErrorInfo
 from daemon.pipelines.ingest import rejected_rows as kept
 from daemon.pipelines.ingest.rejected_export import csv_of, json_lines_of
@@ -51,10 +53,7 @@ class RejectedQuery(Query, frozen=True, kw_only=True):
         ),
     ] = None
     limit: Limit = 50
-    cursor: Annotated[
-        Path | None,
-        Meta(description="The `next_cursor` of the answer before, for what comes after it."),
-    ] = None
+    cursor: PathCursor = None
 
 
 class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +137,10 @@ def list_rejected(
 def _page(
     daemon: Daemon, rejected_rows: RejectedRows, name: str, chosen: Filter, wanted: RejectedQuery
 ) -> RejectedRowList:
-    page = rejected_rows.page(name, chosen, wanted.limit, wanted.cursor)
+    try:
+        page = rejected_rows.page(name, chosen, wanted.limit, wanted.cursor)
+    except InvalidQuery:
+        raise BadRequest([Mistake(CURSOR, "cursor")]) from None
     category = _categories(daemon.triage)
     return RejectedRowList(
         rows=[RejectedRow.of(row, category(row.error_class)) for row in page.rows],

@@ -13,7 +13,12 @@ from typing import Any, Literal
 
 import msgspec
 
-_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",
+}
 
 
 class JsonFormatter(logging.Formatter):
@@ -50,7 +55,9 @@ class TextFormatter(JsonFormatter):
         line = self.fields(record)
         exception = line.pop("exception", "")
         shown = {k: v for k, v in line.items() if k not in ("time", "level", "logger", "message")}
-        rest = " ".join(f"{key}={_word(value)}" for key, value in shown.items() if value is not None)
+        rest = " ".join(
+            f"{key}={_word(value)}" for key, value in shown.items() if value is not None
+        )
         text = f"{line['time'][11:23]} {line['level']:<7} {_line(line['message'])}  {rest}".rstrip()
         return f"{text}\n{exception}" if exception else text
 

@@ -30,7 +30,7 @@ from daemon.store.entries import Committed, Entry
 from daemon.store.runs import SourceStanding
 from daemon.triage.taxonomy import CATEGORIES, RunStatus, Trigger
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 RUN_BUCKETS = (0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600)
 COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -204,14 +204,13 @@ class Metrics:
         interval = self._catalog.pipeline(pipeline).interval_seconds
         self._cycle_interval.labels(pipeline).set(interval or 0)
 
-    def seed(
-        self, standings: Iterable[SourceStanding], last_cycles: dict[str, datetime]
-    ) -> None:
+    def seed(self, standings: Iterable[SourceStanding], last_cycles: dict[str, datetime]) -> None:
         """Starts the gauges from what the store remembers, so a restart does not read as 1970."""
         for standing in standings:
             state = self._sources.get((standing.pipeline, standing.source))
             if state is not None:
-                state.last_success = standing.last_success and standing.last_success.timestamp()
+                if standing.last_success is not None:
+                    state.last_success = standing.last_success.timestamp()
                 if standing.failing_category is not None:
                     state.fail(standing.failing_category)
                 state.consecutive_failures = standing.consecutive_failures

@@ -80,7 +80,7 @@ class Run:
         self._succeeded += 1
         self._record(events.ItemSucceeded(**self._who(), item=item, file=file))
 
-    def skip(self, item: str | None = None, *, count: int = 1) -> None:
+    def skip(self, item: str | None = None, *, count: int = 1) -> None:  # noqa: ARG002
         self._skipped += count
         self._record(events.ItemSkipped(**self._who(), count=count))
 

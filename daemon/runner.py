@@ -51,7 +51,7 @@ class Runner:
             status = self._stopped_as() if run.gave_up else run.outcome()
         except RunClosed:
             status = RunStatus.INTERRUPTED
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever a pipeline raises is what we triage)
             status = self._failed(run, error)
         position = run.end(status)
         if position is None:
@@ -59,9 +59,7 @@ class Runner:
         self._recorder.wait(position)
         return status
 
-    def _begin(
-        self, pipeline: Registered, source: Source, cycle_id: str, trigger: Trigger
-    ) -> Run:
+    def _begin(self, pipeline: Registered, source: Source, cycle_id: str, trigger: Trigger) -> Run:
         started = events.RunStarted(
             at=self._clock.now(),
             run_id=new_id(self._clock),

@@ -116,9 +116,7 @@ class Scheduler:
             "a cycle was skipped",
             extra={"event": "cycle_skipped", "pipeline": pipeline, "reason": reason},
         )
-        self._recorder.record(
-            CycleSkipped(at=self._clock.now(), pipeline=pipeline, reason=reason)
-        )
+        self._recorder.record(CycleSkipped(at=self._clock.now(), pipeline=pipeline, reason=reason))
 
     def set_paused(self, pipeline: str, paused: bool) -> None:
         """Whether cycles of the pipeline may start by themselves."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from daemon import __version__, journal
 from daemon.clock import Clock, SystemClock
@@ -152,6 +153,7 @@ class Daemon:
                 "the daemon is stopping" if self._stopping else "cycles are scheduled",
             ),
         ]
+        status: Literal["ok", "degraded", "stopping"]
         status = "stopping" if self._stopping else "ok" if trouble is None else "degraded"
         return Health(status, __version__, checks, self.writer.pending)
 
@@ -218,6 +220,4 @@ def ingest_folders(settings: Settings) -> dict[str, Folder]:
 def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:
     if not config.sources:
         return {name: Source(name, True, {})}
-    return {
-        n: Source(n, s.enabled, s.options, s.email_address) for n, s in config.sources.items()
-    }
+    return {n: Source(n, s.enabled, s.options, s.email_address) for n, s in config.sources.items()}

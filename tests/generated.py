@@ -41,13 +41,23 @@ TABLES = {
 }
 
 
+_CONFIGURATION = """\
+One TOML file, checked whole at start and by `triaged check-config FILE`. Unknown keys are refused.
+Relative paths start at the file's own folder. Secrets never stand in the file: a key that ends in
+`_env` names an environment variable, one that ends in `_file` a file.
+"""
+_METRICS = """\
+At `/metrics`, in the Prometheus text format or OpenMetrics, as the scraper asks. Counters count what
+is on disk, and start at zero with the daemon; every pipeline and category is there from the start.
+Label values come from the configuration and closed vocabularies.
+"""
+
+
 def configuration() -> str:
     """The reference of all settings."""
     parts = [
         "# Configuration\n",
-        "One TOML file, checked whole at start and by `triaged check-config FILE`. Unknown keys are "
-        "refused. Relative paths start at the file's own folder. Secrets never stand in the file: a "
-        "key that ends in `_env` names an environment variable, one that ends in `_file` a file.\n",
+        _CONFIGURATION,
     ]
     for name, record in TABLES.items():
         header = f"[[{name}]]" if record is schema.KeyConfig else f"[{name}]"
@@ -96,7 +106,7 @@ def _default(field: Any) -> str:
     if field.required:
         return "required"
     value = field.default
-    if value is msgspec.NODEFAULT or value is None or value == () or value == {}:
+    if value is msgspec.NODEFAULT or not value and not isinstance(value, bool | int):
         return "none"
     return f"`{_written(value)}`"
 
@@ -117,9 +127,7 @@ def metrics(daemon: Daemon) -> str:
     """The reference of all metrics."""
     parts = [
         "# Metrics\n",
-        "At `/metrics`, in the Prometheus text format or OpenMetrics, as the scraper asks. Counters "
-        "count what is on disk, and start at zero with the daemon; every pipeline and category is "
-        "there from the start. Label values come from the configuration and closed vocabularies.\n",
+        _METRICS,
         "| metric | type | labels | meaning |\n| --- | --- | --- | --- |",
     ]
     families = sorted(daemon.metrics.registry.collect(), key=lambda family: family.name)
@@ -174,7 +182,9 @@ def generated() -> Iterator[tuple[Path, str]]:
     """Every generated file with its content."""
     with tempfile.TemporaryDirectory() as folder:
         source = schema.IngestSource(files="inbox/*.csv", table="orders")
-        config = schema.Config(pipelines={"ingest": schema.IngestConfig(sources={"orders": source})})
+        config = schema.Config(
+            pipelines={"ingest": schema.IngestConfig(sources={"orders": source})}
+        )
         daemon = Daemon(Settings(config, Path(folder) / "triaged.toml"))
         try:
             document = openapi(daemon)

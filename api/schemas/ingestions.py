@@ -199,19 +199,19 @@ class FileDecision(msgspec.Struct, frozen=True, kw_only=True):
         return cls(count=len(changed.paths), paths=changed.paths[:_SHOWN], started=changed.started)
 
 
-Paths = Annotated[list[str], Meta(min_length=1, max_length=10_000)]
-
-
 class ChosenFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which files."""
 
-    paths: Annotated[Paths, Meta(description="Paths as the ingestion tracks them.")]
+    paths: Annotated[
+        list[str],
+        Meta(description="Paths as the ingestion tracks them.", min_length=1, max_length=10_000),
+    ]
 
 
 class FilesToRetry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which files to read again."""
 
     paths: Annotated[
-        Paths | None,
+        list[str] | None,
         Meta(description="Paths as the ingestion tracks them; all that failed if not given."),
     ] = None

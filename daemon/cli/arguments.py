@@ -168,7 +168,7 @@ def _unclassified(commands: Commands) -> None:
     )
     parser.add_argument("--pipeline", metavar="P", help="only of this pipeline")
     _range(parser)
-    _limit(parser, "groups")
+    _limit(parser, "groups", "20")
     _json(parser, "JSON Lines")
     _where(parser)
 
@@ -193,9 +193,9 @@ def _range(parser: ArgumentParser) -> None:
     parser.add_argument("--until", metavar="TIME", help="before then")
 
 
-def _limit(parser: ArgumentParser, things: str) -> None:
+def _limit(parser: ArgumentParser, things: str, default: str = "20; CSV: all") -> None:
     parser.add_argument(
-        "--limit", metavar="N", type=_positive, help=f"how many {things} at most (20; CSV: all)"
+        "--limit", metavar="N", type=_positive, help=f"how many {things} at most ({default})"
     )
 
 

@@ -161,7 +161,7 @@ def recent_table(runs: Iterable[RunDetail], width: int) -> Table:
     """Runs that ended lately, a line each, for a view that also shows other things."""
     columns = ("Ended", "Source", "Status", *NUMBERS)
     table = make_table(*columns, "Category", right=NUMBERS, fixed=("Ended", "Status"))
-    for column, share in ((table.columns[1], width // 4), (table.columns[-1], width // 6)):
+    for column, share in ((table.columns[1], width // 4), (table.columns[-1], width // 5)):
         column.no_wrap, column.overflow, column.max_width = True, "ellipsis", share
     for run in runs:
         table.add_row(

@@ -41,7 +41,8 @@ def decode_value(value: Any, kind: Any, where: str) -> tuple[Any, list[Problem]]
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return decode_table(value, kind, where)
     if origin is dict and isinstance(value, dict):
-        return _decode_entries(value, *get_args(kind), where)
+        key_kind, value_kind = get_args(kind)
+        return _decode_entries(value, key_kind, value_kind, where)
     if origin is tuple and isinstance(value, list):
         decoded = [
             decode_value(item, get_args(kind)[0], f"{where}[{n}]") for n, item in enumerate(value)

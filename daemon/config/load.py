@@ -47,12 +47,12 @@ class Settings(msgspec.Struct, frozen=True):
 class _Sections(Table, frozen=True, kw_only=True):
     """The file without its pipelines, whose type depends on their name."""
 
-    server: Any = {}
-    store: Any = {}
-    log: Any = {}
-    triage: Any = {}
-    metrics: Any = {}
-    pipelines: Any = {}
+    server: Any = None
+    store: Any = None
+    log: Any = None
+    triage: Any = None
+    metrics: Any = None
+    pipelines: Any = None
 
 
 def load(file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -114,7 +114,7 @@ def _decode_pipelines(data: Any) -> tuple[dict[str, IngestConfig | OwnConfig], l
     return pipelines, problems
 
 
-def _kind(name: str) -> type[IngestConfig] | type[OwnConfig]:
+def _kind(name: str) -> type[IngestConfig | OwnConfig]:
     return IngestConfig if name == "ingest" else OwnConfig
 
 
@@ -182,16 +182,15 @@ def is_loopback(host: str) -> bool:
 
 def _check_paths(config: Config, base: Path) -> list[Problem]:
     ingest = config.pipelines.get("ingest")
-    if isinstance(ingest, IngestConfig):
-        if (base / ingest.database).resolve() == (base / config.store.path).resolve():
-            return [
-                Problem(
-                    "pipelines.ingest.database",
-                    "is the same file as store.path; expected a database of its own",
-                )
-            ]
-    return []
+    if not isinstance(ingest, IngestConfig):
+        return []
+    if (base / ingest.database).resolve() != (base / config.store.path).resolve():
+        return []
+    expected = "is the same file as store.path; expected a database of its own"
+    return [Problem("pipelines.ingest.database", expected)]
 
 
 def _in_file(file: Path, problems: list[Problem]) -> list[Problem]:
-    return [Problem(f"{file.name}: {p.where}" if p.where else file.name, p.expected) for p in problems]
+    return [
+        Problem(f"{file.name}: {p.where}" if p.where else file.name, p.expected) for p in problems
+    ]

@@ -40,7 +40,7 @@ class Batch:
             batch.add(entry)
         return batch
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry) -> None:  # noqa: C901 (one case for each kind of event)
         """Takes one entry in."""
         match entry.event:
             case events.ItemFailed() as event:

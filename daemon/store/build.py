@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -65,9 +66,7 @@ def retry_time(
     return None if wait is None else event.at + timedelta(seconds=wait)
 
 
-def failure_row(
-    new: NewFailure, attempt: int, retry_at: datetime | None
-) -> rows.FailureRow:
+def failure_row(new: NewFailure, attempt: int, retry_at: datetime | None) -> rows.FailureRow:
     event, assessment = new.event, new.assessment
     return rows.FailureRow(
         id=new.id,
@@ -143,7 +142,7 @@ def failed_file_row(
     )
 
 
-def _file_columns(event: events.RunEvent, file: events.FileFacts) -> dict[str, object]:
+def _file_columns(event: events.RunEvent, file: events.FileFacts) -> dict[str, Any]:
     return {
         "pipeline": event.pipeline,
         "source": event.source,

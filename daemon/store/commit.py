@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import date, datetime
 
 import duckdb
 
@@ -48,10 +49,8 @@ class Transaction:
         return self._changes
 
     def _roll_back(self) -> None:
-        try:
+        with suppress(duckdb.Error):  # a failed COMMIT has rolled back already
             self._connection.execute("ROLLBACK")
-        except duckdb.Error:
-            pass  # a failed COMMIT has rolled back already
 
     def _write(self) -> None:
         batch = self._batch
@@ -131,30 +130,27 @@ class Transaction:
         self._run("insert_groups", list(groups.values()))
 
     def _count_new(self, failures: Sequence[rows.FailureRow]) -> None:
-        tally: dict[tuple[object, ...], list[datetime]] = {}
+        tally: defaultdict[tuple[date, TallyKey, str], list[datetime]] = defaultdict(list)
         for f in failures:
-            key = (
-                f.error_time.date(),
-                f.pipeline,
-                f.source,
-                f.category,
-                f.retryable,
-                f.status,
-                f.failure_group,
-            )
-            tally.setdefault(key, []).append(f.error_time)
-        names = ("day", "pipeline", "source", "category", "retryable", "status", "failure_group")
+            kind = TallyKey(f.pipeline, f.source, f.category, f.retryable, f.status)
+            tally[f.error_time.date(), kind, f.failure_group].append(f.error_time)
         batch = []
-        for key, times in tally.items():
-            row = rows.TallyRow(
-                **dict(zip(names, key, strict=True)),
-                n=len(times),
-                first_seen=min(times),
-                last_seen=max(times),
+        for (day, kind, group), times in tally.items():
+            self._changes[kind] += len(times)
+            batch.append(
+                rows.TallyRow(
+                    day=day,
+                    pipeline=kind.pipeline,
+                    source=kind.source,
+                    category=kind.category,
+                    retryable=kind.retryable,
+                    status=kind.status,
+                    failure_group=group,
+                    n=len(times),
+                    first_seen=min(times),
+                    last_seen=max(times),
+                )
             )
-            batch.append(row)
-            kind = TallyKey(row.pipeline, row.source, row.category, row.retryable, row.status)
-            self._changes[kind] += row.n
         self._buffer.insert(self._connection, "failure_tally", batch)
 
     def _apply_decisions(self) -> None:

@@ -171,7 +171,12 @@ def opening_error(path: Path, error: Exception) -> StoreError:
 
 
 def _is_corrupt(error: Exception, text: str) -> bool:
-    damaged = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to load metadata")
+    damaged = (
+        "not a valid DuckDB database",
+        "Corrupt database",
+        "checksum",
+        "Failed to load metadata",
+    )
     return any(word in text for word in damaged) or isinstance(
         error, duckdb.SerializationException | duckdb.InternalException | duckdb.FatalException
     )

@@ -111,7 +111,7 @@ class _Export:
                     self._copy_parts(cursor, f"/dev/fd/{writing}")
                 finally:
                     cursor.execute("ROLLBACK")
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (raised again where the stream is read)
             self._error = error
         finally:
             os.close(writing)
@@ -155,10 +155,10 @@ def _between(upper: _Bound | None, lower: _Bound | None) -> Where:
     where = Where("true", [])
     if upper is not None:
         where += Where(
-            "error_time <= ? AND (error_time, id) < (?, ?)", [upper.time, upper.time, upper.id]
+            "error_time <= ? AND (error_time < ? OR id < ?)", [upper.time, upper.time, upper.id]
         )
     if lower is not None:
         where += Where(
-            "error_time >= ? AND (error_time, id) >= (?, ?)", [lower.time, lower.time, lower.id]
+            "error_time >= ? AND (error_time > ? OR id >= ?)", [lower.time, lower.time, lower.id]
         )
     return where

@@ -30,7 +30,7 @@ from daemon.triage.taxonomy import FailureStatus
 _BY_STATUS = ", ".join(
     f"coalesce(sum(n) FILTER (status = '{s.value}'), 0)::BIGINT AS {s.value}" for s in FailureStatus
 )
-_EPOCH = datetime(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (stored times are in UTC, without offset)
 _DAY = timedelta(days=1)
 TrendKey = Literal["category", "pipeline", "source", "status", "failure_group"]
 
@@ -177,9 +177,7 @@ class Failures:
         """The same filter, with the time that the named run took as its bounds."""
         if f.run_id is None:
             return f
-        row = self._reader.row(
-            "SELECT started_at, ended_at FROM runs WHERE run_id = ?", [f.run_id]
-        )
+        row = self._reader.row("SELECT started_at, ended_at FROM runs WHERE run_id = ?", [f.run_id])
         if row is None:
             return f
         since = max(utc(row[0]), f.since) if f.since else utc(row[0])
@@ -188,9 +186,7 @@ class Failures:
         ended = utc(row[1]) + timedelta(seconds=1)
         return msgspec.structs.replace(f, since=since, until=min(ended, f.until or ended))
 
-    def _newest(
-        self, f: FailureFilter, limit: int, after: _Position | None
-    ) -> list[FailureRecord]:
+    def _newest(self, f: FailureFilter, limit: int, after: _Position | None) -> list[FailureRecord]:
         """The newest matches, from the days that the tally names, in growing stretches."""
         found: list[FailureRecord] = []
         for window in self.stretches(f, limit, 1_000_000, after):
@@ -238,7 +234,9 @@ class Failures:
         kind = by_kind(f)
         sql = f"SELECT day, sum(n)::BIGINT FROM failure_tally WHERE {kind.sql}"
         parameters = list[Any](kind.parameters)
-        newest = min((t for t in (after and after.time, f.until and stored(f.until)) if t), default=None)
+        newest = min(
+            (t for t in (after and after.time, f.until and stored(f.until)) if t), default=None
+        )
         if newest is not None:
             sql += " AND day <= ?"
             parameters.append(newest.date())

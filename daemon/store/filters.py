@@ -145,5 +145,3 @@ def _tally_between(kind: Where, first: datetime | None, last: datetime | None) -
 def _rows_between(kind: Where, since: datetime, until: datetime) -> Where:
     where = kind + by_time(since, until)
     return Where(_COUNTED_ROWS + where.sql, where.parameters)
-
-

@@ -112,9 +112,7 @@ class Runs:
 
     def get(self, run_id: str) -> RunRecord:
         """One run. Raises `NotFound`."""
-        row = self._database.row(
-            f"SELECT {select(RunRecord)} FROM runs WHERE run_id = ?", [run_id]
-        )
+        row = self._database.row(f"SELECT {select(RunRecord)} FROM runs WHERE run_id = ?", [run_id])
         if row is None:
             raise NotFound("there is no such run")
         return _run(row)
@@ -228,6 +226,5 @@ def _where(f: RunFilter) -> tuple[str, list[Any]]:
 
 
 def _run(row: tuple[Any, ...]) -> RunRecord:
-    *columns, top_errors = row
-    errors = msgspec.json.decode(top_errors or "[]", type=list[RunError])
-    return RunRecord(*map(utc, columns), errors)
+    errors = msgspec.json.decode(row[-1] or "[]", type=list[RunError])
+    return RunRecord(*map(utc, row[:-1]), top_errors=errors)

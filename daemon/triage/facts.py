@@ -152,11 +152,17 @@ def _seconds(value: str, date: str | None) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
+def _error_class(error: BaseException) -> str | None:
+    value = _attribute(error, "error_class")
+    return value if isinstance(value, str) and value else None
+
+
 _FINDERS: dict[str, Callable[[BaseException], Any]] = {
     "errno": _errno,
     "sqlstate": _sqlstate,
     "http_status": _http_status,
     "retry_after": _retry_after,
+    "error_class": _error_class,
 }
 
 

@@ -148,8 +148,8 @@ def test_a_page_of_another_site_can_neither_read_nor_command(product: Product) -
 
 @pytest.mark.requirement("X5")
 def test_the_own_pipeline_of_the_readme_works_as_written(product: Product) -> None:
-    code = re.search(r"```python\n# (\w+)\.py\n(.*?)```", README, re.S)
-    config = re.search(r"```toml\n(\[pipelines\.\w+\]\nrun = .*?)```", README, re.S)
+    code = re.search(r"```python\n# (\w+)\.py\n(.*?)```", README, re.DOTALL)
+    config = re.search(r"```toml\n(\[pipelines\.\w+\]\nrun = .*?)```", README, re.DOTALL)
     assert code is not None
     assert config is not None
     assert len(code[2].strip().splitlines()) <= 15
@@ -193,8 +193,8 @@ def test_commands_print_tables_for_people_and_json_lines_for_programs(product: P
     runs = product.command("runs", "--url", product.url, "--json").stdout.splitlines()
     assert json.loads(runs[0])["status"] == "partial"
     csv = product.command("failures", "--url", product.url, "--csv").stdout
-    assert csv.splitlines()[1:] == (
-        product.http.get("/api/export/failures.csv").text.splitlines()[1:]
+    assert (
+        csv.splitlines()[1:] == (product.http.get("/api/export/failures.csv").text.splitlines()[1:])
     )
     assert product.stop() == 0
     stopped = product.command("failures", "--config", str(product.config), "--json").stdout

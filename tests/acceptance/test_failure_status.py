@@ -10,13 +10,13 @@ import pytest
 from tests.generated import fields_of_answers, published_fields
 from tests.support.product import BAD, GOOD, Product, wait_for
 
-SECRETIVE = '''
+SECRETIVE = """
 def leak(run):
     run.step("connecting", "Calling https://joe:hunter2@api.example.com for ann@example.com")
     run.fail("letter to bob@example.com", ValueError(
         "login failed for carol@example.com: password=hunter2 token=ghp_abcdefghijklmnopqrstuvwxyz0123456789"))
     raise ConnectionRefusedError(111, "refused: https://joe:hunter2@api.example.com/?api_key=sk-12345678901234567890")
-'''
+"""
 SECRETS = ("hunter2", "ghp_abcdefghij", "sk-1234567890", "@example.com")
 OWN = """
 [pipelines.leak]
@@ -79,7 +79,10 @@ def test_the_current_status_has_the_fields_of_the_contract(orders: Product) -> N
     }  # fmt: skip
     assert run["source"] == "orders"
     assert status["failure_summary"]["has_recent_failures"]
-    assert status["failure_summary"]["failure_count"] == orders.get("/api/processing/failures")["total_failures"]
+    assert (
+        status["failure_summary"]["failure_count"]
+        == orders.get("/api/processing/failures")["total_failures"]
+    )
     assert status["failure_summary"]["most_recent_failure"]["item"] == "bad.csv"
     assert datetime.fromisoformat(status["timestamp"]).utcoffset() == timedelta(0)
 
@@ -111,9 +114,11 @@ def test_a_run_under_way_shows_its_step_and_progress(product: Product) -> None:
     )
     product.start()
     status = wait_for(
-        lambda: (s := product.get("/api/processing/current-status"))["is_processing"]
-        and s["current_status"]["progress"]
-        and s
+        lambda: (
+            (s := product.get("/api/processing/current-status"))["is_processing"]
+            and s["current_status"]["progress"]
+            and s
+        )
     )
     current = status["current_status"]
     assert current["state"] == "fetching"
@@ -129,7 +134,10 @@ def test_a_run_under_way_shows_its_step_and_progress(product: Product) -> None:
 @pytest.mark.requirement("F3")
 def test_failures_can_be_filtered_by_every_parameter(orders: Product) -> None:
     everything = orders.failures()
-    assert {failure["error_category"] for failure in everything} == {"schema_mismatch", "data_malformed"}
+    assert {failure["error_category"] for failure in everything} == {
+        "schema_mismatch",
+        "data_malformed",
+    }
     one = next(f for f in everything if f["error_category"] == "schema_mismatch")
     assert set(one) >= {
         "id", "email_address", "pipeline", "source", "item", "run_id", "error_message",

@@ -276,11 +276,15 @@ def test_an_ignored_file_is_left_alone_though_it_changes(orders: Product) -> Non
     orders.drop("bad.csv", GOOD)
     quiet_cycles(orders)
     assert orders.file("bad.csv")["last_attempt"] == first["last_attempt"]
-    assert orders.metrics()['triaged_failures_open{category="schema_mismatch",pipeline="ingest"}'] == 0
+    assert (
+        orders.metrics()['triaged_failures_open{category="schema_mismatch",pipeline="ingest"}'] == 0
+    )
 
 
 @pytest.mark.requirement("I8")
-def test_each_log_line_about_a_failure_names_run_file_category_and_retryable(orders: Product) -> None:
+def test_each_log_line_about_a_failure_names_run_file_category_and_retryable(
+    orders: Product,
+) -> None:
     orders.drop("bad.csv", BAD)
     file = orders.wait_for_file("bad.csv", "partial")
     assert orders.stop() == 0

@@ -40,7 +40,10 @@ def test_runs_survive_a_restart_and_the_one_the_daemon_died_in_is_interrupted(
     assert died["end_time"] is not None
     assert again["status"] == "partial"
     # The failure of the first run was kept, and the second run's took its place as the open one.
-    assert [(f["status"], f["attempt"]) for f in product.failures()] == [("open", 2), ("retrying", 1)]
+    assert [(f["status"], f["attempt"]) for f in product.failures()] == [
+        ("open", 2),
+        ("retrying", 1),
+    ]
 
 
 @pytest.mark.requirement("S5")

@@ -6,14 +6,16 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.product import PATIENCE, ROOT, Product, wait_for
@@ -75,16 +77,24 @@ def run_once(product: Product, *words: str) -> subprocess.CompletedProcess[str]:
     return product.command("run", *words, "--config", str(product.config))
 
 
-def start(product: Product, *words: str, **options: object) -> subprocess.Popen[str]:
-    """A command that goes on, with pipes."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "daemon", *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a command that goes on, with pipes."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "daemon", *words]
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def start_run(product: Product, pipeline: str) -> None:
@@ -178,8 +188,8 @@ def test_run_under_a_running_daemon_says_how_to_ask_that_one(product):
     assert json.loads(asked.stdout)["source"] == "a"
 
 
-def test_ctrl_c_ends_a_run_in_order_and_its_store_says_interrupted(product):
-    process = start(product, "run", "patient", "--config", str(product.config))
+def test_ctrl_c_ends_a_run_in_order_and_its_store_says_interrupted(product, start):
+    process = start("run", "patient", "--config", str(product.config))
     wait_for((product.folder / "waiting").exists)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
@@ -208,6 +218,27 @@ def test_a_run_that_never_ends_cannot_keep_the_daemon_alive(product):
     assert product.stop() == 0
     stored = product.command("runs", "--json", "--config", str(product.config))
     assert json.loads(stored.stdout)["status"] == "interrupted"
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("X3")
+def test_what_could_not_be_stored_is_said_and_the_exit_code_is_1(product, start):
+    daemon = start("serve", "--config", str(product.config))
+    wait_for(lambda: is_up(product))
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+    product.http.post("/api/pipelines/mixed/run", json={}).raise_for_status()
+    wait_for(lambda: product.http.get("/readyz").status_code == 503)
+    daemon.send_signal(signal.SIGTERM)
+    _, said = daemon.communicate(timeout=PATIENCE)
+    assert daemon.returncode == 1
+    assert re.search(r"^triaged: [1-9] events could not be stored", said, re.MULTILINE)
+
+
+def is_up(product: Product) -> bool:
+    try:
+        return product.http.get("/healthz").is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_a_second_ctrl_c_ends_the_daemon_at_once(product):
@@ -324,9 +355,9 @@ def test_an_api_key_is_needed_and_taken_from_the_environment(product, monkeypatc
 
 
 @pytest.mark.requirement("X6")
-def test_watch_prints_a_line_for_each_change_and_outlives_a_restart(product):
+def test_watch_prints_a_line_for_each_change_and_outlives_a_restart(product, start):
     product.start()
-    watch = start(product, "watch", "--url", product.url)
+    watch = start("watch", "--url", product.url)
     assert watch.stdout is not None
     lines = watch.stdout
     assert lines.readline().startswith("● connected")

@@ -199,7 +199,9 @@ class Product:
 
         def ask() -> list[list[tuple[Any, ...]]]:
             try:
-                with duckdb.connect(str(self.folder / "data/warehouse.duckdb"), read_only=True) as c:
+                with duckdb.connect(
+                    str(self.folder / "data/warehouse.duckdb"), read_only=True
+                ) as c:
                     return [c.execute(sql).fetchall()]
             except duckdb.IOException:
                 return []

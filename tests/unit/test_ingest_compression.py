@@ -100,11 +100,3 @@ def test_bad_rows_keep_their_numbers(tmp_path, kind):
         (20_002, '7,"open,1'),
         (20_003, "x,y,1"),
     ]
-
-
-def test_a_file_with_the_bytes_of_its_end_padded_loads(tmp_path: Path):
-    ingestion = Ingestion(tmp_path)
-    ingestion.put("a.csv.gz", gzip.compress(CSV.encode()) + b"\0" * 512)
-    run = ingestion.run()
-    assert not run.failures
-    assert count(ingestion) == 20_000

@@ -259,7 +259,7 @@ def test_nul_bytes_and_empty_cells_are_kept_apart(tmp_path: Path):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found_out(tmp_path, delimiter):
     ingestion = Ingestion(tmp_path)
-    ingestion.put("a.csv", f'order_id,email,amount\n1,"a,b;c|d",2\n'.replace(",", delimiter))
+    ingestion.put("a.csv", 'order_id,email,amount\n1,"a,b;c|d",2\n'.replace(",", delimiter))
     assert not ingestion.run().failures
     assert ingestion.query("SELECT count(*) FROM orders WHERE order_id = 1") == [(1,)]
 

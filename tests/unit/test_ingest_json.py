@@ -50,7 +50,7 @@ def test_nested_values_go_to_text_and_json_columns(tmp_path: Path):
 
 def test_control_characters_quotes_and_delimiters_in_a_line_survive(tmp_path: Path):
     ingestion = Ingestion(tmp_path, columns={"id": "BIGINT", "t": "VARCHAR"})
-    text = 'a\x1fb\0c"d\'e,f\\g\th\u2028i'
+    text = "a\x1fb\0c\"d'e,f\\g\th\u2028i"
     ingestion.put("a.jsonl", json.dumps({"id": 1, "t": text}) + "\n" + "bad \x1f \0 \" ' line\n")
     ingestion.run()
     assert ingestion.rows() == [(1, text)]
@@ -111,10 +111,10 @@ def test_a_broken_document_fails_whole_and_without_its_values(tmp_path: Path):
 
 def test_types_are_inferred_from_the_objects_alone(tmp_path: Path):
     ingestion = Ingestion(tmp_path, columns=None)
-    ingestion.put("a.jsonl", 'oops\n{"id":1,"at":"2024-01-01 10:00:00","sub":{"a":1}}\n')
+    ingestion.put("a.jsonl", 'oops\n{"id":1,"day":"2024-01-01 10:00:00","sub":{"a":1}}\n')
     run = ingestion.run()
     assert run.causes == [("a.jsonl", "JSON_SYNTAX", None, 1)]
-    assert ingestion.query("SELECT typeof(id), typeof(at), typeof(sub) FROM orders") == [
+    assert ingestion.query("SELECT typeof(id), typeof(day), typeof(sub) FROM orders") == [
         ("BIGINT", "TIMESTAMP", "JSON")
     ]
 

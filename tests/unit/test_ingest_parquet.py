@@ -19,7 +19,9 @@ def parquet(ingestion: Ingestion, name: str, select: str) -> Path:
 
 def test_columns_load_by_name_and_are_converted(tmp_path: Path):
     ingestion = Ingestion(tmp_path)
-    parquet(ingestion, "a.parquet", "SELECT 1.5 AS amount, 'a' AS Email, 7::INT AS order_id, 0 AS x")
+    parquet(
+        ingestion, "a.parquet", "SELECT 1.5 AS amount, 'a' AS Email, 7::INT AS order_id, 0 AS x"
+    )
     assert not ingestion.run().failures
     assert ingestion.rows() == [(7, "a", Decimal("1.50"))]
 

@@ -63,9 +63,6 @@ def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
         rest = data
         while rest:
             if member.eof:
-                rest = rest.lstrip(b"\0")  # zero bytes may pad the end, as on tape
-                if not rest:
-                    break
                 member = zlib.decompressobj(wbits=31)
             started = True
             yield _decompress(member, rest)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 
+import duckdb
+
 from daemon.pipelines.ingest.conversion import Column
 from daemon.pipelines.ingest.csv_layout import Layout
 from daemon.pipelines.ingest.failures import FileFailure
@@ -33,7 +35,7 @@ def load_csv(load: Load, contents: Contents, allowance: int) -> None:
     try:
         with bounded(load.connection, allowance):
             load.insert(f"SELECT {selected} FROM {reading}")
-    except TooMuchMemory:
+    except (TooMuchMemory, duckdb.InvalidInputException):
         raise NeedsCare from None
     _check_exact(load, rejects)
     load.reject(_rejected(rejects, columns))

@@ -24,6 +24,7 @@ _DISK_FULL = re.compile(
     re.IGNORECASE,
 )
 _DAMAGED_ARCHIVE = re.compile(r"gzip|zstd|checksum|frame descriptor|decompress", re.IGNORECASE)
+_OPEN_FILE = re.compile(r'(file )?"?/dev/fd/[0-9]+"?')
 _KEY_VALUES = re.compile(r'(Duplicate key|duplicate key|key) "((?:[^"]|"")*)"')
 _QUOTED_VALUE = re.compile(r"""(string|value|constant) (?:"[^"]*"|'[^']*')""", re.IGNORECASE)
 _HINTS = re.compile(r"\n|Possible (?:fixes|Solution)|Original Line")
@@ -70,11 +71,8 @@ def while_opening(error: duckdb.Error) -> WarehouseError:
     )
 
 
-def while_loading(error: duckdb.Error, place: str) -> FileFailure | WarehouseError:
-    """Whose fault an error during a load is: the file's, or the warehouse's.
-
-    `place` is the name under which DuckDB read the file.
-    """
+def while_loading(error: duckdb.Error) -> FileFailure | WarehouseError:
+    """Whose fault an error during a load is: the file's, or the warehouse's."""
     text = str(error)
     if _DISK_FULL.search(text):
         return _disk_full(text)
@@ -83,18 +81,20 @@ def while_loading(error: duckdb.Error, place: str) -> FileFailure | WarehouseErr
     if isinstance(error, duckdb.TransactionException):
         return WarehouseError(f"Another program's write: {_brief(text)}", "WAREHOUSE_CONFLICT")
     if isinstance(error, duckdb.IOException):
-        return _while_reading(text, place)
-    return _while_converting(error, place)
+        return _while_reading(text)
+    return _while_converting(error)
 
 
-def _while_converting(error: duckdb.Error, place: str) -> FileFailure:
+def _while_converting(error: duckdb.Error) -> FileFailure:
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return FileFailure("Loading the file needs more than `memory_limit`.", "OUT_OF_MEMORY")
     if isinstance(error, duckdb.ConstraintException):
         return FileFailure(_without_values(text), "CONSTRAINT")
+    if "Maximum line size" in text:
+        return FileFailure("A line is longer than 8 MB.", "LINE SIZE OVER MAXIMUM")
     kind = type(error).__name__.removesuffix("Exception").upper()
-    return FileFailure(_without_values(text).replace(place, "the file"), kind)
+    return FileFailure(_without_values(text), kind)
 
 
 def while_writing(error: OSError) -> OSError | WarehouseError:
@@ -104,11 +104,11 @@ def while_writing(error: OSError) -> OSError | WarehouseError:
     return error
 
 
-def _while_reading(text: str, place: str) -> FileFailure | WarehouseError:
+def _while_reading(text: str) -> FileFailure | WarehouseError:
     if _DAMAGED_ARCHIVE.search(text):
         return FileFailure("The compressed file is damaged or cut off.", "COMPRESSION")
-    if place in text:
-        return FileFailure(_brief(text).replace(place, "the file"), "READ")
+    if _OPEN_FILE.search(text):
+        return FileFailure(_brief(text), "READ")
     return WarehouseError(f"The warehouse failed: {_brief(text)}", "WAREHOUSE_UNAVAILABLE")
 
 
@@ -120,17 +120,17 @@ def _disk_full(text: str) -> WarehouseError:
 
 
 def _brief(text: str) -> str:
-    """The first line, without DuckDB's hints."""
-    return _HINTS.split(text, maxsplit=1)[0].strip()
+    """The first line, without DuckDB's hints and the name under which it read the file."""
+    return _OPEN_FILE.sub("the file", _HINTS.split(text, maxsplit=1)[0].strip())
 
 
 def _without_values(text: str) -> str:
     """The first line with the values of the file's cells left out."""
-    named = _KEY_VALUES.sub(lambda match: f"{match[1]} in {_key_columns(match[2])}", text)
+    named = _KEY_VALUES.sub(lambda match: match[1] + _key_columns(match[2]), text)
     return _brief(_QUOTED_VALUE.sub(r"\1", named))
 
 
 def _key_columns(key: str) -> str:
-    """``id, day`` of ``id: 1, day: 2024-01-01``."""
+    """`` in id, day`` of ``id: 1, day: 2024-01-01``; nothing of ``1``."""
     names = [part.split(":", 1)[0].strip() for part in key.split(", ") if ": " in part]
-    return ", ".join(names) or "its columns"
+    return f" in {', '.join(names)}" if names else ""

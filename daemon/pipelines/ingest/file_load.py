@@ -25,7 +25,7 @@ from daemon.pipelines.ingest.load import FILE_ID, REJECTED, Contents, Load, Need
 from daemon.pipelines.ingest.outcome import Outcome
 from daemon.pipelines.ingest.parquet_load import load_parquet
 from daemon.pipelines.ingest.rejects import RawLayout, Rejects, causes_in
-from daemon.pipelines.ingest.source_file import SourceFile, place_of, plain
+from daemon.pipelines.ingest.source_file import SourceFile, plain
 from daemon.pipelines.ingest.sql import identifier
 from daemon.pipelines.ingest.warehouse import Session
 
@@ -69,8 +69,8 @@ class FileLoader:
         folder = self._session.warehouse.path.parent
         with (
             self._session.warehouse.writing(self._source.table),
+            _understood(),
             plain(connection, file, encoding, folder) as (text, text_encoding),
-            _understood(text),
         ):
             tables.add_file_id(connection, self._source.table)
             contents = self._contents(connection, text, text_encoding)
@@ -190,11 +190,11 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _understood(text: BinaryIO) -> Iterator[None]:
+def _understood() -> Iterator[None]:
     """Turns DuckDB's errors into ours, without the values that their texts and causes hold."""
     try:
         yield
     except duckdb.Error as error:
-        raise failures.while_loading(error, place_of(text)) from None
+        raise failures.while_loading(error) from None
     except OSError as error:
         raise failures.while_writing(error) from None

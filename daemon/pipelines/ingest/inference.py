@@ -11,6 +11,7 @@ from daemon.pipelines.ingest.conversion import Column
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.formats import Format
 from daemon.pipelines.ingest.json_load import texts_of
+from daemon.pipelines.ingest.lines import lines_of
 from daemon.pipelines.ingest.load import FILE_ID, Contents
 from daemon.pipelines.ingest.parquet_load import parquet_columns
 from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX
@@ -52,14 +53,8 @@ def _infer_csv(connection: duckdb.DuckDBPyConnection, contents: Contents) -> lis
 
 
 def _has_rows(connection: duckdb.DuckDBPyConnection, contents: Contents) -> bool:
-    found = value_of(
-        connection,
-        f"""SELECT count(*) FROM (SELECT 1 FROM read_csv({literal(contents.place)},
-            compression = {literal(contents.encoding.compression)}, auto_detect = false,
-            header = true, columns = {{'line': 'VARCHAR'}}, delim = {literal(chr(31))},
-            quote = '', escape = '', strict_mode = false) LIMIT 1)""",
-    )
-    return bool(found)
+    lines = lines_of(contents.place, contents.encoding.compression)
+    return bool(value_of(connection, f"SELECT count(line) > 1 FROM (FROM ({lines}) LIMIT 100)"))
 
 
 def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[Column]:

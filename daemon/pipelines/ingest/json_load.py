@@ -10,12 +10,9 @@ import msgspec
 from daemon.pipelines.ingest.conversion import Column, Conversion
 from daemon.pipelines.ingest.csv_layout import text_of
 from daemon.pipelines.ingest.formats import Format
+from daemon.pipelines.ingest.lines import lines_of
 from daemon.pipelines.ingest.load import Contents, Load
 from daemon.pipelines.ingest.sql import identifier, literal, texts
-
-_LONGEST_LINE = 1 << 24
-_NO_DELIMITER = "\x1c\x1d\x1e\x1f"
-"""Control characters that JSON text cannot hold: the CSV reader then gives whole lines."""
 
 
 def load_json(load: Load, contents: Contents) -> None:
@@ -27,16 +24,12 @@ def load_json(load: Load, contents: Contents) -> None:
 
 def texts_of(contents: Contents) -> str:
     """SELECT of `raw`, the text of each record, in order."""
-    place, compression = literal(contents.place), literal(contents.encoding.compression)
+    place, compression = contents.place, contents.encoding.compression
     if contents.encoding.format is Format.JSONL:
-        return f"""SELECT raw FROM read_csv({place}, compression = {compression},
-            auto_detect = false, header = false, columns = {{'raw': 'VARCHAR'}},
-            delim = {literal(_NO_DELIMITER)}, quote = '', escape = '', strict_mode = false,
-            max_line_size = {_LONGEST_LINE})"""
-    is_array = _starts_with_bracket(contents.file, contents.encoding.compression)
-    shape = "array" if is_array else "unstructured"
-    return f"""SELECT json::VARCHAR AS raw FROM read_json_objects({place}, format = '{shape}',
-        compression = {compression})"""
+        return f"SELECT line AS raw FROM ({lines_of(place, compression)})"
+    shape = "array" if _starts_with_bracket(contents.file, compression) else "unstructured"
+    return f"""SELECT json::VARCHAR AS raw FROM read_json_objects({literal(place)},
+        format = '{shape}', compression = {literal(compression)})"""
 
 
 def _records(contents: Contents, columns: Sequence[Column]) -> str:

@@ -17,7 +17,7 @@ def load_parquet(load: Load, contents: Contents) -> None:
     """Loads a Parquet file; only columns of another type are looked at for bad values."""
     found = parquet_columns(load.connection, contents)
     names = _names_in_file(found, load.columns)
-    conversion = _conversion(contents, names, load.columns)
+    conversion = _conversion(contents, found, names, load.columns)
     load.insert(conversion.good_rows())
     types = {column.name: column.type for column in found}
     if any(types[name] != column.type for name, column in zip(names, load.columns, strict=True)):
@@ -46,12 +46,14 @@ def _names_in_file(found: Sequence[Column], columns: Sequence[Column]) -> list[s
     return [name for name in names if name is not None]
 
 
-def _conversion(contents: Contents, names: Sequence[str], columns: Sequence[Column]) -> Conversion:
+def _conversion(
+    contents: Contents, found: Sequence[Column], names: Sequence[str], columns: Sequence[Column]
+) -> Conversion:
     values = ", ".join(f"{identifier(name)} AS v{at}" for at, name in enumerate(names))
+    record = ", ".join(f"{identifier(c.name)} := {identifier(c.name)}" for c in found)
     return Conversion(
-        f"""SELECT file_row_number, to_json(file)::VARCHAR AS raw, NULL::VARCHAR AS defect, {values}
-            FROM (SELECT * FROM read_parquet({literal(contents.place)}, file_row_number = true))
-                AS file""",
+        f"""SELECT file_row_number, to_json(struct_pack({record}))::VARCHAR AS raw, NULL::VARCHAR AS defect, {values}
+            FROM read_parquet({literal(contents.place)}, file_row_number = true)""",
         columns,
         row_number="file_row_number + 1",
     )

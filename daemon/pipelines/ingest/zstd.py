@@ -12,12 +12,12 @@ from typing import BinaryIO
 import duckdb
 
 from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.lines import NO_DELIMITER, lines_of
 from daemon.pipelines.ingest.sql import literal
 
 _FRAME = 0xFD2FB528
 _SKIPPABLE = range(0x184D2A50, 0x184D2A60)
 _RAW_BLOCK, _RLE_BLOCK, _COMPRESSED_BLOCK = range(3)
-_NO_DELIMITER = "\x1c\x1d\x1e\x1f"
 
 
 def check_frames(file: BinaryIO) -> None:
@@ -37,12 +37,9 @@ def check_frames(file: BinaryIO) -> None:
 def unpack(connection: duckdb.DuckDBPyConnection, place: str, into: str) -> None:
     """Writes the text at `place` to `into`, line by line, each ended by a line feed."""
     connection.execute(
-        f"""COPY (SELECT line FROM read_csv({literal(place)}, compression = 'zstd',
-                auto_detect = false, header = false, columns = {{'line': 'VARCHAR'}},
-                delim = {literal(_NO_DELIMITER)}, quote = '', escape = '', strict_mode = false,
-                max_line_size = 16777216))
-            TO {literal(into)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', NULLSTR '',
-                DELIMITER {literal(_NO_DELIMITER)})"""
+        f"""COPY ({lines_of(place, "zstd")}) TO {literal(into)} (FORMAT csv, HEADER false,
+            DELIMITER {literal(NO_DELIMITER)}, QUOTE '', ESCAPE '', NULLSTR '',
+            USE_TMP_FILE false)"""
     )
 
 

@@ -10,7 +10,7 @@ def _read() -> dict[str, str]:
     statements: dict[str, str] = {}
     for file in resources.files("daemon.store.sql").iterdir():
         if file.name.endswith(".sql"):
-            parts = re.split(r"^-- name: (\w+)\n", file.read_text("utf-8"), flags=re.M)
+            parts = re.split(r"^-- name: (\w+)\n", file.read_text("utf-8"), flags=re.MULTILINE)
             names, bodies = parts[1::2], parts[2::2]
             statements |= {
                 name: body.strip().rstrip(";") for name, body in zip(names, bodies, strict=True)

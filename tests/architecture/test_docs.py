@@ -1,0 +1,73 @@
+"""The docs say everything, and what is generated in them is up to date."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import generated
+from tests.support.product import ROOT, Product
+
+DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+ALL = "\n".join([*DOCS.values(), (ROOT / "README.md").read_text()])
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[Path, str]:
+    return dict(generated.generated())
+
+
+def test_generated_files_are_up_to_date(made: dict[Path, str]) -> None:
+    stale = [path.name for path, content in made.items() if path.read_text() != content]
+    assert stale == [], "run `make docs` and commit what it changed"
+
+
+def test_every_endpoint_is_documented(made: dict[Path, str]) -> None:
+    document = json.loads(made[ROOT / "docs/openapi.json"])
+    missing = [
+        f"{method.upper()} {path}"
+        for path, operations in document["paths"].items()
+        for method in operations
+        if not re.search(rf"{method.upper()}[^\n]*`?{re.escape(path)}", DOCS["api.md"])
+    ]
+    assert missing == []
+
+
+def test_every_metric_and_setting_is_documented() -> None:
+    source = (ROOT / "daemon/metrics.py").read_text()
+    metrics = {
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"triaged_\w+", node.value)
+    }
+    assert len(metrics) > 25
+    assert [name for name in sorted(metrics) if f"`{name}" not in DOCS["metrics.md"]] == []
+
+
+def test_every_command_and_make_target_is_documented(tmp_path: Path) -> None:
+    text = Product(tmp_path).command("--help").stdout
+    commands = set(re.findall(r"^ {2,4}([a-z-]+) {2,}", text, re.MULTILINE))
+    assert commands >= {"serve", "run", "check-config", "classify", "failures", "runs", "watch"}
+    assert [name for name in sorted(commands) if f"triaged {name}" not in ALL] == []
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = re.findall(r"make (\w+)", shown.stdout)
+    assert len(targets) > 5
+    assert [t for t in targets if f"`make {t}`" not in contributing] == []
+
+
+def test_every_link_in_the_docs_leads_somewhere() -> None:
+    dead = [
+        f"{path.name}: {target}"
+        for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
+        if not target.startswith("http") and not (path.parent / target).exists()
+    ]
+    assert dead == []

@@ -1,0 +1,128 @@
+"""Imports point one way, and each library has its place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted([*ROOT.glob("daemon/**/*.py"), *ROOT.glob("api/**/*.py")])
+
+PLACES = {
+    "duckdb": ("daemon.store", "daemon.pipelines.ingest"),
+    "prometheus_client": ("daemon.metrics",),
+    "apscheduler": ("daemon.scheduler",),
+    "litestar": ("api",),
+    "uvicorn": ("daemon.cli",),
+    "rich": ("daemon.cli",),
+    "re2": ("daemon.triage",),
+}
+"""Libraries, and the only packages that may import them."""
+
+FORBIDDEN = {
+    "api": {"daemon.cli"},
+    "daemon.triage": {
+        "daemon.store",
+        "daemon.recorder",
+        "daemon.pipelines",
+        "daemon.config",
+        "api",
+    },
+    "daemon.store": {"daemon.recorder", "daemon.run", "daemon.scheduler", "daemon.metrics", "api"},
+    "daemon.pipelines.ingest": {
+        "daemon.store",
+        "daemon.recorder",
+        "daemon.run",
+        "daemon.scheduler",
+        "daemon.metrics",
+        "daemon.live",
+        "daemon.triage.triage",
+        "daemon.triage.classifier",
+        "api",
+    },
+    "daemon.live": {"daemon.store", "daemon.recorder", "api"},
+    "daemon.events": {"daemon.store", "daemon.recorder", "daemon.run", "api"},
+}
+"""What a package may not import, at any depth below the names given."""
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+IMPORTS = [(module_name(path), name) for path in SOURCES for name in imports(path)]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(SOURCES) > 50
+    assert ("api.app", "litestar") in {(m, name.split(".")[0]) for m, name in IMPORTS}
+
+
+@pytest.mark.parametrize("library", PLACES)
+def test_a_library_is_imported_only_in_its_place(library: str) -> None:
+    strays = [
+        f"{module} imports {name}"
+        for module, name in IMPORTS
+        if within(name, library) and not any(within(module, place) for place in PLACES[library])
+    ]
+    assert strays == []
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_a_package_does_not_import_what_is_built_upon_it(package: str) -> None:
+    strays = [
+        f"{module} imports {name}"
+        for module, name in IMPORTS
+        if within(module, package)
+        and any(within(name, forbidden) for forbidden in FORBIDDEN[package])
+    ]
+    assert strays == []
+
+
+def test_of_the_daemon_only_its_commands_import_the_api() -> None:
+    importers = {m for m, name in IMPORTS if within(m, "daemon") and within(name, "api")}
+    assert "daemon.cli.serve" in importers
+    assert [m for m in importers if not within(m, "daemon.cli")] == []
+
+
+def test_only_the_configuration_reads_the_environment() -> None:
+    readers = {
+        module_name(path)
+        for path in SOURCES
+        if "os.environ" in path.read_text() or "os.getenv" in path.read_text()
+    }
+    # A command asks its terminal for colours and its user for the key of a remote daemon.
+    others = {m for m in readers if not within(m, "daemon.config")}
+    assert others <= {"daemon.cli.client", "daemon.cli.terminal"}
+
+
+def test_nothing_but_the_clock_reads_the_time() -> None:
+    telling = ("time.time(", "time.monotonic(", "datetime.now(", "datetime.utcnow(")
+    readers = {
+        module_name(path) for path in SOURCES if any(call in path.read_text() for call in telling)
+    }
+    # A command's own terminal is not the daemon: it may look at the machine's clock.
+    assert {m for m in readers if not within(m, "daemon.cli")} == {"daemon.clock"}
+
+
+def test_modules_stay_small() -> None:
+    lengths = sorted(len(path.read_text().splitlines()) for path in SOURCES)
+    assert lengths[len(lengths) // 2] < 150
+    assert lengths[-1] <= 450

@@ -1,0 +1,121 @@
+"""The OpenAPI description, health and metrics."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.store.writer import Trouble
+from tests.unit.api_support import WITH_KEYS, Served, serving
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def description(served: Served) -> Any:
+    return served.get("/schema/openapi.json")
+
+
+@pytest.mark.requirement("F1")
+def test_every_field_is_described(description: Any) -> None:
+    missing = [
+        f"{record}.{field}"
+        for record, schema in description["components"]["schemas"].items()
+        for field, shown in schema.get("properties", {}).items()
+        if not shown.get("description")
+    ]
+    assert missing == []
+    assert all(s.get("description") for s in description["components"]["schemas"].values())
+
+
+@pytest.mark.requirement("F1")
+def test_every_operation_and_parameter_is_described(description: Any) -> None:
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            assert operation["description"], path
+            for parameter in operation.get("parameters", []):
+                assert parameter["description"], (path, parameter["name"])
+
+
+@pytest.mark.requirement("F1")
+def test_no_answer_is_a_free_form_object(description: Any) -> None:
+    for name, schema in description["components"]["schemas"].items():
+        for field, shown in schema.get("properties", {}).items():
+            assert shown.get("type") != "object", (name, field)
+
+
+@pytest.mark.requirement("F3")
+def test_the_parameters_of_failures_are_documented_with_their_limits(description: Any) -> None:
+    parameters = {
+        p["name"]: p["schema"]
+        for p in description["paths"]["/api/processing/failures"]["get"]["parameters"]
+    }
+    assert set(parameters) == {
+        *("email_address", "pipeline", "source", "category", "group", "retryable", "status"),
+        *("since", "until", "q", "run_id", "failure_group", "limit", "cursor"),
+    }
+    assert (parameters["limit"]["default"], parameters["limit"]["maximum"]) == (10, 100)
+    assert {"auth", "connectivity", "gmail_service"} <= set(parameters["category"]["enum"])
+    assert parameters["since"]["format"] == "date-time"
+
+
+@pytest.mark.requirement("X4")
+def test_every_error_is_documented_as_a_problem(description: Any) -> None:
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400:
+                    assert set(answer["content"]) == {"application/problem+json"}
+
+
+def test_security_is_documented_only_where_there_are_keys(description: Any, tmp_path: Path) -> None:
+    assert "security" not in description
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    with serving(folder, WITH_KEYS) as served:
+        schema = served.client.app.openapi_schema.to_schema()
+    assert schema["security"] == [{"bearer": []}, {"header": []}]
+
+
+@pytest.mark.requirement("M1")
+def test_metrics_come_in_the_format_asked_for(served: Served) -> None:
+    text = served.client.get("/metrics", headers={"accept": "*/*"})
+    assert text.headers["content-type"].startswith("text/plain; version=")
+    assert 'triaged_failures_total{category="unknown",pipeline="mailbox"' in text.text
+    wanted = "application/openmetrics-text; version=1.0.0"
+    openmetrics = served.client.get("/metrics", headers={"accept": wanted})
+    assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")
+    assert openmetrics.text.endswith("# EOF\n")
+
+
+@pytest.mark.requirement("M1")
+@pytest.mark.parametrize(
+    ("accepted", "compressed"),
+    [("gzip", True), ("br, gzip;q=0.5", True), ("identity", False), ("gzip;q=0", False)],
+)
+def test_metrics_are_compressed_if_that_is_accepted(
+    served: Served, accepted: str, compressed: bool
+) -> None:
+    with served.client.stream("GET", "/metrics", headers={"accept-encoding": accepted}) as response:
+        body = b"".join(response.iter_raw())
+    assert ("content-encoding" in response.headers) is compressed
+    assert b"triaged_build_info" in (gzip.decompress(body) if compressed else body)
+
+
+@pytest.mark.requirement("X3")
+def test_a_store_that_cannot_be_written_makes_the_daemon_unready_but_alive(served: Served) -> None:
+    served.daemon.writer.trouble = Trouble("No space left on device", 0.0)
+    alive = served.get("/healthz")
+    assert alive["status"] == "degraded"
+    problem = served.problem(503, "/readyz")
+    assert "No space left on device" in problem["detail"]
+    served.daemon.writer.trouble = None
+    assert served.get("/readyz")["status"] == "ok"

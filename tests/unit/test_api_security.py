@@ -1,0 +1,208 @@
+"""Who may do what, and what every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.api_support import (
+    OPERATE_KEY,
+    READ_KEY,
+    WITH_KEYS,
+    Served,
+    put_files,
+    serving,
+)
+
+PAUSE = "/api/pipelines/mailbox/pause"
+
+
+@pytest.fixture
+def open_to_all(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def with_keys(tmp_path: Path) -> Iterator[Served]:
+    put_files(tmp_path)
+    with serving(tmp_path, WITH_KEYS) as served:
+        yield served
+
+
+@pytest.mark.requirement("S6")
+@pytest.mark.parametrize(
+    "path", ["/api/failures", "/api/runs", "/metrics", "/schema/openapi.json", "/"]
+)
+def test_without_a_key_nothing_is_shown(with_keys: Served, path: str) -> None:
+    problem = with_keys.problem(401, path)
+    assert problem["detail"] == "an API key is needed"
+    refused = with_keys.client.get(path, headers={"x-api-key": "wrong" * 5})
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == 'Bearer realm="triaged"'
+
+
+@pytest.mark.requirement("S6")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-api-key": READ_KEY},
+        {"authorization": f"Bearer {READ_KEY}"},
+        {"authorization": f"bearer  {READ_KEY}"},
+        {"x-api-key": OPERATE_KEY},
+    ],
+)
+def test_a_known_key_may_look(with_keys: Served, headers: dict[str, str]) -> None:
+    assert with_keys.client.get("/api/failures", headers=headers).status_code == 200
+
+
+@pytest.mark.requirement("S6")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", PAUSE),
+        ("POST", "/api/pipelines/mailbox/run"),
+        ("POST", "/api/ingestions/orders/files/retry"),
+        ("GET", "/api/ingestions/orders/rejected"),
+        ("GET", "/api/ingestions/orders/files/download?path=bad.csv"),
+    ],
+)
+def test_a_key_that_may_read_cannot_operate(with_keys: Served, method: str, path: str) -> None:
+    with_keys.run("ingest")
+    problem = with_keys.problem(403, path, method=method, headers={"x-api-key": READ_KEY})
+    assert problem["detail"] == "this API key may read, but not operate"
+    assert with_keys.daemon.runs.paused() == set()
+    allowed = with_keys.client.request(method, path, headers={"x-api-key": OPERATE_KEY})
+    assert allowed.is_success
+
+
+@pytest.mark.requirement("S6")
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_is_open_to_all(with_keys: Served, path: str) -> None:
+    answer = with_keys.client.get(path, headers={"host": "anything.example"})
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+
+
+@pytest.mark.requirement("S6")
+def test_with_keys_any_host_name_will_do(with_keys: Served) -> None:
+    headers = {"host": "triaged.internal:8080", "x-api-key": READ_KEY}
+    assert with_keys.client.get("/api/failures", headers=headers).status_code == 200
+
+
+@pytest.mark.requirement("S6")
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "[::2]"],
+)
+def test_without_keys_another_host_name_is_refused(open_to_all: Served, host: str) -> None:
+    open_to_all.problem(421, "/api/failures", headers={"host": host})
+
+
+@pytest.mark.requirement("S6")
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "localhost.", "127.0.0.1:8080", "[::1]:8080", "[::1]"]
+)
+def test_without_keys_this_machine_is_reached_by_its_names(open_to_all: Served, host: str) -> None:
+    assert open_to_all.client.get("/api/failures", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.requirement("S6")
+def test_host_names_can_be_added(tmp_path: Path) -> None:
+    config = '[server]\nhosts = ["triage.lan"]\n'
+    with serving(tmp_path, config) as served:
+        assert served.client.get("/api/runs", headers={"host": "Triage.LAN:80"}).status_code == 200
+
+
+@pytest.mark.requirement("S6")
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1",
+        "http://127.0.0.1:9999",
+        "ftp://127.0.0.1:8080",
+        "http://[",
+    ],
+)
+def test_another_origin_changes_nothing(open_to_all: Served, origin: str) -> None:
+    open_to_all.problem(403, PAUSE, method="POST", headers={"origin": origin})
+    assert open_to_all.daemon.runs.paused() == set()
+
+
+@pytest.mark.requirement("S6")
+def test_the_own_origin_may_operate(open_to_all: Served) -> None:
+    headers = {"origin": "http://127.0.0.1:8080"}
+    assert open_to_all.client.post(PAUSE, headers=headers).status_code == 200
+
+
+@pytest.mark.requirement("X4")
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_a_body_must_be_json(open_to_all: Served, kind: str) -> None:
+    open_to_all.problem(
+        415, PAUSE, method="POST", content=b'{"a": 1}', headers={"content-type": kind}
+    )
+
+
+@pytest.mark.requirement("X4")
+def test_a_body_of_more_than_a_megabyte_is_refused(open_to_all: Served) -> None:
+    open_to_all.problem(
+        413,
+        "/api/pipelines/mailbox/run",
+        method="POST",
+        content=b" " * 1_000_001,
+        headers={"content-type": "application/json"},
+    )
+
+
+@pytest.mark.requirement("X4")
+def test_every_error_is_a_problem(open_to_all: Served) -> None:
+    open_to_all.problem(404, "/nothing")
+    open_to_all.problem(404, "/schema/nothing")
+    open_to_all.problem(405, "/api/failures", method="DELETE")
+    truncated = {"content": b'{"source"', "headers": {"content-type": "application/json"}}
+    open_to_all.problem(400, "/api/pipelines/mailbox/run", method="POST", **truncated)
+
+
+@pytest.mark.requirement("X4")
+def test_a_method_that_is_not_taken_is_answered_with_those_that_are(open_to_all: Served) -> None:
+    assert "GET" in open_to_all.client.delete("/api/failures").headers["allow"]
+
+
+@pytest.mark.requirement("X3", "X4")
+def test_a_store_that_cannot_be_read_is_unavailable(open_to_all: Served) -> None:
+    open_to_all.daemon.database.close()
+    problem = open_to_all.problem(503, "/api/failures")
+    assert "store" in problem["detail"]
+    open_to_all.problem(503, "/api/export/failures.csv")
+
+
+@pytest.mark.requirement("X4")
+def test_a_defect_is_not_described_to_the_outside(
+    open_to_all: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    del open_to_all.daemon.failures
+    problem = open_to_all.problem(500, "/api/failures/1")
+    assert problem["detail"] == "the request could not be answered; the log says why"
+    assert caplog.records[-1].__dict__["event"] == "request_failed"
+    assert caplog.records[-1].exc_info is not None
+
+
+@pytest.mark.parametrize("path", ["/api/failures", "/nothing", "/healthz", "/"])
+def test_every_answer_carries_the_security_headers(open_to_all: Served, path: str) -> None:
+    headers = open_to_all.client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_the_page_has_no_scripts_and_its_style_is_allowed(open_to_all: Served) -> None:
+    response = open_to_all.client.get("/")
+    assert response.headers["content-type"].startswith("text/html")
+    assert "<script" not in response.text
+    assert "http" not in response.text.replace("http-equiv", "")
+    assert "style-src 'sha256-" in response.headers["content-security-policy"]

@@ -1,0 +1,168 @@
+"""What goes on now, runs and statistics over HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.api_support import ADDRESS, Served, may_go_on, serving
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as served:
+        yield served
+
+
+def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
+    """What `condition` gives once it is true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
+    return found
+
+
+@pytest.mark.requirement("F2")
+def test_an_idle_daemon_says_so(served: Served) -> None:
+    answer = served.get("/api/processing/current-status")
+    assert answer["is_processing"] is False
+    assert answer["current_status"] is None
+    assert answer["active"] == answer["recent_runs"] == []
+    assert answer["statistics"] is None
+    assert answer["websocket_available"] is False
+    assert answer["failure_summary"] == {
+        "has_recent_failures": False,
+        "failure_count": 0,
+        "most_recent_failure": None,
+    }
+    assert datetime.fromisoformat(answer["timestamp"]).utcoffset() == UTC.utcoffset(None)
+
+
+@pytest.mark.requirement("F2", "S1")
+def test_an_active_run_is_shown_with_step_and_progress(served: Served) -> None:
+    served.client.post("/api/pipelines/patient/run")
+    shown = until(
+        lambda: next(
+            (r for r in served.get("/api/processing/status")["active"] if r["progress"]), None
+        )
+    )
+    assert (shown["pipeline"], shown["source"]) == ("patient", "patient")
+    assert shown["email_address"] is None
+    assert shown["state"] == "processing"
+    assert shown["current_step"] == "waiting for the test"
+    assert shown["progress"] == {"current": 4, "total": 10}
+    stored = served.get(f"/api/runs/{shown['run_id']}")
+    assert (stored["status"], stored["final_state"], stored["end_time"]) == ("running", None, None)
+    assert stored["final_progress"] == {"current": 4, "total": 10}
+    assert served.get("/api/processing/history")["total_runs"] == 0
+    may_go_on.set()
+    until(lambda: not served.get("/api/processing/status")["is_processing"])
+    assert served.get(f"/api/runs/{shown['run_id']}")["final_state"] == "COMPLETED"
+
+
+@pytest.mark.requirement("F2")
+def test_recent_runs_are_limited_and_the_summary_does_not_depend_on_them(served: Served) -> None:
+    for _ in range(3):
+        served.run("mailbox")
+    answer = served.get("/api/processing/current-status", recent_limit=2)
+    assert len(answer["recent_runs"]) == 2
+    without = served.get("/api/processing/current-status", include_recent="false")
+    assert without["recent_runs"] == []
+    assert without["failure_summary"] == answer["failure_summary"]
+    assert answer["failure_summary"]["has_recent_failures"] is True
+    assert answer["failure_summary"]["most_recent_failure"]["source"] in ("support", "sales")
+    none = served.get("/api/processing/current-status", include_failure_summary="false")
+    assert none["failure_summary"] is None
+
+
+@pytest.mark.requirement("F2", "I5")
+def test_a_run_says_how_it_ended_and_why(served: Served) -> None:
+    served.run("mailbox")
+    (run,) = served.get("/api/runs", email_address=ADDRESS.lower())["runs"]
+    assert run["email_address"] == ADDRESS
+    assert (run["status"], run["final_state"]) == ("partial", "PARTIAL")
+    assert run["final_step"] == "connecting to the server"
+    assert run["final_progress"] == {"current": 1, "total": 3}
+    assert run["counts"] == {"succeeded": 1, "failed": 2, "skipped": 0}
+    assert run["retryable_failures"] == 1
+    assert {tuple(cause["examples"]) for cause in run["top_errors"]} == {("second",), ("third",)}
+    assert run == served.get(f"/api/runs/{run['run_id']}")
+
+
+@pytest.mark.requirement("S5")
+def test_history_is_filtered_and_paged(served: Served) -> None:
+    served.run("mailbox")
+    served.run("mailbox")
+    first = served.get("/api/processing/history", limit=3)
+    second = served.get("/api/processing/history", limit=3, cursor=first["next_cursor"])
+    found = [run["run_id"] for run in first["runs"] + second["runs"]]
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) == first["total_runs"] == 4
+    assert second["next_cursor"] is None
+    assert served.get("/api/processing/history", status="success")["total_runs"] == 0
+    assert served.get("/api/processing/history", source="sales")["total_runs"] == 2
+    assert served.get("/api/processing/history", q="REFUSED")["total_runs"] == 4
+
+
+@pytest.mark.requirement("S5")
+def test_statistics_count_the_runs_of_each_source_and_of_all(served: Served) -> None:
+    served.run("mailbox")
+    answer = served.get("/api/processing/statistics")
+    assert [(s["pipeline"], s["source"]) for s in answer["sources"]] == [
+        ("mailbox", "sales"),
+        ("mailbox", "support"),
+    ]
+    totals = answer["totals"]
+    assert (totals["runs"], totals["partial"], totals["success_rate"]) == (2, 2, 0.0)
+    assert (totals["items_succeeded"], totals["items_failed"]) == (2, 4)
+    assert {c["category"]: c["count"] for c in totals["failures_by_category"]} == {
+        "connection": 2,
+        "authentication": 2,
+    }
+    one = served.get("/api/processing/statistics", source="sales")
+    assert one["totals"]["runs"] == len(one["sources"]) == 1
+    before = served.get("/api/processing/statistics", until="2001-01-01T00:00:00Z")
+    assert before["totals"]["runs"] == 0
+    assert before["totals"]["success_rate"] is None
+
+
+@pytest.mark.requirement("I4")
+def test_the_log_of_a_run_is_json_lines(served: Served) -> None:
+    served.run("mailbox")
+    run = served.get("/api/runs", source="support")["runs"][0]
+    response = served.client.get(run["log_url"])
+    assert response.headers["content-type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in response.text.splitlines()]
+    assert [line["event"] for line in lines] == [
+        "run_started",
+        "step",
+        "failure",
+        "failure",
+        "run_ended",
+    ]
+    assert {line["run_id"] for line in lines} == {run["run_id"]}
+    assert lines[2]["file_path"] == "second"
+    assert lines[2]["error_category"] == "connection"
+    assert lines[2]["retryable"] is True
+
+
+@pytest.mark.requirement("X4")
+@pytest.mark.parametrize("path", ["/api/runs/nothing", "/api/runs/nothing/log"])
+def test_a_run_that_does_not_exist_is_not_found(served: Served, path: str) -> None:
+    assert served.problem(404, path)["detail"] == "there is no such run"
+
+
+@pytest.mark.requirement("X4")
+@pytest.mark.parametrize("limit", ["0", "51"])
+def test_the_number_of_recent_runs_is_bounded(served: Served, limit: str) -> None:
+    problem = served.problem(400, "/api/processing/current-status", params={"recent_limit": limit})
+    assert problem["errors"] == [
+        {"expected": "a whole number from 1 to 50", "parameter": "recent_limit"}
+    ]
