@@ -48,13 +48,17 @@ class JsonFormatter(logging.Formatter):
         return line
 
 
+_LEFT_OUT = {"time", "level", "logger", "message", "run_id", "rule", "failure_group"}
+"""What the lines for a person do without: ids are in the API, and lines stay short."""
+
+
 class TextFormatter(JsonFormatter):
     """The same for a person at a terminal: one line, aligned, without the names of loggers."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.fields(record)
         exception = line.pop("exception", "")
-        shown = {k: v for k, v in line.items() if k not in ("time", "level", "logger", "message")}
+        shown = {k: v for k, v in line.items() if k not in _LEFT_OUT}
         rest = " ".join(
             f"{key}={_word(value)}" for key, value in shown.items() if value is not None
         )

@@ -106,7 +106,7 @@ def _default(field: Any) -> str:
     if field.required:
         return "required"
     value = field.default
-    if value is msgspec.NODEFAULT or not value and not isinstance(value, bool | int):
+    if value is msgspec.NODEFAULT or (not value and not isinstance(value, bool | int)):
         return "none"
     return f"`{_written(value)}`"
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import duckdb
 
 from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
-from daemon.store.migrate import migrate
+from daemon.store.migrate import migrate, require_newest
 
 Row = tuple[Any, ...]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -54,7 +54,8 @@ class Database:
         self._memory_limit = memory_limit
         self._read_only = read_only
         self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
-        self.writer = self._open()
+        self._root = self._open()
+        self.writer = self._root.cursor()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
@@ -76,7 +77,9 @@ class Database:
         except (duckdb.Error, OSError) as error:
             raise opening_error(self.path, error) from error
         try:
-            if not self._read_only:
+            if self._read_only:
+                require_newest(connection)
+            else:
                 migrate(connection)
         except duckdb.Error as error:
             connection.close()
@@ -140,13 +143,15 @@ class Database:
     def reopen(self) -> None:
         """Closes everything and opens anew, after an error that left the instance unusable."""
         self.close()
-        self.writer = self._open()
+        self._root = self._open()
+        self.writer = self._root.cursor()
 
     def close(self) -> None:
         """Closes the database; idempotent."""
         while not self._idle.empty():
             self._idle.get_nowait().close()
         self.writer.close()
+        self._root.close()
 
 
 def opening_error(path: Path, error: Exception) -> StoreError:

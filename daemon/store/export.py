@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from datetime import datetime
-from typing import NamedTuple
-
-import duckdb
 
 from daemon.store.database import Database
 from daemon.store.failures import Failures
-from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time
+from daemon.store.filters import FailureFilter, by_kind, by_text, by_time
 from daemon.triage.taxonomy import CATEGORIES, Category
 
-CHUNK_ROWS = 25_000
-FIRST_ROWS = 1_000
-_READ_BYTES = 256 * 1024
+SORTED_ROWS = 5_000
+_NEWEST_FIRST = "ORDER BY error_time DESC, id DESC"
+_PIPE_BYTES = 256 * 1024
 
 _GROUP = (
     "CASE category "
@@ -68,17 +65,12 @@ COLUMNS = {
 _SELECT = ", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())
 
 
-class _Bound(NamedTuple):
-    """Where one part of the export ends and the next begins."""
-
-    time: datetime
-    id: int
-
-
 def failures_csv(database: Database, f: FailureFilter) -> Iterator[bytes]:
-    """All failures that match, newest first, as of the moment of the call.
+    """All failures that match, as of the moment of the call, with a header line.
 
-    Yields bytes as they are made. Stopping early ends the query. Raises the error of the query.
+    Up to `SORTED_ROWS` come newest first. More come as they are stored, which is about oldest first:
+    sorting them would take memory that grows with their number. Yields bytes as they are made;
+    stopping early ends the query. Raises the error of the query.
     """
     return _Export(database, f).stream()
 
@@ -86,16 +78,16 @@ def failures_csv(database: Database, f: FailureFilter) -> Iterator[bytes]:
 class _Export:
     def __init__(self, database: Database, f: FailureFilter) -> None:
         self._database = database
-        self._failures = Failures(database)
-        self._filter = self._failures.narrowed(f)
+        self._filter = f
         self._error: BaseException | None = None
 
     def stream(self) -> Iterator[bytes]:
         reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         thread = threading.Thread(target=self._copy_to, args=(writing,), daemon=True)
         thread.start()
         try:
-            while data := os.read(reading, _READ_BYTES):
+            while data := os.read(reading, _PIPE_BYTES):
                 yield data
         finally:
             os.close(reading)
@@ -105,60 +97,17 @@ class _Export:
 
     def _copy_to(self, writing: int) -> None:
         try:
-            with self._database.cursor() as cursor:
-                cursor.execute("BEGIN")
-                try:
-                    self._copy_parts(cursor, f"/dev/fd/{writing}")
-                finally:
-                    cursor.execute("ROLLBACK")
-        except BaseException as error:  # noqa: BLE001 (raised again where the stream is read)
+            with self._database.snapshot() as snapshot:
+                failures = Failures(snapshot)
+                f = failures.narrowed(self._filter)
+                where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
+                order = _NEWEST_FIRST if failures.total(f) <= SORTED_ROWS else ""
+                snapshot.row(
+                    f"COPY (SELECT {_SELECT} FROM failures WHERE {where.sql} {order}) "
+                    f"TO '/dev/fd/{writing}' (FORMAT csv, HEADER, USE_TMP_FILE false)",
+                    where.parameters,
+                )
+        except BaseException as error:
             self._error = error
         finally:
             os.close(writing)
-
-    def _copy_parts(self, cursor: duckdb.DuckDBPyConnection, path: str) -> None:
-        self._copy(cursor, path, Where("false", []), header=True)
-        for window in self._failures.stretches(self._filter, FIRST_ROWS, CHUNK_ROWS * 8):
-            where = self._where() + by_time(*window)
-            upper: _Bound | None = None
-            for lower in [*self._bounds(cursor, where), None]:
-                self._copy(cursor, path, where + _between(upper, lower), header=False)
-                upper = lower
-
-    def _where(self) -> Where:
-        f = self._filter
-        return by_kind(f) + by_text(f) + by_time(f.since, f.until)
-
-    def _bounds(self, cursor: duckdb.DuckDBPyConnection, where: Where) -> list[_Bound]:
-        """Every so many rows one, so that each part sorts in little memory."""
-        rows = cursor.execute(
-            "SELECT error_time, id FROM (SELECT error_time, id, row_number() OVER "
-            f"(ORDER BY error_time DESC, id DESC) AS n FROM failures WHERE {where.sql}) "
-            f"WHERE n % {CHUNK_ROWS} = 0 ORDER BY n",
-            where.parameters,
-        ).fetchall()
-        return [_Bound(*row) for row in rows]
-
-    def _copy(
-        self, cursor: duckdb.DuckDBPyConnection, path: str, where: Where, *, header: bool
-    ) -> None:
-        cursor.execute(
-            f"COPY (SELECT {_SELECT} FROM failures WHERE {where.sql} "
-            f"ORDER BY error_time DESC, id DESC) TO '{path}' "
-            f"(FORMAT csv, HEADER {header}, USE_TMP_FILE false)",
-            where.parameters,
-        )
-
-
-def _between(upper: _Bound | None, lower: _Bound | None) -> Where:
-    """After `upper`, up to and with `lower`, newest first."""
-    where = Where("true", [])
-    if upper is not None:
-        where += Where(
-            "error_time <= ? AND (error_time < ? OR id < ?)", [upper.time, upper.time, upper.id]
-        )
-    if lower is not None:
-        where += Where(
-            "error_time >= ? AND (error_time > ? OR id >= ?)", [lower.time, lower.time, lower.id]
-        )
-    return where

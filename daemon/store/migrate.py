@@ -7,9 +7,24 @@ from importlib.resources.abc import Traversable
 
 import duckdb
 
-from daemon.errors import StoreTooNew
+from daemon.errors import StoreTooNew, StoreUnavailable
 
 MIGRATIONS = resources.files("daemon.store") / "migrations"
+
+
+def require_newest(
+    connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATIONS
+) -> None:
+    """Makes sure that a database opened for reading has today's schema. Raises `StoreError`."""
+    present = _version(connection)
+    newest = len(_steps(folder))
+    if present > newest:
+        raise _too_new(present, newest)
+    if present < newest:
+        raise StoreUnavailable(
+            f"the database has schema version {present}, and this triaged reads version {newest}: "
+            "start the daemon once, which upgrades it."
+        )
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATIONS) -> int:
@@ -17,20 +32,32 @@ def migrate(connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATI
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL, name VARCHAR NOT NULL)"
     )
-    found = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
-    present = found[0] if found else 0
-    steps = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    present = _version(connection)
+    steps = _steps(folder)
     newest = len(steps)
     if present > newest:
-        raise StoreTooNew(
-            f"the database has schema version {present}, but this triaged knows versions up to "
-            f"{newest}: it was written by a later version of triaged. Start that version, or name "
-            "another file as store.path. Nothing was changed."
-        )
+        raise _too_new(present, newest)
     for version, step in enumerate(steps, start=1):
         if version > present:
             _apply(connection, version, step)
     return newest
+
+
+def _version(connection: duckdb.DuckDBPyConnection) -> int:
+    found = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _steps(folder: Traversable) -> list[Traversable]:
+    return sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+
+
+def _too_new(present: int, newest: int) -> StoreTooNew:
+    return StoreTooNew(
+        f"the database has schema version {present}, but this triaged knows versions up to {newest}: "
+        "it was written by a later version of triaged. Start that version, or name another file as "
+        "store.path. Nothing was changed."
+    )
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, version: int, step: Traversable) -> None:

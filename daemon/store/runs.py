@@ -227,4 +227,4 @@ def _where(f: RunFilter) -> tuple[str, list[Any]]:
 
 def _run(row: tuple[Any, ...]) -> RunRecord:
     errors = msgspec.json.decode(row[-1] or "[]", type=list[RunError])
-    return RunRecord(*map(utc, row[:-1]), top_errors=errors)
+    return RunRecord(*[*map(utc, row[:-1]), errors])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,6 +70,15 @@ def patient(run: Any) -> None:
     may_go_on.wait(20)
 
 
+def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
+    """What `condition` gives once it is true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
+    return found
+
+
 class Served(NamedTuple):
     """A daemon and a client of its API."""
 
@@ -80,13 +90,13 @@ class Served(NamedTuple):
         registered = self.daemon.catalog.pipeline(pipeline)
         self.daemon.cycles.run(registered, registered.sources.values(), Trigger.MANUAL)
 
-    def get(self, path: str, **parameters: Any) -> Any:
+    def get(self, path: str, /, **parameters: Any) -> Any:
         """The JSON that a GET answers with."""
         response = self.client.get(path, params=parameters)
         assert response.status_code == 200, response.text
         return response.json()
 
-    def problem(self, status: int, path: str, **request: Any) -> dict[str, Any]:
+    def problem(self, status: int, path: str, /, **request: Any) -> dict[str, Any]:
         """The problem that a request is refused with."""
         method = request.pop("method", "GET")
         response = self.client.request(method, path, **request)

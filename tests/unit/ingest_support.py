@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -191,8 +190,3 @@ class Ingestion:
             return reader.page("orders", wanted or Filter(), limit=100_000).rows
         finally:
             reader.close()
-
-
-def threads_named(name: str) -> list[threading.Thread]:
-    """Live threads of that name."""
-    return [thread for thread in threading.enumerate() if thread.name == name]

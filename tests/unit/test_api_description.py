@@ -13,13 +13,13 @@ from daemon.store.writer import Trouble
 from tests.unit.api_support import WITH_KEYS, Served, serving
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    with serving(tmp_path) as served:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("description")) as served:
         yield served
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def description(served: Served) -> Any:
     return served.get("/schema/openapi.json")
 
@@ -78,9 +78,7 @@ def test_every_error_is_documented_as_a_problem(description: Any) -> None:
 
 def test_security_is_documented_only_where_there_are_keys(description: Any, tmp_path: Path) -> None:
     assert "security" not in description
-    folder = tmp_path / "keys"
-    folder.mkdir()
-    with serving(folder, WITH_KEYS) as served:
+    with serving(tmp_path, WITH_KEYS) as served:
         schema = served.client.app.openapi_schema.to_schema()
     assert schema["security"] == [{"bearer": []}, {"header": []}]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.api_support import Served, put_files, serving
+from tests.unit.api_support import Served, put_files, serving, until
 
 ORDERS = "/api/ingestions/orders"
 
@@ -49,8 +49,7 @@ def test_run_now_answers_with_the_cycle_and_refuses_a_second_one(served: Served)
     started = served.client.post("/api/pipelines/patient/run", json={"source": "patient"})
     assert started.status_code == 202
     assert started.json()["source"] == "patient"
-    while not served.get("/api/processing/status")["is_processing"]:
-        pass
+    until(lambda: served.get("/api/processing/status")["is_processing"])
     (run,) = served.get("/api/runs")["runs"]
     assert run["cycle_id"] == started.json()["cycle_id"]
     problem = served.problem(409, "/api/pipelines/patient/run", method="POST")

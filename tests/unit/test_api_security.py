@@ -19,16 +19,24 @@ from tests.unit.api_support import (
 PAUSE = "/api/pipelines/mailbox/pause"
 
 
-@pytest.fixture
-def open_to_all(tmp_path: Path) -> Iterator[Served]:
-    with serving(tmp_path) as served:
+@pytest.fixture(scope="module")
+def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("open")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def with_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("keys")
+    put_files(folder)
+    with serving(folder, WITH_KEYS) as served:
+        served.run("ingest")
         yield served
 
 
 @pytest.fixture
-def with_keys(tmp_path: Path) -> Iterator[Served]:
-    put_files(tmp_path)
-    with serving(tmp_path, WITH_KEYS) as served:
+def to_break(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as served:
         yield served
 
 
@@ -70,12 +78,12 @@ def test_a_known_key_may_look(with_keys: Served, headers: dict[str, str]) -> Non
     ],
 )
 def test_a_key_that_may_read_cannot_operate(with_keys: Served, method: str, path: str) -> None:
-    with_keys.run("ingest")
     problem = with_keys.problem(403, path, method=method, headers={"x-api-key": READ_KEY})
     assert problem["detail"] == "this API key may read, but not operate"
     assert with_keys.daemon.runs.paused() == set()
     allowed = with_keys.client.request(method, path, headers={"x-api-key": OPERATE_KEY})
     assert allowed.is_success
+    with_keys.daemon.operations.resume("mailbox")
 
 
 @pytest.mark.requirement("S6")
@@ -137,6 +145,7 @@ def test_another_origin_changes_nothing(open_to_all: Served, origin: str) -> Non
 def test_the_own_origin_may_operate(open_to_all: Served) -> None:
     headers = {"origin": "http://127.0.0.1:8080"}
     assert open_to_all.client.post(PAUSE, headers=headers).status_code == 200
+    open_to_all.daemon.operations.resume("mailbox")
 
 
 @pytest.mark.requirement("X4")
@@ -173,19 +182,19 @@ def test_a_method_that_is_not_taken_is_answered_with_those_that_are(open_to_all:
 
 
 @pytest.mark.requirement("X3", "X4")
-def test_a_store_that_cannot_be_read_is_unavailable(open_to_all: Served) -> None:
-    open_to_all.daemon.database.close()
-    problem = open_to_all.problem(503, "/api/failures")
+def test_a_store_that_cannot_be_read_is_unavailable(to_break: Served) -> None:
+    to_break.daemon.database.close()
+    problem = to_break.problem(503, "/api/failures")
     assert "store" in problem["detail"]
-    open_to_all.problem(503, "/api/export/failures.csv")
+    to_break.problem(503, "/api/export/failures.csv")
 
 
 @pytest.mark.requirement("X4")
 def test_a_defect_is_not_described_to_the_outside(
-    open_to_all: Served, caplog: pytest.LogCaptureFixture
+    to_break: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    del open_to_all.daemon.failures
-    problem = open_to_all.problem(500, "/api/failures/1")
+    del to_break.daemon.failures
+    problem = to_break.problem(500, "/api/failures/1")
     assert problem["detail"] == "the request could not be answered; the log says why"
     assert caplog.records[-1].__dict__["event"] == "request_failed"
     assert caplog.records[-1].exc_info is not None

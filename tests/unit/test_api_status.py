@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.api_support import ADDRESS, Served, may_go_on, serving
+from tests.unit.api_support import ADDRESS, Served, may_go_on, serving, until
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     with serving(tmp_path) as served:
         yield served
-
-
-def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
-    """What `condition` gives once it is true."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)
-    return found
 
 
 @pytest.mark.requirement("F2")
@@ -48,11 +38,12 @@ def test_an_idle_daemon_says_so(served: Served) -> None:
 @pytest.mark.requirement("F2", "S1")
 def test_an_active_run_is_shown_with_step_and_progress(served: Served) -> None:
     served.client.post("/api/pipelines/patient/run")
-    shown = until(
-        lambda: next(
-            (r for r in served.get("/api/processing/status")["active"] if r["progress"]), None
-        )
-    )
+
+    def waiting() -> Any:
+        active = served.get("/api/processing/status")["active"]
+        return next((run for run in active if run["progress"] and run["current_step"]), None)
+
+    shown = until(waiting)
     assert (shown["pipeline"], shown["source"]) == ("patient", "patient")
     assert shown["email_address"] is None
     assert shown["state"] == "processing"

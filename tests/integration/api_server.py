@@ -1,0 +1,43 @@
+"""The API on a real socket: uvicorn on loopback, over a daemon with something to show."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from api.app import create_app
+from daemon.config import load
+from daemon.service import Daemon
+from daemon.triage.taxonomy import Trigger
+from tests.unit.api_support import CONFIG, may_go_on, put_files, until
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[Daemon, str]]:
+    """A daemon and the URL of its API."""
+    may_go_on.set()
+    put_files(folder)
+    file = folder / "triaged.toml"
+    file.write_text(CONFIG)
+    daemon = Daemon(load(file, {}))
+    daemon.start(schedule=False)
+    for name in ("ingest", "mailbox"):
+        pipeline = daemon.catalog.pipeline(name)
+        daemon.cycles.run(pipeline, pipeline.sources.values(), Trigger.MANUAL)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(daemon), log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield daemon, f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listening.close()
+        daemon.stop(5)
