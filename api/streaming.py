@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import AsyncIterator, Generator, Iterator
 from urllib.parse import quote
 
@@ -25,14 +26,25 @@ def stream(chunks: Iterator[bytes], media_type: str, file_name: str | None = Non
 
 
 async def _sent(first: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    lock = threading.Lock()
+
+    def take() -> bytes:
+        with lock:
+            return next(chunks, b"")
+
+    def close() -> None:
+        # A client that leaves does not stop the thread that makes the next chunk: this waits for it.
+        with lock:
+            if isinstance(chunks, Generator):
+                chunks.close()
+
     try:
         yield first
-        while chunk := await sync_to_thread(next, chunks, b""):
+        while chunk := await sync_to_thread(take):
             yield chunk
     finally:
-        if isinstance(chunks, Generator):
-            with CancelScope(shield=True):
-                await sync_to_thread(chunks.close)
+        with CancelScope(shield=True):
+            await sync_to_thread(close)
 
 
 def attachment(file_name: str) -> str:

@@ -63,7 +63,7 @@ class TextFormatter(JsonFormatter):
             f"{key}={_word(value)}" for key, value in shown.items() if value is not None
         )
         text = f"{line['time'][11:23]} {line['level']:<7} {_line(line['message'])}  {rest}".rstrip()
-        return f"{text}\n{exception}" if exception else text
+        return "\n    ".join([text, *map(_line, exception.splitlines())])
 
 
 def _line(value: object) -> str:

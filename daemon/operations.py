@@ -65,8 +65,9 @@ class Operations:
 
     def _set_paused(self, pipeline: str, paused: bool) -> None:
         self._catalog.pipeline(pipeline)
-        self._store(PipelinePaused(at=self._clock.now(), pipeline=pipeline, paused=paused))
+        # At once: an incident does not wait for a store that cannot be written.
         self._scheduler.set_paused(pipeline, paused)
+        self._store(PipelinePaused(at=self._clock.now(), pipeline=pipeline, paused=paused))
 
     def run_now(self, pipeline: str, source: str | None = None) -> str:
         """Starts a cycle, of one source or all; returns its id. Raises `NotFound`, `Conflict`."""
@@ -78,8 +79,17 @@ class Operations:
     def retry_files(self, source: str, paths: Sequence[str] | None = None) -> FilesChanged:
         """Reads files again, all that failed or those named, and starts at once if it can."""
         chosen = self._chosen(source, paths, (FileStatus.FAILED, FileStatus.PARTIAL))
+        for path in chosen if paths is not None else ():
+            self._require_retryable(source, path)
+        chosen = [path for path in chosen if self._original(source, path).is_file()]
         self._mark(source, chosen, FileStatus.RETRYING)
         return FilesChanged(chosen, self._start(source) if chosen else False)
+
+    def _require_retryable(self, source: str, path: str) -> None:
+        if self._files.get(source, path).status in (FileStatus.QUARANTINED, FileStatus.IGNORED):
+            raise Conflict(f"{path} is set aside: release it instead")
+        if not self._original(source, path).is_file():
+            raise Conflict(f"{path} is no longer in its folder")
 
     def ignore_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
         """Leaves files alone, changed or not, until they are released."""
@@ -161,5 +171,5 @@ class Operations:
         if not self._recorder.wait(self._recorder.record(event), STORE_SECONDS):
             raise StoreUnavailable(
                 "the decision could not be stored yet, because the store cannot be written; "
-                "it takes effect when the store can be written again"
+                "it is stored as soon as that is possible again"
             )

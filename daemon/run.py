@@ -45,6 +45,7 @@ class Run:
         self._progress: tuple[int, int | None] | None = None
         self._succeeded = self._failed = self._skipped = 0
         self._in_part = False
+        self._whole_failed = False
         self._last_failed: str | None = None
 
     @property
@@ -78,7 +79,7 @@ class Run:
 
     def succeed(self, item: str, *, file: events.FileFacts | None = None) -> None:
         self._succeeded += 1
-        self._record(events.ItemSucceeded(**self._who(), item=item, file=file))
+        self._record(events.ItemSucceeded(**self._who(), item=str(item), file=file))
 
     def skip(self, item: str | None = None, *, count: int = 1) -> None:  # noqa: ARG002
         self._skipped += count
@@ -96,8 +97,10 @@ class Run:
         file: events.FileFacts | None = None,
         **facts: Any,
     ) -> None:
+        item = None if item is None else str(item)
         first_cause = item is not None and item != self._last_failed
         self._failed += first_cause
+        self._whole_failed = self._whole_failed or item is None
         self._last_failed = item
         self._in_part = self._in_part or in_part
         self._record(
@@ -117,7 +120,9 @@ class Run:
         )
 
     def outcome(self) -> RunStatus:
-        """What the items come to: success, partial or failed."""
+        """What the items come to, unless the run itself failed: success, partial or failed."""
+        if self._whole_failed:
+            return RunStatus.FAILED
         if not self._failed:
             return RunStatus.SUCCESS
         return RunStatus.PARTIAL if self._succeeded or self._in_part else RunStatus.FAILED

@@ -51,7 +51,7 @@ class Runner:
             status = self._stopped_as() if run.gave_up else run.outcome()
         except RunClosed:
             status = RunStatus.INTERRUPTED
-        except Exception as error:  # noqa: BLE001 (whatever a pipeline raises is what we triage)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever it raises we triage)
             status = self._failed(run, error)
         position = run.end(status)
         if position is None:
@@ -80,7 +80,7 @@ class Runner:
     def _stopped_as(self) -> RunStatus:
         return RunStatus.INTERRUPTED if self._stopping else RunStatus.CANCELLED
 
-    def _failed(self, run: Run, error: Exception) -> RunStatus:
+    def _failed(self, run: Run, error: BaseException) -> RunStatus:
         try:
             run.fail(None, error)
         except RunClosed:

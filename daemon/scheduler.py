@@ -43,7 +43,7 @@ class PipelineStatus(msgspec.Struct, frozen=True):
 
 
 class Scheduler:
-    """Starts cycles by time and on demand. `start` and `stop` may be called in any order, any often."""
+    """Starts cycles by time and on demand. `start` and `stop` may be called any often; `stop` is final."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Scheduler:
 
     def start(self) -> None:
         """Begins to trigger cycles; a pipeline with an interval has its first one at once."""
-        if self._scheduler is not None:
+        if self._scheduler is not None or self._stopped:
             return
         pool = ThreadPoolExecutor(len(self._catalog.pipelines) + 1)
         self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": pool})
@@ -97,7 +97,11 @@ class Scheduler:
         if self._scheduler is not None:
             now = self._clock.now()
             self._scheduler.add_job(
-                job, IntervalTrigger(seconds=seconds, timezone=UTC), next_run_time=now
+                job,
+                IntervalTrigger(seconds=seconds, timezone=UTC),
+                next_run_time=now,
+                misfire_grace_time=None,
+                coalesce=True,
             )
 
     def _due(self, pipeline: Registered) -> None:
@@ -109,7 +113,8 @@ class Scheduler:
                 self._cycles.run(pipeline, sources, Trigger.SCHEDULE)
 
     def _skipped(self, event: Any) -> None:
-        self._skip(event.job_id, "missed" if event.code == EVENT_JOB_MISSED else "overlap")
+        if event.job_id in self._catalog.pipelines:  # upkeep is no cycle
+            self._skip(event.job_id, "missed" if event.code == EVENT_JOB_MISSED else "overlap")
 
     def _skip(self, pipeline: str, reason: str) -> None:
         log.warning(

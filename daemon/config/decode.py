@@ -98,7 +98,10 @@ def _sentence(text: str, value: Any) -> str:
 
 def _shown(value: Any) -> str:
     """A value in a message, short: a mistyped key must not print a whole file."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # thousands of digits
+        text = "a very large number"
     return text if len(text) <= 60 else text[:59] + "…"
 
 

@@ -61,9 +61,10 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     config, problems = decode_config(data)
     if config is None:
         raise ConfigError(_in_file(file, problems))
-    keys, problems = _resolve_keys(config.server.keys, file.parent, environ)
+    base = file.resolve().parent
+    keys, problems = _resolve_keys(config.server.keys, base, environ)
     problems += _check_listen(config)
-    problems += _check_paths(config, file.parent)
+    problems += _check_paths(config, base)
     if problems:
         raise ConfigError(_in_file(file, problems))
     return Settings(config, file.resolve(), keys)
@@ -82,6 +83,10 @@ def _parse(file: Path) -> dict[str, Any]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([Problem(str(file), f"not valid TOML: {error}")]) from None
+    except (ValueError, RecursionError):
+        raise ConfigError(
+            [Problem(str(file), "not valid TOML: a number too long or tables nested too deep")]
+        ) from None
     except OSError as error:
         raise ConfigError([Problem(str(file), f"cannot be read: {error.strerror}")]) from None
 

@@ -6,6 +6,8 @@ import re
 from typing import Any, NamedTuple
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LONGEST = 36_500 * 86400.0
+"""Seconds: what no calendar or timer overflows with."""
 _SIZES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -15,9 +17,12 @@ class Duration(float):
     @classmethod
     def parse(cls, text: Any) -> Duration:
         match = isinstance(text, str) and re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-        if not match or float(match[1]) == 0:
-            raise ValueError('a duration above zero, such as "250ms", "30s", "5m", "1h" or "90d"')
-        return cls(float(match[1]) * _UNITS[match[2]])
+        seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+        if not 0 < seconds <= LONGEST:
+            raise ValueError(
+                'a duration above zero and of at most 36500d, such as "250ms", "30s", "5m" or "90d"'
+            )
+        return cls(seconds)
 
 
 class Size(int):
@@ -25,7 +30,7 @@ class Size(int):
 
     @classmethod
     def parse(cls, text: Any) -> Size:
-        match = isinstance(text, str) and re.fullmatch(r"(\d+)(B|KB|MB|GB)", text)
+        match = isinstance(text, str) and re.fullmatch(r"(\d{1,15})(B|KB|MB|GB)", text)
         if not match or int(match[1]) == 0:
             raise ValueError('a size above zero, such as "64MB" or "1GB"')
         return cls(int(match[1]) * _SIZES[match[2]])

@@ -26,11 +26,13 @@ class Batch:
         self.run_ends: list[rows.Row] = []
         self.run_log: list[rows.Row] = []
         self.failures: list[NewFailure] = []
-        self.loaded_files: list[events.ItemSucceeded] = []
+        self.file_outcomes: list[tuple[events.FileFacts, events.ItemSucceeded | NewFailure]] = []
+        """What became of tracked files, in the order in which it happened."""
         self.decisions: list[rows.ItemRow] = []
         self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
-        self._runs_of_item: dict[int, list[str]] = {}
+        self._latest_run: dict[int, str] = {}
+        """The run that decided about an item last."""
 
     @classmethod
     def of(cls, entries: list[Entry], next_id: int) -> Batch:
@@ -54,7 +56,8 @@ class Batch:
                 assert entry.summary is not None, "the recorder sums up every run"
                 self.run_ends.append(build.run_end_row(event, entry.summary))
                 if event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
-                    self._decide(event, None, FailureStatus.RESOLVED)
+                    key = build.item_key(event.pipeline, event.source, None)
+                    self._decide(event, key, FailureStatus.RESOLVED)
             case events.StepEntered() as event:
                 self._log(event, "step", f"{event.state}: {event.text}")
             case events.CycleStarted() as event:
@@ -72,30 +75,31 @@ class Batch:
         self, event: events.ItemFailed, assessment: Assessment, shown_item: str | None
     ) -> None:
         key = build.item_key(event.pipeline, event.source, event.item)
-        runs = self._runs_of_item.setdefault(key, [])
-        if event.run_id not in runs:
-            runs.append(event.run_id)
-            self._decide(event, event.item, FailureStatus.RETRYING)
-        self.failures.append(
-            NewFailure(self.next_id, key, len(runs) - 1, event, assessment, shown_item)
-        )
+        if self._latest_run.get(key) != event.run_id:
+            self._decide(event, key, FailureStatus.RETRYING)
+        new = NewFailure(self.next_id, key, event, assessment, shown_item)
+        self.failures.append(new)
+        if event.file is not None:
+            self.file_outcomes.append((event.file, new))
         if assessment.full_text is not None:
             self._log(event, "failure_text", assessment.full_text, self.next_id)
         self.next_id += 1
 
     def _add_success(self, event: events.ItemSucceeded) -> None:
-        self._decide(event, event.item, FailureStatus.RESOLVED)
+        key = build.item_key(event.pipeline, event.source, event.item)
+        self._decide(event, key, FailureStatus.RESOLVED)
         if event.file is not None:
-            self.loaded_files.append(event)
+            self.file_outcomes.append((event.file, event))
 
-    def _decide(self, event: events.RunEvent, item: str | None, status: FailureStatus) -> None:
-        """From here on the item's earlier failures have another status."""
-        self._decide_item(event, item, status, event.run_id)
+    def _decide(self, event: events.RunEvent, item_key: int, status: FailureStatus) -> None:
+        """From here on the item's failures of earlier runs have another status."""
+        self._latest_run[item_key] = event.run_id
+        self._decide_item(event, item_key, status, event.run_id)
 
     def _decide_item(
         self,
         event: events.RunEvent | events.FilesMarked,
-        item: str | None,
+        item_key: int,
         status: FailureStatus,
         run_id: str = "",
     ) -> None:
@@ -103,7 +107,7 @@ class Batch:
             rows.ItemRow(
                 pipeline=event.pipeline,
                 source=event.source,
-                item_key=build.item_key(event.pipeline, event.source, item),
+                item_key=item_key,
                 run_id=run_id,
                 before_id=self.next_id,
                 position=len(self.decisions),
@@ -153,4 +157,5 @@ class Batch:
                     pipeline=event.pipeline, source=event.source, path=path, status=event.status
                 )
             )
-            self._decide_item(event, path, status)
+            key = build.item_key(event.pipeline, event.source, path)
+            self._decide_item(event, key, status)

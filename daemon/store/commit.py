@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -11,9 +11,11 @@ from datetime import date, datetime
 import duckdb
 
 from daemon.store import build, rows
+from daemon.store.attempts import Attempts
 from daemon.store.batch import Batch
 from daemon.store.entries import NewFailure, TallyKey
 from daemon.store.sql import SQL
+from daemon.triage.taxonomy import FailureStatus
 
 Unresolved = Callable[[str, str], bool]
 """Whether a pipeline's source has failures that are not resolved."""
@@ -74,53 +76,50 @@ class Transaction:
             self._connection.execute(SQL[query].replace("{rows}", self._buffer.relation(batch)))
 
     def _write_failures(self) -> None:
-        attempts = self._last_attempts()
-        files = {
-            (event.pipeline, event.source, event.file.path): build.loaded_file_row(
-                event, event.file
-            )
-            for event in self._batch.loaded_files
-            if event.file is not None
-        }
-        failures = []
-        for new in self._batch.failures:
-            failure = self._failure_row(new, attempts.get(new.item_key, 0))
-            failures.append(failure)
-            file = new.event.file
-            if file is not None:
-                key = (failure.pipeline, failure.source, file.path)
-                if self._describes(files.get(key), failure):
-                    files[key] = build.failed_file_row(new.event, file, failure)
+        failures = self._failure_rows()
+        self._run("replace_files", self._file_rows(failures))
         self._buffer.insert(self._connection, "failures", failures)
         self._write_groups()
         self._count_new(failures)
-        self._run("replace_files", list(files.values()))
 
-    @staticmethod
-    def _describes(present: rows.FileRow | None, failure: rows.FailureRow) -> bool:
-        """Whether a file's row is made from this failure, rather than from what came before it.
+    def _failure_rows(self) -> list[rows.FailureRow]:
+        """The failures with the numbers of their attempts, which successes in between start anew."""
+        attempts = Attempts(self._last_attempts())
+        successes = deque(d for d in self._batch.decisions if d.status == FailureStatus.RESOLVED)
+        found = []
+        for new in self._batch.failures:
+            while successes and successes[0].before_id <= new.id:
+                success = successes.popleft()
+                attempts.succeed(success.item_key, success.run_id)
+            attempt = attempts.fail(new.item_key, new.event.run_id)
+            retry_at = build.retry_time(new.event, new.assessment, attempt, self._jitter)
+            found.append(build.failure_row(new, attempt, retry_at))
+        return found
 
-        Of several causes in one run the first, which is the largest, describes the file.
-        """
-        if present is None:
-            return True
-        return present.run_id != failure.run_id and present.last_attempt <= failure.error_time
-
-    def _failure_row(self, new: NewFailure, last_attempt: int) -> rows.FailureRow:
-        attempt = last_attempt + new.earlier_runs + 1
-        retry_at = build.retry_time(new.event, new.assessment, attempt, self._jitter)
-        return build.failure_row(new, attempt, retry_at)
-
-    def _last_attempts(self) -> dict[int, int]:
+    def _last_attempts(self) -> list[tuple[int, str, int]]:
         concerned = [
             decision
             for decision in self._batch.decisions
             if self._unresolved(decision.pipeline, decision.source)
         ]
         if not concerned or not self._batch.failures:
-            return {}
+            return []
         query = SQL["last_attempts"].replace("{rows}", self._buffer.relation(concerned))
-        return dict(self._connection.execute(query).fetchall())
+        return self._connection.execute(query).fetchall()
+
+    def _file_rows(self, failures: Sequence[rows.FailureRow]) -> list[rows.FileRow]:
+        """What the newest run says of each file: of its causes the first, which is the largest."""
+        files: dict[tuple[str, str, str], rows.FileRow] = {}
+        for file, outcome in self._batch.file_outcomes:
+            if isinstance(outcome, NewFailure):
+                failure = failures[outcome.id - failures[0].id]
+                row = build.failed_file_row(outcome.event, file, failure)
+            else:
+                row = build.loaded_file_row(outcome, file)
+            key = (row.pipeline, row.source, row.path)
+            if key not in files or files[key].run_id != row.run_id:
+                files[key] = row
+        return list(files.values())
 
     def _write_groups(self) -> None:
         groups = {

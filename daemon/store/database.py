@@ -111,7 +111,7 @@ class Database:
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         try:
-            return self.writer.cursor()
+            return self._root.cursor()
         except duckdb.Error as error:
             raise StoreUnavailable("the store is closed") from error
 

@@ -50,8 +50,6 @@ class NewFailure(NamedTuple):
 
     id: int
     item_key: int
-    earlier_runs: int
-    """Runs of the same batch that failed on the same item before."""
     event: ItemFailed
     assessment: Assessment
     shown_item: str | None

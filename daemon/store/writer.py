@@ -32,6 +32,8 @@ _DATA_ERRORS = (
     duckdb.InvalidInputException,
     duckdb.BinderException,
     duckdb.OutOfRangeException,
+    # What cannot even be made a row of: an own pipeline may report anything.
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
 )
 
 
@@ -165,8 +167,10 @@ class Writer:
         try:
             job(self._database.writer)
             self.standing.replace(Standing.read(self._database))
-        except duckdb.Error as error:
+        except (duckdb.Error, StoreError, OSError, MemoryError) as error:
             self._note(error)
+        except Exception:
+            log.exception("upkeep of the store failed", extra={"event": "upkeep_failed"})
 
     def _write(self, entries: list[Entry]) -> bool:
         """Commits, trying again until it works; False when told to give up."""

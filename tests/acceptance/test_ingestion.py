@@ -91,7 +91,8 @@ def test_one_bad_file_blocks_no_good_one_and_no_run_with_failures_is_green(order
     orders.drop("b-good.csv", GOOD)
     orders.wait_for_file("b-good.csv", "success")
     bad = orders.wait_for_file("a-bad.csv", "failed")
-    assert orders.get(f"/api/runs/{bad['run_id']}")["status"] in ("partial", "failed")
+    run = wait_for(lambda: (r := orders.get(f"/api/runs/{bad['run_id']}"))["end_time"] and r)
+    assert run["status"] in ("partial", "failed")
     runs = orders.get("/api/runs", limit=100)["runs"]
     assert all(run["counts"]["failed"] == 0 for run in runs if run["status"] == "success")
 

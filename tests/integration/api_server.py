@@ -9,12 +9,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from litestar import Litestar
 
 from api.app import create_app
 from daemon.config import load
 from daemon.service import Daemon
 from daemon.triage.taxonomy import Trigger
 from tests.unit.api_support import CONFIG, may_go_on, put_files, until
+
+
+@contextmanager
+def listening(app: Litestar) -> Iterator[str]:
+    """The URL under which uvicorn serves an application."""
+    opened = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, args=([opened],))
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{opened.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        opened.close()
 
 
 @contextmanager
@@ -29,15 +46,8 @@ def running(folder: Path) -> Iterator[tuple[Daemon, str]]:
     for name in ("ingest", "mailbox"):
         pipeline = daemon.catalog.pipeline(name)
         daemon.cycles.run(pipeline, pipeline.sources.values(), Trigger.MANUAL)
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(daemon), log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
     try:
-        until(lambda: server.started)
-        yield daemon, f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with listening(create_app(daemon)) as url:
+            yield daemon, url
     finally:
-        server.should_exit = True
-        thread.join(10)
-        listening.close()
         daemon.stop(5)

@@ -10,10 +10,13 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from litestar import Litestar, get
+from litestar.response import Stream
 
+from api.streaming import stream
 from daemon.service import Daemon
 from daemon.triage.taxonomy import Trigger
-from tests.integration.api_server import running
+from tests.integration.api_server import listening, running
 from tests.unit.api_support import until
 
 FAILURES = 20_000
@@ -73,17 +76,47 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(
 
 
 @pytest.mark.requirement("M6")
-def test_an_export_that_fails_midway_is_broken_off_and_not_ended(
-    served: tuple[Daemon, str],
-) -> None:
+def test_an_export_is_of_one_moment_whatever_happens_meanwhile(served: tuple[Daemon, str]) -> None:
     daemon, url = served
     record_many(daemon)
-    with httpx.stream("GET", f"{url}/api/export/failures.csv", timeout=60) as response:
-        chunks = response.iter_raw(1000)
-        assert next(chunks).startswith(b"id,")
-        daemon.database.writer.execute("DROP TABLE failures")
-        with pytest.raises(httpx.RemoteProtocolError):
-            list(chunks)
+    with httpx.stream("GET", f"{url}/api/export/failures.csv?pipeline=patient", timeout=60) as got:
+        chunks = got.iter_raw(1000)
+        first = next(chunks)
+        record_many(daemon)
+        text = (first + b"".join(chunks)).decode()
+    assert len(text.splitlines()) == FAILURES + 1
+
+
+@pytest.mark.requirement("M6")
+def test_a_stream_that_fails_midway_is_broken_off_and_not_ended() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"first"
+        yield b"second"
+        raise OSError("the disk is gone")
+
+    @get("/", sync_to_thread=True)
+    def handler() -> Stream:
+        return stream(chunks(), "text/csv")
+
+    with (
+        listening(Litestar([handler], logging_config=None)) as url,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        httpx.get(url)
+
+
+@pytest.mark.requirement("M6")
+def test_a_stream_that_fails_at_once_is_an_error_answer() -> None:
+    def chunks() -> Iterator[bytes]:
+        raise OSError("the disk is gone")
+        yield b""
+
+    @get("/", sync_to_thread=True)
+    def handler() -> Stream:
+        return stream(chunks(), "text/csv")
+
+    with listening(Litestar([handler], logging_config=None)) as url:
+        assert httpx.get(url).status_code == 500
 
 
 def open_files() -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from daemon.pipelines.ingest.exactness import exact
 from daemon.pipelines.ingest.sql import literal, texts
 
 NUMBERED = "row_number() OVER ()"
@@ -22,7 +23,7 @@ class Column(msgspec.Struct, frozen=True):
 
     name: str
     type: str
-    """DuckDB type, as the configuration or the table has it."""
+    """DuckDB type, as the table shows it."""
 
 
 class Conversion(msgspec.Struct, frozen=True):
@@ -45,29 +46,25 @@ class Conversion(msgspec.Struct, frozen=True):
         """SELECT of row_number, column_name, error_class, reason and raw of the other rows."""
         names = texts(column.name for column in self.columns)
         types = texts(column.type for column in self.columns)
+        values = " ".join(f"WHEN {at} THEN v{at}::VARCHAR" for at in range(len(self.columns)))
         return f"""
             SELECT row_number,
                 CASE WHEN defect IS NULL THEN {names}[misfit + 1] END AS column_name,
                 coalesce(defect, {literal(self.misfit)}) AS error_class,
-                CASE WHEN defect IS NULL
-                    THEN 'Not a valid ' || {types}[misfit + 1] || ': ' || value END AS reason,
+                CASE WHEN defect IS NULL THEN 'Not a valid ' || {types}[misfit + 1] || ': '
+                    || CASE misfit {values} END END AS reason,
                 raw
             FROM ({self._judged()})
             WHERE (defect IS NOT NULL OR misfit IS NOT NULL)
                 AND raw IS NOT NULL AND trim(raw, ' \t\r\n') <> ''"""
 
     def _judged(self) -> str:
-        converted = ", ".join(f"c{at}" for at in range(len(self.columns)))
         misfits = " ".join(
-            f"WHEN c{at} IS NULL AND v{at} IS NOT NULL THEN {at}" for at in range(len(self.columns))
-        )
-        values = " ".join(
-            f"WHEN c{at} IS NULL AND v{at} IS NOT NULL THEN v{at}::VARCHAR"
-            for at in range(len(self.columns))
+            f"WHEN {misfit(f'v{at}', f'c{at}', column.type)} THEN {at}"
+            for at, column in enumerate(self.columns)
         )
         return f"""
-            SELECT {self.row_number} AS row_number, raw, defect, {converted},
-                CASE {misfits} END AS misfit, CASE {values} END AS value
+            SELECT {self.row_number} AS row_number, CASE {misfits} END AS misfit, *
             FROM ({self._converted()})"""
 
     def _converted(self) -> str:
@@ -75,3 +72,10 @@ class Conversion(msgspec.Struct, frozen=True):
             f"TRY_CAST(v{at} AS {column.type}) AS c{at}" for at, column in enumerate(self.columns)
         )
         return f"SELECT *, {casts} FROM ({self.relation})"
+
+
+def misfit(value: str, converted: str, type_: str) -> str:
+    """SQL of whether a value is not in its column as it was."""
+    check = exact(value, converted, type_)
+    changed = f" OR NOT {check}" if check else ""
+    return f"{value} IS NOT NULL AND ({converted} IS NULL{changed})"

@@ -45,6 +45,9 @@ def load_csv(load: Load, contents: Contents, allowance: int) -> None:
 def _reading(
     contents: Contents, layout: Layout, typed: dict[int, Column], rejects: str, scans: str
 ) -> str:
+    # parallel = false: where the rows at which a second thread begins are bad, DuckDB (1.5 and 2.0)
+    # takes none of them for the start of a row and silently leaves out all that this thread should
+    # read, good rows too.
     columns = ", ".join(
         f"'c{at}': {literal(typed[at].type if at in typed else 'VARCHAR')}"
         for at in range(len(layout.header))
@@ -52,7 +55,7 @@ def _reading(
     return f"""read_csv({literal(contents.place)}, auto_detect = false, header = true,
         delim = {literal(layout.delimiter)}, quote = '"', escape = '"', columns = {{{columns}}},
         compression = {literal(contents.encoding.compression)}, max_line_size = {LONGEST_LINE},
-        buffer_size = {_BUFFER},
+        buffer_size = {_BUFFER}, parallel = false,
         store_rejects = true, rejects_limit = 0, rejects_line_size_limit = {LONGEST_LINE},
         rejects_table = {literal(rejects)}, rejects_scan = {literal(scans)})"""
 

@@ -29,7 +29,9 @@ def prepare(
     declared: Mapping[str, str] | None,
     infer: Callable[[], Sequence[Column]],
 ) -> list[Column]:
-    """The columns to load, with the table ready for them inside the open transaction.
+    """The columns to load, their types as the table shows them, with the table ready for them.
+
+    Inside the open transaction, so that a table made for a file that fails goes away again.
 
     Declared columns must agree with an existing table; without any, the table defines them, and
     without a table `infer` does. Empty when nothing can be inferred: then there is no table either.
@@ -41,11 +43,12 @@ def prepare(
     columns = (
         [Column(name, type_) for name, type_ in declared.items()] if declared else list(infer())
     )
-    if columns:
-        parts = [f"{identifier(column.name)} {column.type}" for column in columns]
-        parts.append(f"{FILE_ID} BIGINT")
-        connection.execute(f"CREATE TABLE {identifier(table)} ({', '.join(parts)})")
-    return columns
+    if not columns:
+        return []
+    parts = [f"{identifier(column.name)} {column.type}" for column in columns]
+    parts.append(f"{FILE_ID} BIGINT")
+    connection.execute(f"CREATE TABLE {identifier(table)} ({', '.join(parts)})")
+    return existing_columns(connection, table)
 
 
 def add_file_id(connection: duckdb.DuckDBPyConnection, table: str) -> None:
@@ -88,7 +91,7 @@ def _checked(
                 f"Table {table} {has}; the configuration declares {name} as {type_}.",
                 "TABLE_MISMATCH",
             )
-    return [Column(name, type_) for name, type_ in declared.items()]
+    return [Column(name, types[name.lower()]) for name in declared]
 
 
 def _canonical(connection: duckdb.DuckDBPyConnection, type_: str) -> str:

@@ -31,18 +31,23 @@ SELECT * FROM {rows} AS fresh
 WHERE fresh.failure_group NOT IN (SELECT failure_group FROM failure_groups);
 
 -- name: last_attempts
--- The number of the last attempt at items that have unresolved failures.
-SELECT f.item_key, max(f.attempt)
-FROM failures AS f JOIN {rows} AS d ON f.item_key = d.item_key AND f.run_id <> d.run_id
-WHERE f.status <> 'resolved'
-GROUP BY f.item_key;
+-- The numbers of the last attempts at items that have unresolved failures: those of the batch's own
+-- runs by run, those of all others as one.
+WITH d AS MATERIALIZED (SELECT item_key, run_id FROM {rows})
+SELECT item_key, CASE WHEN run_id IN (SELECT run_id FROM d) THEN run_id ELSE '' END AS run, max(attempt)
+FROM failures
+WHERE status <> 'resolved' AND item_key IN (SELECT item_key FROM d)
+GROUP BY ALL;
 
 -- name: find_changes
--- Failures whose status changes because of what was decided about their item.
+-- Failures whose status changes because of what was decided about their item. What is resolved stays so.
 CREATE OR REPLACE TEMP TABLE changes AS
 SELECT f.id, f.error_time, f.pipeline, f.source, f.category, f.retryable, f.failure_group,
-       f.status AS old_status, arg_max(d.status, d.position) AS new_status,
-       arg_max(d.decided_at, d.position) AS decided_at
+       f.status AS old_status,
+       CASE WHEN bool_or(d.status = 'resolved') THEN 'resolved'
+            ELSE arg_max(d.status, d.position) END AS new_status,
+       coalesce(arg_min(d.decided_at, d.position) FILTER (d.status = 'resolved'),
+                arg_min(d.decided_at, d.position)) AS decided_at
 FROM failures AS f JOIN {rows} AS d 
     ON f.item_key = d.item_key AND f.id < d.before_id AND f.run_id <> d.run_id
 WHERE f.status <> 'resolved'

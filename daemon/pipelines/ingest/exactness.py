@@ -1,0 +1,52 @@
+"""Values that a column would change: a number rounded to its scale, a time cut off to its day.
+
+DuckDB's casts do so without a word. Here such a value does not fit, as any other that cannot be cast.
+FLOAT and DOUBLE hold the nearest number by their nature; only what becomes infinite does not fit.
+"""
+
+from __future__ import annotations
+
+import re
+
+_INTEGERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM")
+_DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
+
+
+def exact(value: str, converted: str, type_: str) -> str | None:
+    """SQL of whether `converted` is all of `value`; None where a cast that works is always exact.
+
+    `type_` is the type as a table shows it; `value` may be text or of any type.
+    """
+    scale = _scale(type_)
+    if scale is not None:
+        text = f"{value}::VARCHAR"
+        return f"(NOT regexp_matches({text}, '{_long(scale)}') OR {_fits(text, scale)})"
+    if type_ in ("FLOAT", "DOUBLE"):
+        return f"(NOT isinf({converted}) OR regexp_matches({value}::VARCHAR, '(?i)inf'))"
+    if type_ == "DATE":
+        text = f"{value}::VARCHAR"
+        return f"(NOT contains({text}, ':') OR TRY_CAST({text} AS TIMESTAMP) = {converted})"
+    return None
+
+
+def _scale(type_: str) -> int | None:
+    """Digits after the point that a column of exact numbers keeps."""
+    if _INTEGERS.fullmatch(type_):
+        return 0
+    found = _DECIMAL.fullmatch(type_)
+    return int(found[1]) if found else None
+
+
+def _long(scale: int) -> str:
+    """Matches the few texts that have to be looked at closely."""
+    return rf"[eE]|\.[0-9_]{{{scale + 1}}}"
+
+
+def _fits(text: str, scale: int) -> str:
+    """Digits after the point, less the exponent and the zeros that the digits end with."""
+    digits = f"regexp_replace(regexp_extract({text}, '^[^eE]*'), '[^0-9]', '', 'g')"
+    significant = f"rtrim({digits}, '0')"
+    fraction = rf"len(replace(regexp_extract({text}, '\.([0-9_]*)', 1), '_', ''))"
+    exponent = rf"coalesce(TRY_CAST(regexp_extract({text}, '[eE]([-+]?[0-9]+)', 1) AS BIGINT), 0)"
+    zeros = f"(len({digits}) - len({significant}))"
+    return f"({significant} = '' OR {fraction} - {exponent} - {zeros} <= {scale})"

@@ -1,0 +1,44 @@
+"""How fast messages are classified, beside a loop over the same patterns compiled one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from daemon.triage import Triage, describe
+from daemon.triage.rule_files import load_rules
+from daemon.triage.rules import by_standing
+from tests.benchmarks.figures import Bench, Figure, compared, median, seconds
+from tests.benchmarks.messages import messages
+
+REPETITIONS = 5
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Messages a second. The loop stops at the first pattern that is found."""
+    triage = Triage.load()
+    texts = list(messages(bench.size(20_000)))
+    errors = [describe(text) for text in texts]
+    compiled = [
+        re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+        for rule in by_standing(load_rules(None))
+        for pattern in rule.patterns
+    ]
+    few = texts[: len(texts) // 40]
+
+    def classify() -> None:
+        for error in errors:
+            triage.classify(error, "mail")
+
+    def loop() -> None:
+        for text in few:
+            next((pattern for pattern in compiled if pattern.search(text)), None)
+
+    classify()
+    ours, peer = [], []
+    for number in range(REPETITIONS):
+        bench.say(f"repetition {number + 1} of {REPETITIONS}")
+        ours.append(len(texts) / seconds(classify))
+        peer.append(len(few) / seconds(loop))
+    name = f"a loop over {len(compiled)} patterns"
+    yield compared("classify", median(ours), "messages/s", (name, median(peer)), least=50)
