@@ -48,8 +48,8 @@ class JsonFormatter(logging.Formatter):
         return line
 
 
-_LEFT_OUT = {"time", "level", "logger", "message", "run_id", "rule", "failure_group"}
-"""What the lines for a person do without: ids are in the API, and lines stay short."""
+_LEFT_OUT = {"time", "level", "event", "logger", "message", "run_id", "rule", "failure_group"}
+"""What lines for a person do without: ids are in the API, and lines stay short."""
 
 
 class TextFormatter(JsonFormatter):
@@ -58,11 +58,12 @@ class TextFormatter(JsonFormatter):
     def format(self, record: logging.LogRecord) -> str:
         line = self.fields(record)
         exception = line.pop("exception", "")
+        about = [str(line.pop(key, None) or "") for key in ("pipeline", "source", "file_path")]
+        subject = " ".join(filter(None, ["/".join(filter(None, about[:2])), about[2]]))
         shown = {k: v for k, v in line.items() if k not in _LEFT_OUT}
-        rest = " ".join(
-            f"{key}={_word(value)}" for key, value in shown.items() if value is not None
-        )
-        text = f"{line['time'][11:23]} {line['level']:<7} {_line(line['message'])}  {rest}".rstrip()
+        rest = " ".join(f"{key}={_word(value)}" for key, value in shown.items() if value)
+        parts = (line["time"][11:19], f"{line['level']:<7}", subject, line["message"], rest)
+        text = " ".join(_line(part) for part in parts if part)
         return "\n    ".join([text, *map(_line, exception.splitlines())])
 
 

@@ -7,6 +7,7 @@ and the closed vocabularies alone, so the number of series is bounded.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from daemon import events
+from daemon.errors import StoreError
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
 from daemon.store.entries import Committed, Entry
@@ -303,6 +305,7 @@ class _AtScrape(Collector):
         self._sources = sources
         self._unseen = unseen
         self._measured = measured
+        self._pending: dict[str, int] = {}
 
     def describe(self) -> list[Metric]:
         return []
@@ -310,6 +313,7 @@ class _AtScrape(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._active_runs()
         yield from self._open_failures()
+        yield from self._retries_pending()
         yield from self._cycle_sources()
         yield from self._source_states()
         yield from self._store()
@@ -351,7 +355,12 @@ class _AtScrape(Collector):
             "Share of the open failures that a retry can help, from 0 to 1; 0 when none is open.",
             {p: retryable[p] / n if n else 0.0 for p, n in totals.items()},
         )
-        pending = dict.fromkeys(self._catalog.pipelines, 0) | self._measured.retries_pending()
+
+    def _retries_pending(self) -> Iterator[Metric]:
+        # The last known while the store cannot be read: that is when metrics are needed most.
+        with suppress(StoreError):
+            self._pending = self._measured.retries_pending()
+        pending = {pipeline: self._pending.get(pipeline, 0) for pipeline in self._catalog.pipelines}
         yield _gauge("triaged_retries_pending", "Items that wait for another attempt.", pending)
 
     def _cycle_sources(self) -> Iterator[Metric]:

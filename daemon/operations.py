@@ -171,5 +171,5 @@ class Operations:
         if not self._recorder.wait(self._recorder.record(event), STORE_SECONDS):
             raise StoreUnavailable(
                 "the decision could not be stored yet, because the store cannot be written; "
-                "it is stored as soon as that is possible again"
+                "it takes effect when the store can be written again"
             )

@@ -122,11 +122,9 @@ class Transaction:
         return list(files.values())
 
     def _write_groups(self) -> None:
-        groups = {
-            new.assessment.failure_group: build.group_row(new.event, new.assessment)
-            for new in self._batch.failures
-        }
-        self._run("insert_groups", list(groups.values()))
+        examples = {new.assessment.failure_group: new for new in self._batch.failures}
+        groups = [build.group_row(new.event, new.assessment) for new in examples.values()]
+        self._run("insert_groups", groups)
 
     def _count_new(self, failures: Sequence[rows.FailureRow]) -> None:
         tally: defaultdict[tuple[date, TallyKey, str], list[datetime]] = defaultdict(list)

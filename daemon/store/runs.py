@@ -174,7 +174,7 @@ _LOG = """
     UNION ALL
     SELECT error_time, 'failure', error_message, item, category, retryable, id FROM failures
     WHERE run_id = $run AND error_time >= $since
-    ORDER BY 1, 7"""
+    ORDER BY 1, 7, 2"""
 
 _STATISTICS = """
     SELECT pipeline, source, count(*),

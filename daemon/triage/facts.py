@@ -187,7 +187,10 @@ def _text(error: object) -> str:
 
 
 def _attribute(owner: object, name: str) -> Any:
-    return _quietly(lambda found: getattr(found, name, None), owner)
+    try:
+        return getattr(owner, name, None)
+    except Exception:  # noqa: BLE001 - as below; asked often, so without a function for each
+        return None
 
 
 def _quietly(find: Callable[[Any], Any], subject: object) -> Any:
