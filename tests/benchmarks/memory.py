@@ -1,0 +1,72 @@
+"""How much memory a daemon takes with a million failures stored, while it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from daemon.store.database import Database
+from tests.benchmarks.figures import Bench, Figure, limited, reported
+from tests.benchmarks.generator import cached_store
+from tests.benchmarks.machine import memory, peak_rss
+from tests.benchmarks.mix import Mix, Question
+from tests.benchmarks.parts import MEMORY_LIMIT
+from tests.benchmarks.server import Served, served
+
+REACH_MEGABYTES = 100
+QUERIES = 1000
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """MB resident (RSS) after the start, after queries, scrapes and an export, over HTTP."""
+    failures = bench.size(1_000_000)
+    questions = _questions(bench, failures)
+    with served(bench.folder, failures) as daemon:
+        yield _now("memory after the start", daemon)
+        for number, question in enumerate(questions):
+            if number % 100 == 0:
+                bench.say(f"{number} of {len(questions)} queries")
+            _get(daemon, "/api/processing/failures", {"limit": 100, **question})
+        yield _now("  after 1,000 mixed queries", daemon)
+        for _ in range(10):
+            _get(daemon, "/metrics", {})
+        yield _now("  after 10 scrapes", daemon)
+        for path in ("/api/failures/groups", "/api/failures/trends", "/api/processing/statistics"):
+            _get(daemon, path, {})
+        yield _now("  after groups, trends, statistics", daemon)
+        with daemon.http.stream("GET", "/api/export/failures.csv") as answer:
+            size = sum(map(len, answer.iter_bytes()))
+        assert answer.status_code == 200 and size > failures * 100
+        yield _now("  after an export of all", daemon)
+        for question in questions[: len(questions) // 10]:
+            _get(daemon, "/api/processing/failures", {"limit": 100, **question})
+        yield _now("  after 100 queries more", daemon)
+        yield reported("  the most at any time", peak_rss(daemon.process), "MB")
+        yield reported("  private at the end", memory(daemon.process)["private"], "MB")
+
+
+def _questions(bench: Bench, failures: int) -> list[Question]:
+    store = Database(
+        cached_store(bench.folder, failures), memory_limit=MEMORY_LIMIT, read_only=True
+    )
+    try:
+        mixed = Mix(store).questions(QUERIES // 13 + 1)[: bench.size(QUERIES)]
+    finally:
+        store.close()
+    return [{name: _written(value) for name, value in one.items()} for one in mixed]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _get(daemon: Served, path: str, parameters: Question) -> None:
+    answer = daemon.http.get(path, params=parameters)
+    assert answer.status_code == 200, answer.text
+
+
+def _now(name: str, daemon: Served) -> Figure:
+    return limited(name, memory(daemon.process)["rss"], "MB", REACH_MEGABYTES)

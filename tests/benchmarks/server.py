@@ -1,0 +1,54 @@
+"""A real `triaged serve` in a process of its own, over a generated store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+from tests.benchmarks.generator import cached_store
+from tests.support.product import Product
+
+# Generated failures end at a fixed day and must not expire before they are counted.
+CONFIG = """
+[store]
+path = "store.duckdb"
+retention = "36500d"
+[log]
+level = "warning"
+[pipelines.nightly]
+run = "jobs:idle"
+"""
+
+
+class Served(NamedTuple):
+    """A daemon that answers."""
+
+    process: int
+    http: httpx.Client
+
+
+@contextlib.contextmanager
+def served(folder: Path, failures: int, sources: int = 1) -> Iterator[Served]:
+    """A daemon with so many failures in its store and so many sources of one pipeline."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        home = Path(name)
+        shutil.copy(cached_store(folder, failures), home / "store.duckdb")
+        (home / "jobs.py").write_text("def idle(run):\n    run.skip()\n")
+        product = Product(home)
+        names = (f"[pipelines.nightly.sources.job-{n:04d}]\n" for n in range(sources))
+        product.configure(CONFIG + "".join(names))
+        try:
+            product.start(env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+            assert product.process is not None
+            yield Served(product.process.pid, product.http)
+            product.stop()
+        finally:
+            product.kill()
+            product.http.close()
