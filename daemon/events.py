@@ -48,6 +48,8 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     rows_rejected: int = 0
     rejects: str | None = None
     """Name of the file below the rejects folder that holds the rejected rows."""
+    repeated: bool = False
+    """Whether these rows were stored and counted before: the file was only touched."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

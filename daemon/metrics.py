@@ -262,7 +262,7 @@ class Metrics:
             self._count_rows(event.pipeline, event.file)
 
     def _count_rows(self, pipeline: str, file: events.FileFacts | None) -> None:
-        if file is not None:
+        if file is not None and not file.repeated:
             self._rows.labels(pipeline, "loaded").inc(file.rows_loaded)
             self._rows.labels(pipeline, "rejected").inc(file.rows_rejected)
 

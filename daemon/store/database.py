@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,14 @@ Parameters = Sequence[Any] | dict[str, Any]
 
 _UNREADABLE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalError)
 """What is the matter with the database or the machine, and not with the query."""
+
+
+READERS = 4
+"""Queries at the same time; more would share the same processors and memory and only wait inside."""
+STREAMS = 2
+"""Exports and logs at the same time."""
+STREAM_SECONDS = 30.0
+"""How long one more waits for its turn."""
 
 
 class Reader(Protocol):
@@ -54,6 +63,8 @@ class Database:
         self._memory_limit = memory_limit
         self._read_only = read_only
         self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
+        self._readers = threading.BoundedSemaphore(READERS)
+        self._streams = threading.BoundedSemaphore(STREAMS)
         self._root = self._open()
         self.writer = self._root.cursor()
 
@@ -95,6 +106,25 @@ class Database:
 
         Raises `StoreUnavailable` when the database cannot be read: closed, out of memory, disk gone.
         """
+        with self._readers, self._lent() as cursor:
+            yield cursor
+
+    @contextmanager
+    def slow_cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The same for a query whose answer goes to someone who may be slow to take it.
+
+        Such queries wait for each other, and never keep the others waiting.
+        """
+        if not self._streams.acquire(timeout=STREAM_SECONDS):
+            raise StoreUnavailable("too many exports are being read at the moment; try again later")
+        try:
+            with self._lent() as cursor:
+                yield cursor
+        finally:
+            self._streams.release()
+
+    @contextmanager
+    def _lent(self) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             cursor = self._idle.get_nowait()
         except queue.Empty:
@@ -116,9 +146,9 @@ class Database:
             raise StoreUnavailable("the store is closed") from error
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """Queries that all see the database as it is now."""
-        with self.cursor() as cursor:
+    def snapshot(self, *, slow: bool = False) -> Iterator[Snapshot]:
+        """Queries that all see the database as it is now; `slow` as of `slow_cursor`."""
+        with self.slow_cursor() if slow else self.cursor() as cursor:
             cursor.execute("BEGIN")
             try:
                 yield Snapshot(cursor)

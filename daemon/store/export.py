@@ -97,7 +97,7 @@ class _Export:
 
     def _copy_to(self, writing: int) -> None:
         try:
-            with self._database.snapshot() as snapshot:
+            with self._database.snapshot(slow=True) as snapshot:
                 failures = Failures(snapshot)
                 f = failures.narrowed(self._filter)
                 where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
@@ -107,7 +107,7 @@ class _Export:
                     f"TO '/dev/fd/{writing}' (FORMAT csv, HEADER, USE_TMP_FILE false)",
                     where.parameters,
                 )
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (raised again where the stream is read)
             self._error = error
         finally:
             os.close(writing)

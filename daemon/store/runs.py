@@ -138,7 +138,7 @@ class Runs:
 
     def _log_lines(self, run: RunRecord) -> Iterator[LogLine]:
         yield LogLine(run.started_at, "run_started", run.run_id, f"{run.pipeline}/{run.source}")
-        with self._database.cursor() as cursor:
+        with self._database.slow_cursor() as cursor:
             cursor.execute(_LOG, {"run": run.run_id, "since": stored(run.started_at)})
             while batch := cursor.fetchmany(500):
                 for time, *rest in batch:

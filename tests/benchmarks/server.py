@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -45,7 +44,7 @@ def served(folder: Path, failures: int, sources: int = 1) -> Iterator[Served]:
         names = (f"[pipelines.nightly.sources.job-{n:04d}]\n" for n in range(sources))
         product.configure(CONFIG + "".join(names))
         try:
-            product.start(env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+            product.start()
             assert product.process is not None
             yield Served(product.process.pid, product.http)
             product.stop()

@@ -118,12 +118,12 @@ class MemoryIndex:
         known = self._known.get((source, listed.path))
         forced = listed.path in self.forced
         if known is None:
-            return Candidate(listed, None, None, forced)
+            return Candidate(listed, None, None, 0, forced)
         facts, status = known
         unchanged = (facts.size, facts.mtime_ns) == (listed.size, listed.mtime_ns)
         if unchanged and not forced:
             return None
-        return Candidate(listed, facts.content_hash, status, forced)
+        return Candidate(listed, facts.content_hash, status, facts.rows_loaded, forced)
 
 
 class Ingestion:

@@ -160,7 +160,9 @@ def test_a_source_that_is_running_already_is_left_out(target: Store) -> None:
     ]
 
 
-statuses = st.lists(st.sampled_from([s for s in RunStatus if s is not RunStatus.RUNNING]), max_size=6)
+statuses = st.lists(
+    st.sampled_from([s for s in RunStatus if s is not RunStatus.RUNNING]), max_size=6
+)
 
 
 @given(found=statuses)

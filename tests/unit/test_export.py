@@ -103,7 +103,7 @@ texts = st.text(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(found=st.lists(st.tuples(st.none() | texts, texts, st.none() | texts), max_size=8))
 def test_any_text_survives_the_csv_and_is_no_formula(
     tmp_path_factory: pytest.TempPathFactory,

@@ -18,7 +18,7 @@ import pytest
 from daemon.config.schema import IngestConfig, IngestSource
 from daemon.config.values import Duration
 from daemon.errors import NotFound
-from daemon.pipelines.ingest import file_load
+from daemon.pipelines.ingest import file_load, pipeline
 from daemon.pipelines.ingest.failures import FolderError, WarehouseError
 from tests.unit.ingest_support import Ingestion, RecordingRun
 
@@ -46,14 +46,26 @@ def test_a_file_that_was_only_touched_is_learned_but_not_loaded_again(tmp_path: 
     ingestion = Ingestion(tmp_path)
     ingestion.put("a.csv", TWO)
     ingestion.run()
-    ingestion.query("UPDATE orders SET email = 'kept'")
+    (tmp_path / "warehouse.duckdb").rename(tmp_path / "away")
     place = ingestion.put("a.csv", TWO, age=10)
-    run = ingestion.run()
-    facts = run.succeeded["a.csv"]
+    facts = ingestion.run().succeeded["a.csv"]
     assert facts is not None
     assert (facts.mtime_ns, facts.rows_loaded) == (place.stat().st_mtime_ns, 2)
-    assert {row[1] for row in ingestion.rows()} == {"kept"}
+    assert facts.repeated
+    assert not (tmp_path / "warehouse.duckdb").exists()
     assert ingestion.run().skipped == [1]
+
+
+@pytest.mark.requirement("I1")
+def test_a_touched_file_with_rejected_rows_is_reported_but_not_counted_again(tmp_path: Path):
+    ingestion = Ingestion(tmp_path)
+    ingestion.put("a.csv", HEADER + "1,a,1\nx,b,1\n")
+    first = ingestion.run()
+    ingestion.put("a.csv", HEADER + "1,a,1\nx,b,1\n", age=10)
+    second = ingestion.run()
+    assert second.causes == first.causes
+    assert [f.file.repeated for f in first.failures if f.file] == [False]
+    assert [f.file.repeated for f in second.failures if f.file] == [True]
 
 
 @pytest.mark.requirement("I1")
@@ -145,7 +157,7 @@ def test_a_file_that_changes_while_it_loads_is_left_for_the_next_cycle(
 ):
     ingestion = Ingestion(tmp_path)
     place = ingestion.put("a.csv", HEADER + "1,a,1\nx,b,1\n")
-    original = file_load.load_csv
+    original = file_load.load_carefully
 
     def load_and_change(*arguments):
         original(*arguments)
@@ -158,7 +170,7 @@ def test_a_file_that_changes_while_it_loads_is_left_for_the_next_cycle(
             ingestion.put("a.csv", HEADER + "1,a,1\ny,b,1\n")
             os.utime(place, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
 
-    monkeypatch.setattr(file_load, "load_csv", load_and_change)
+    monkeypatch.setattr(file_load, "load_carefully", load_and_change)
     run = ingestion.run()
     assert (run.skipped, run.succeeded, run.failures) == (["a.csv"], {}, [])
     assert ingestion.query("SELECT count(*) FROM triaged_files") == [(0,)]
@@ -169,17 +181,19 @@ def test_a_file_that_vanished_or_was_moved_away_is_no_failure(tmp_path: Path, mo
     ingestion = Ingestion(tmp_path)
     vanishing = ingestion.put("a.csv", ONE)
     moving = ingestion.put("b.csv", TWO)
-    candidates = ingestion.index.candidates
+    candidates, counted = ingestion.index.candidates, []
 
     def then_remove(source, listed):
         found = candidates(source, listed)
-        vanishing.unlink()
+        if counted:
+            vanishing.unlink()
+        counted.append(len(found))
         return found
 
-    original = file_load.load_csv
+    original = file_load.load_carefully
     monkeypatch.setattr(ingestion.index, "candidates", then_remove)
     monkeypatch.setattr(
-        file_load, "load_csv", lambda *a: (original(*a), moving.unlink(missing_ok=True))
+        file_load, "load_carefully", lambda *a: (original(*a), moving.unlink(missing_ok=True))
     )
     run = ingestion.run()
     assert (run.skipped, list(run.succeeded), run.failures) == (["a.csv"], ["b.csv"], [])
@@ -199,6 +213,7 @@ def test_after_a_crash_before_the_store_learned_the_file_is_reported_not_loaded(
     assert [f.message for f in second.failures] == [f.message for f in first.failures]
     assert [f.file for f in second.failures] == [f.file for f in first.failures]
     assert second.succeeded == first.succeeded
+    assert not any(facts.repeated for facts in second.succeeded.values() if facts)
     assert {row[1] for row in ingestion.rows()} == {"kept"}
 
 
@@ -223,12 +238,12 @@ def test_a_forced_file_is_read_again_though_it_did_not_change(tmp_path: Path):
     assert len(ingestion.rows()) == 2
 
 
-def test_a_table_that_was_dropped_is_filled_again(tmp_path: Path):
+def test_a_table_that_was_dropped_is_filled_again_on_request(tmp_path: Path):
     ingestion = Ingestion(tmp_path)
     ingestion.put("a.csv", TWO)
     ingestion.run()
     ingestion.query("DROP TABLE orders")
-    ingestion.put("a.csv", TWO, age=10)
+    ingestion.index.forced.add("a.csv")
     ingestion.run()
     assert len(ingestion.rows()) == 2
 
@@ -395,7 +410,7 @@ def test_killed_at_any_moment_each_file_is_loaded_once(tmp_path, moment):
     script = """
         import os, signal, sys
         from pathlib import Path
-        from daemon.pipelines.ingest import file_load, ledger, load, rejects
+        from daemon.pipelines.ingest import file_load, load, rejects
         from tests.unit.ingest_support import Ingestion, RecordingRun
         def killed_after(owner, name):
             original = getattr(owner, name)
@@ -404,7 +419,7 @@ def test_killed_at_any_moment_each_file_is_loaded_once(tmp_path, moment):
                 os.kill(os.getpid(), signal.SIGKILL)
             setattr(owner, name, then_die)
         moments = {"insert": (load.Load, "insert"), "rejects": (rejects.Rejects, "_write"),
-                   "commit": (rejects.Rejects, "remove_others")}
+                   "commit": (file_load.FileLoader, "load")}
         killed_after(*moments[sys.argv[2]])
         Ingestion(Path(sys.argv[1])).run()
     """
@@ -431,7 +446,8 @@ def test_a_source_that_is_none_is_refused(tmp_path: Path):
         ingestion.pipeline(RecordingRun("other", ingestion.index))
 
 
-def test_a_cancelled_run_stops_between_files(tmp_path: Path):
+def test_a_cancelled_run_stops_between_files(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(pipeline, "_CANCEL_PERIOD", 60)
     ingestion = Ingestion(tmp_path)
     for n in range(5):
         ingestion.put(f"{n}.csv", ONE)
@@ -440,6 +456,19 @@ def test_a_cancelled_run_stops_between_files(tmp_path: Path):
     ingestion.pipeline(run)
     assert list(run.succeeded) == ["0.csv", "1.csv"]
     assert list(ingestion.run().succeeded) == ["2.csv", "3.csv", "4.csv"]
+
+
+def test_a_cancelled_run_stops_within_a_file_which_the_next_one_takes(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(pipeline, "_CANCEL_PERIOD", 0.01)
+    ingestion = Ingestion(tmp_path)
+    rows = "".join(f"{n},a,{'x' if n % 2 else 1}\n" for n in range(300_000))
+    ingestion.put("a.csv", HEADER + rows)
+    run = ingestion.handle()
+    run.cancel_after = 1
+    ingestion.pipeline(run)
+    assert (run.succeeded, run.failures, run.skipped) == ({}, [], ["a.csv"])
+    assert ingestion.query("SELECT count(*) FROM triaged_files") == [(0,)]
+    assert ingestion.run().causes == [("a.csv", "CAST", "amount", 150_000)]
 
 
 def test_a_run_says_what_it_does_and_how_far_it_is(tmp_path: Path):
@@ -556,7 +585,7 @@ def test_leavings_of_a_crash_are_cleaned_up(tmp_path: Path):
     assert len(ingestion.rejected()) == 1
 
 
-def test_a_file_that_may_not_be_read_fails_alone(tmp_path: Path):
+def test_a_file_or_folder_that_may_not_be_read_fails_alone_and_recovers(tmp_path: Path):
     """In a process of its own, which gives up root where it has it: root may read every file."""
     script = """
         import os, sys, tempfile
@@ -568,17 +597,26 @@ def test_a_file_that_may_not_be_read_fails_alone(tmp_path: Path):
         if os.geteuid() == 0:
             os.seteuid(65534)
         with tempfile.TemporaryDirectory() as folder:
-            ingestion = Ingestion(Path(folder))
-            ingestion.put("a.csv", "order_id,email,amount\\n1,a,1\\n").chmod(0)
-            ingestion.put("b.csv", "order_id,email,amount\\n1,a,1\\n")
+            ingestion = Ingestion(Path(folder), files="inbox/**/*.csv")
+            for name in ("a.csv", "b.csv", "closed/c.csv", "blind/d.csv"):
+                ingestion.put(name, "order_id,email,amount\\n1,a,1\\n")
+            (ingestion.inbox / "a.csv").chmod(0)
+            (ingestion.inbox / "closed").chmod(0)
+            (ingestion.inbox / "blind").chmod(0o400)
             run = ingestion.run()
-            print(type(run.failures[0].error).__name__, *run.succeeded)
+            print(*(f"{f.item}:{type(f.error).__name__}" for f in run.failures), *run.succeeded)
+            for name in ("closed", "blind"):
+                (ingestion.inbox / name).chmod(0o700)
+            print(*ingestion.run().succeeded)
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert done.stdout.split() == ["PermissionError", "b.csv"], done.stderr
+    assert done.stdout.splitlines() == [
+        "blind/d.csv:PermissionError closed/:PermissionError a.csv:PermissionError b.csv",
+        "closed/ blind/d.csv closed/c.csv",
+    ], done.stderr
 
 
 def test_the_owner_may_use_the_warehouse_with_duckdb_alone(tmp_path: Path):

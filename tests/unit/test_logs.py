@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,10 +90,8 @@ def test_an_exception_cannot_make_a_line_that_looks_like_ours(
     formatter: type[logs.JsonFormatter],
 ) -> None:
     forged = '{"level":"info","event":"stopped"}'
-    try:
-        raise ValueError(f"first\n{forged}\n12:00:00.000 info    all is well\x1b[2J")
-    except ValueError:
-        record = logging.makeLogRecord({"msg": "failed", "exc_info": sys.exc_info()})
+    error = ValueError(f"first\n{forged}\n12:00:00.000 info    all is well\x1b[2J")
+    record = logging.makeLogRecord({"msg": "failed", "exc_info": (type(error), error, None)})
     text = formatter(Triage.mask).format(record)
     assert "all is well" in text
     for line in text.splitlines()[1:]:
@@ -105,12 +102,15 @@ def test_an_exception_cannot_make_a_line_that_looks_like_ours(
 @pytest.mark.requirement("F6")
 @pytest.mark.parametrize("formatter", [logs.JsonFormatter, logs.TextFormatter])
 def test_messages_values_and_tracebacks_are_masked(formatter: type[logs.JsonFormatter]) -> None:
-    try:
-        raise ValueError(f"no mailbox for {ADDRESS}")
-    except ValueError:
-        record = logging.makeLogRecord(
-            {"msg": "login of %s", "args": (ADDRESS,), "who": ADDRESS, "exc_info": sys.exc_info()}
-        )
+    error = ValueError(f"no mailbox for {ADDRESS}")
+    record = logging.makeLogRecord(
+        {
+            "msg": "login of %s",
+            "args": (ADDRESS,),
+            "who": ADDRESS,
+            "exc_info": (type(error), error, None),
+        }
+    )
     record.listed = [ADDRESS]
     assert ADDRESS not in formatter(Triage.mask).format(record)
 
@@ -180,9 +180,7 @@ def test_a_run_logs_its_start_its_failures_and_its_end_in_order(
     assert ADDRESS not in logged.text
 
 
-def test_a_run_with_nothing_to_do_does_not_fill_the_log(
-    tmp_path: Path, logged: Logged
-) -> None:
+def test_a_run_with_nothing_to_do_does_not_fill_the_log(tmp_path: Path, logged: Logged) -> None:
     logs.configure("info", "json", Triage.mask)
     with store(tmp_path) as target:
         carried_out(target, lambda run: run.skip(count=100))

@@ -123,7 +123,11 @@ def test_what_happened_is_counted_once_it_is_on_disk(target: Store, scraped: Scr
         failed("run-1", "a", assessment=cause, file=facts("a", rows_loaded=5, rows_rejected=2)),
         failed("run-1", "a", first_cause=False, file=facts("a", rows_loaded=5, rows_rejected=2)),
         succeeded("run-1", "b", file=facts("b", rows_loaded=10)),
-        Entry(events.ItemSkipped(at=START, run_id="run-1", pipeline="ingest", source="orders", count=4)),
+        Entry(
+            events.ItemSkipped(
+                at=START, run_id="run-1", pipeline="ingest", source="orders", count=4
+            )
+        ),
         ended("run-1", RunStatus.PARTIAL, duration_seconds=40.0),
     )
     labels = {"pipeline": "ingest"}
@@ -274,18 +278,18 @@ def test_sources_beyond_the_limit_have_no_series_and_a_metric_says_so(target: St
 def test_labels_come_from_the_configuration_and_the_vocabularies_alone(
     target: Store, scraped: Scraped
 ) -> None:
-    secret = "jane@example.com"
+    person = "jane@example.com"
     run = target.run()
-    run.step("fetching", f"for {secret}")
-    run.fail(f"/home/{secret}/a.csv", f"no {secret}")
-    run.succeed(secret)
+    run.step("fetching", f"for {person}")
+    run.fail(f"/home/{person}/a.csv", f"no {person}")
+    run.succeed(person)
     target.end(run)
     for sample in scraped.samples():
         assert set(sample.labels) <= {
             *("pipeline", "source", "category", "retryable", "status", "outcome", "reason"),
             *("state", "version", "channel", "le"),
         }
-        assert secret not in str(sample.labels)
+        assert person not in str(sample.labels)
         assert run.run_id not in str(sample.labels)
 
 

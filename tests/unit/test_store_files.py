@@ -40,9 +40,7 @@ def listed(*paths: str, size: int = 10, mtime_ns: int = 1) -> list[Listed]:
 
 def mark(status: FileStatus, *paths: str) -> Entry:
     return Entry(
-        events.FilesMarked(
-            at=START, pipeline="ingest", source="orders", paths=paths, status=status
-        )
+        events.FilesMarked(at=START, pipeline="ingest", source="orders", paths=paths, status=status)
     )
 
 
@@ -118,7 +116,9 @@ def test_of_several_causes_in_one_run_the_first_describes_the_file(
 
 
 STATUSES = ("success", "partial", "failed", "retrying", "quarantined", "ignored")
-paths = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=8)
+paths = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=8
+)
 
 
 @pytest.mark.requirement("I6")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -78,19 +77,24 @@ def test_a_newer_database_is_refused_and_not_changed(tmp_path: Path) -> None:
         connection.execute("INSERT INTO schema_migrations VALUES (9999, 'from the future')")
     before = path.read_bytes()
     for read_only in (False, True):
-        with pytest.raises(StoreTooNew, match="9999.*later version"):
+        with pytest.raises(StoreTooNew, match=r"9999.*later version"):
             Database(path, memory_limit=MEMORY, read_only=read_only)
     assert path.read_bytes() == before
 
 
 def test_a_migration_that_fails_leaves_the_version_before_it_whole(steps: Path) -> None:
     (steps / "0002_good.sql").write_text("CREATE TABLE u (a INTEGER);")
-    (steps / "0003_bad.sql").write_text("CREATE TABLE v (a INTEGER); INSERT INTO nowhere VALUES (1);")
+    (steps / "0003_bad.sql").write_text(
+        "CREATE TABLE v (a INTEGER); INSERT INTO nowhere VALUES (1);"
+    )
     with duckdb.connect() as connection:
         with pytest.raises(duckdb.Error):
             migrate(connection, steps)
         assert version(connection) == 2
-        tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        tables = {
+            name
+            for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        }
         assert tables == {"t", "u", "schema_migrations"}
         (steps / "0003_bad.sql").write_text("CREATE TABLE v (a INTEGER);")
         assert migrate(connection, steps) == 3
@@ -132,7 +136,9 @@ def test_a_database_that_another_process_has_open_is_told_with_that_process(
 ) -> None:
     path = tmp_path / "store.duckdb"
     Database(path, memory_limit=MEMORY).close()
-    holds = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+    holds = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", holds, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
@@ -147,7 +153,7 @@ def test_a_database_that_another_process_has_open_is_told_with_that_process(
 def test_a_place_where_no_database_can_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for path in (tmp_path, tmp_path / "file" / "store.duckdb"):
-        with pytest.raises(StoreError, match="cannot be opened|damaged"):
+        with pytest.raises(StoreError, match=r"cannot be opened|damaged"):
             Database(path, memory_limit=MEMORY)
     with pytest.raises(StoreUnavailable):
         Database(tmp_path / "none" / "store.duckdb", memory_limit=MEMORY, read_only=True)
@@ -172,11 +178,10 @@ def test_a_database_opens_anew_with_all_it_held(tmp_path: Path) -> None:
     database.reopen()
     assert database.rows("SELECT item FROM failures") == [("a",)]
     database.close()
-    assert not [name for name in os.listdir(tmp_path) if name.endswith(".wal")]
+    assert not list(tmp_path.glob("*.wal"))
 
 
 # --- upkeep ------------------------------------------------------------------------------------
-
 
 
 def test_expiry_forgets_old_days_of_everything_but_what_still_goes_on(tmp_path: Path) -> None:

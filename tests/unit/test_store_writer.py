@@ -179,7 +179,7 @@ def batches(entries: list[Entry], cuts: set[int]) -> Iterator[list[Entry]]:
 
 
 @pytest.mark.requirement("X3")
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(steps=steps, cuts=st.sets(st.integers(1, 30)))
 def test_what_is_stored_follows_from_the_events_and_not_from_how_they_are_batched(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step], cuts: set[int]
@@ -198,7 +198,7 @@ def test_what_is_stored_follows_from_the_events_and_not_from_how_they_are_batche
     assert results[0] == results[1] == results[2]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(steps=steps)
 def test_only_failures_of_the_latest_run_that_failed_on_an_item_are_open(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step]
@@ -282,12 +282,11 @@ def test_a_file_is_described_by_its_newest_run_though_the_clock_stands_still(
     "refused",
     [
         pytest.param(failed("run-1", "bad", duration_seconds=None), id="refused by a constraint"),
-        pytest.param(
-            succeeded("run-1", "bad", file=facts("\udcff")), id="a path that is not text"
-        ),
+        pytest.param(succeeded("run-1", "bad", file=facts("\udcff")), id="a path that is not text"),
         pytest.param(Entry(events.ItemSucceeded(**who("run-1", START), item=7)), id="not text"),
         pytest.param(
-            failed("run-1", "bad", assessment=assessed("x" * 2_000_000)), id="a row that is too long"
+            failed("run-1", "bad", assessment=assessed("x" * 2_000_000)),
+            id="a row that is too long",
         ),
     ],
 )
@@ -343,9 +342,7 @@ def test_put_blocks_at_the_limit_and_the_end_of_a_run_passes(
         assert {f.item for f in stored_failures(target.database)} == {"0", "1", "2", "3"}
 
 
-def test_closing_wakes_what_waits_for_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closing_wakes_what_waits_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.store.writer.QUEUE_LIMIT", 0)
     refused = threading.Event()
 

@@ -22,7 +22,9 @@ def test_a_run_without_failures_has_nothing_to_say() -> None:
 
 
 @pytest.mark.requirement("I5")
-@given(failures=st.lists(st.tuples(st.sampled_from(GROUPS), st.sampled_from("abcdef")), max_size=60))
+@given(
+    failures=st.lists(st.tuples(st.sampled_from(GROUPS), st.sampled_from("abcdef")), max_size=60)
+)
 def test_the_top_errors_are_the_most_frequent_with_up_to_three_examples(
     failures: list[tuple[str, str]],
 ) -> None:
@@ -34,7 +36,9 @@ def test_the_top_errors_are_the_most_frequent_with_up_to_three_examples(
     assert [error.count for error in top] == sorted(counts.values(), reverse=True)[:5]
     for error in top:
         assert error.count == counts[error.failure_group]
-        items = list(dict.fromkeys(item for group, item in failures if group == error.failure_group))
+        items = list(
+            dict.fromkeys(item for group, item in failures if group == error.failure_group)
+        )
         assert list(error.examples) == items[:3]
 
 

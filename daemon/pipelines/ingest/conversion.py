@@ -7,7 +7,7 @@ value fits its column, `bad_rows` the others with column, class and reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from daemon.pipelines.ingest.exactness import exact
 from daemon.pipelines.ingest.sql import literal, texts
 
 NUMBERED = "row_number() OVER ()"
-"""Numbers rows as they are read. As a window it also keeps DuckDB from parsing rows twice."""
+"""Numbers rows as they are read."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -36,11 +36,16 @@ class Conversion(msgspec.Struct, frozen=True):
     """SQL of a row's number."""
     misfit: str = "CAST"
     """Error class of a value that does not fit its column."""
+    doubtful: bool = True
+    """Whether a cast may change a value. Planning the checks costs more than a small file."""
 
     def good_rows(self) -> str:
         """SELECT of the columns, in order, of the rows without fault."""
         values = ", ".join(f"c{at}" for at in range(len(self.columns)))
-        return f"SELECT {values} FROM ({self._judged()}) WHERE defect IS NULL AND misfit IS NULL"
+        conditions = " AND ".join(
+            ["defect IS NULL", *(f"(v{at} IS NULL OR {fits})" for at, fits in self._checks())]
+        )
+        return f"SELECT {values} FROM ({self._converted()}) WHERE {conditions}"
 
     def bad_rows(self) -> str:
         """SELECT of row_number, column_name, error_class, reason and raw of the other rows."""
@@ -60,22 +65,23 @@ class Conversion(msgspec.Struct, frozen=True):
 
     def _judged(self) -> str:
         misfits = " ".join(
-            f"WHEN {misfit(f'v{at}', f'c{at}', column.type)} THEN {at}"
-            for at, column in enumerate(self.columns)
+            f"WHEN v{at} IS NOT NULL AND NOT {fits} THEN {at}" for at, fits in self._checks()
         )
+        misfit = f"CASE {misfits} END" if misfits else "NULL::INTEGER"
         return f"""
-            SELECT {self.row_number} AS row_number, CASE {misfits} END AS misfit, *
+            SELECT {self.row_number} AS row_number, {misfit} AS misfit, *
             FROM ({self._converted()})"""
+
+    def _checks(self) -> Iterator[tuple[int, str]]:
+        """For each column that not every value fits, SQL of whether one that is not NULL does."""
+        for at, column in enumerate(self.columns):
+            if column.type == "VARCHAR":
+                continue
+            unchanged = exact(f"v{at}", f"c{at}", column.type) if self.doubtful else None
+            yield at, f"(c{at} IS NOT NULL{f' AND {unchanged}' if unchanged else ''})"
 
     def _converted(self) -> str:
         casts = ", ".join(
             f"TRY_CAST(v{at} AS {column.type}) AS c{at}" for at, column in enumerate(self.columns)
         )
         return f"SELECT *, {casts} FROM ({self.relation})"
-
-
-def misfit(value: str, converted: str, type_: str) -> str:
-    """SQL of whether a value is not in its column as it was."""
-    check = exact(value, converted, type_)
-    changed = f" OR NOT {check}" if check else ""
-    return f"{value} IS NOT NULL AND ({converted} IS NULL{changed})"

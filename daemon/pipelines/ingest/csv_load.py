@@ -7,11 +7,11 @@ import secrets
 import duckdb
 
 from daemon.pipelines.ingest.conversion import Column
-from daemon.pipelines.ingest.csv_layout import Layout
+from daemon.pipelines.ingest.exactness import exact
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.load import Contents, Load, NeedsCare
 from daemon.pipelines.ingest.memory import TooMuchMemory, bounded
-from daemon.pipelines.ingest.sql import identifier, literal
+from daemon.pipelines.ingest.sql import identifier, literal, value_of
 
 LONGEST_LINE = 2_000_000
 """Bytes that a row may have."""
@@ -19,35 +19,40 @@ _BUFFER = 4 * LONGEST_LINE
 """Bytes read at a time. Between two of these DuckDB notices that it is to stop."""
 
 
+def suits(contents: Contents) -> bool:
+    """Whether DuckDB's reader can be used and is the faster way."""
+    layout = contents.layout
+    return not (layout.was_exported or layout.first_row > 1 or contents.is_small)
+
+
 def load_csv(load: Load, contents: Contents, allowance: int) -> None:
-    """Loads a CSV file; raises `NeedsCare` when it has to be read again row by row.
+    """Loads a CSV file that `suits`; raises `NeedsCare` when it must be read again row by row.
 
     `allowance` is the memory in bytes that DuckDB may use.
     """
     layout = contents.layout
-    if layout.was_exported or layout.first_row > 1:
-        raise NeedsCare
     positions = layout.positions([column.name for column in load.columns])
     columns = dict(zip(positions, load.columns, strict=True))
     rejects, scans = (f"triaged_{kind}_{secrets.token_hex(8)}" for kind in ("rejects", "scans"))
-    reading = _reading(contents, layout, columns, rejects, scans)
+    reading = _reading(contents, columns, _rejecting(rejects, scans))
     selected = ", ".join(f"c{at}" for at in positions)
     try:
         with bounded(load.connection, allowance):
             load.insert(f"SELECT {selected} FROM {reading}")
     except (TooMuchMemory, duckdb.InvalidInputException):
         raise NeedsCare from None
-    _check_exact(load, rejects)
+    _check_faults(load, rejects)
+    _check_values(load, contents, columns)
     load.reject(_rejected(rejects, columns))
     load.connection.execute(f"DROP TABLE {identifier(rejects)}; DROP TABLE {identifier(scans)}")
 
 
-def _reading(
-    contents: Contents, layout: Layout, typed: dict[int, Column], rejects: str, scans: str
-) -> str:
+def _reading(contents: Contents, typed: dict[int, Column], faults: str) -> str:
+    """The table function; columns that are not in `typed` are text."""
     # parallel = false: where the rows at which a second thread begins are bad, DuckDB (1.5 and 2.0)
     # takes none of them for the start of a row and silently leaves out all that this thread should
     # read, good rows too.
+    layout = contents.layout
     columns = ", ".join(
         f"'c{at}': {literal(typed[at].type if at in typed else 'VARCHAR')}"
         for at in range(len(layout.header))
@@ -56,11 +61,15 @@ def _reading(
         delim = {literal(layout.delimiter)}, quote = '"', escape = '"', columns = {{{columns}}},
         compression = {literal(contents.encoding.compression)}, max_line_size = {LONGEST_LINE},
         buffer_size = {_BUFFER}, parallel = false,
-        store_rejects = true, rejects_limit = 0, rejects_line_size_limit = {LONGEST_LINE},
-        rejects_table = {literal(rejects)}, rejects_scan = {literal(scans)})"""
+        {faults})"""
 
 
-def _check_exact(load: Load, rejects: str) -> None:
+def _rejecting(rejects: str, scans: str) -> str:
+    return f"""store_rejects = true, rejects_limit = 0, rejects_line_size_limit = {LONGEST_LINE},
+        rejects_table = {literal(rejects)}, rejects_scan = {literal(scans)}"""
+
+
+def _check_faults(load: Load, rejects: str) -> None:
     """An open quote swallows the rows after it: only reading row by row tells where it ends."""
     found = load.connection.execute(
         f"""SELECT DISTINCT error_type FROM {identifier(rejects)}
@@ -71,6 +80,20 @@ def _check_exact(load: Load, rejects: str) -> None:
     if ("INVALID ENCODING",) in found:
         raise FileFailure("The file is not UTF-8.", "ENCODING")
     if found:
+        raise NeedsCare
+
+
+def _check_values(load: Load, contents: Contents, columns: dict[int, Column]) -> None:
+    """DuckDB rounds values to their column as it reads them; the text shows which it would."""
+    checks = [
+        f"(NOT {check} AND {converted} IS NOT NULL)"
+        for at, column in columns.items()
+        if (check := exact(f"c{at}", converted := f"TRY_CAST(c{at} AS {column.type})", column.type))
+    ]
+    if not checks:
+        return
+    texts = _reading(contents, {}, "ignore_errors = true")
+    if value_of(load.connection, f"SELECT bool_or({' OR '.join(checks)}) FROM {texts}"):
         raise NeedsCare
 
 

@@ -7,26 +7,41 @@ FLOAT and DOUBLE hold the nearest number by their nature; only what becomes infi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _INTEGERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM")
 _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
+_DOUBTS: Mapping[str, str] = {"FLOAT": "[eE]|[0-9_]{39}", "DOUBLE": "[eE]|[0-9_]{309}", "DATE": ":"}
+
+
+def doubts(type_: str) -> str | None:
+    """Pattern in the text of every value that a cast to the type may change; None if none is.
+
+    `type_` is the type as a table shows it. Both Python and DuckDB (RE2) understand the pattern.
+    """
+    scale = _scale(type_)
+    return _DOUBTS.get(type_) if scale is None else rf"[eE]|\.[0-9_]{{{scale + 1}}}"
 
 
 def exact(value: str, converted: str, type_: str) -> str | None:
     """SQL of whether `converted` is all of `value`; None where a cast that works is always exact.
 
-    `type_` is the type as a table shows it; `value` may be text or of any type.
+    `value` may be text or of any type.
     """
+    doubtful = doubts(type_)
+    if doubtful is None:
+        return None
+    text = f"{value}::VARCHAR"
+    return f"(NOT regexp_matches({text}, '{doubtful}') OR {_kept(text, converted, type_)})"
+
+
+def _kept(text: str, converted: str, type_: str) -> str:
     scale = _scale(type_)
     if scale is not None:
-        text = f"{value}::VARCHAR"
-        return f"(NOT regexp_matches({text}, '{_long(scale)}') OR {_fits(text, scale)})"
-    if type_ in ("FLOAT", "DOUBLE"):
-        return f"(NOT isinf({converted}) OR regexp_matches({value}::VARCHAR, '(?i)inf'))"
+        return _fits(text, scale)
     if type_ == "DATE":
-        text = f"{value}::VARCHAR"
-        return f"(NOT contains({text}, ':') OR TRY_CAST({text} AS TIMESTAMP) = {converted})"
-    return None
+        return f"TRY_CAST({text} AS TIMESTAMP) = {converted}"
+    return f"NOT isinf({converted})"
 
 
 def _scale(type_: str) -> int | None:
@@ -35,11 +50,6 @@ def _scale(type_: str) -> int | None:
         return 0
     found = _DECIMAL.fullmatch(type_)
     return int(found[1]) if found else None
-
-
-def _long(scale: int) -> str:
-    """Matches the few texts that have to be looked at closely."""
-    return rf"[eE]|\.[0-9_]{{{scale + 1}}}"
 
 
 def _fits(text: str, scale: int) -> str:

@@ -5,7 +5,9 @@ TriagedError
 │   ├── FileFailure       one file could not be loaded; the others go on
 │   ├── FolderError       the folder cannot be listed: the whole run fails
 │   └── WarehouseError    the warehouse cannot be used: the whole run fails
-└── NotSettled            the file changed meanwhile; the next cycle takes it
+└── LeftForLater          the next cycle takes the file
+    ├── NotSettled        it changed meanwhile
+    └── Interrupted       the run was cancelled while it loaded
 
 Their messages name columns, rows and types, never a value from the file: those are the user's data.
 """
@@ -50,8 +52,16 @@ class WarehouseError(IngestError):
     """The warehouse could not be used."""
 
 
-class NotSettled(TriagedError):
+class LeftForLater(TriagedError):
+    """The file is as good as not yet there."""
+
+
+class NotSettled(LeftForLater):
     """The file is still being written."""
+
+
+class Interrupted(LeftForLater):
+    """The run was cancelled."""
 
 
 def while_opening(error: duckdb.Error) -> WarehouseError:
@@ -71,8 +81,10 @@ def while_opening(error: duckdb.Error) -> WarehouseError:
     )
 
 
-def while_loading(error: duckdb.Error) -> FileFailure | WarehouseError:
+def while_loading(error: duckdb.Error) -> FileFailure | WarehouseError | Interrupted:
     """Whose fault an error during a load is: the file's, or the warehouse's."""
+    if isinstance(error, duckdb.InterruptException):
+        return Interrupted()
     text = str(error)
     if _DISK_FULL.search(text):
         return _disk_full(text)

@@ -16,7 +16,7 @@ from daemon.pipelines.ingest import failures, tables
 from daemon.pipelines.ingest.conversion import Column
 from daemon.pipelines.ingest.csv_careful import load_carefully
 from daemon.pipelines.ingest.csv_layout import layout_of
-from daemon.pipelines.ingest.csv_load import load_csv
+from daemon.pipelines.ingest.csv_load import load_csv, suits
 from daemon.pipelines.ingest.formats import Encoding, Format
 from daemon.pipelines.ingest.inference import infer_columns
 from daemon.pipelines.ingest.json_load import load_json
@@ -43,6 +43,16 @@ class FileLoader:
         self._clock = clock
         self._name = name
         self._source = source
+        self._expected: Sequence[str] = ()
+        self._ledger: Ledger | None = None
+        self._columns: Sequence[Column] = ()
+        """Of the table, once it is known to be there and ready: while the warehouse is open here
+        nobody else can change it."""
+
+    def expect(self, paths: Sequence[str]) -> None:
+        """Says which files are next, so that the ledger is read once for all of them."""
+        self._expected = paths
+        self._ledger = None
 
     def already_loaded(self, file: SourceFile) -> Outcome | None:
         """What came of exactly this content when it was loaded, if its rows are in the table.
@@ -50,20 +60,21 @@ class FileLoader:
         So a file that was only touched is not read again, nor is one that was loaded right before
         a crash. Raises `WarehouseError`.
         """
-        connection = self._session.connection
-        entry = Ledger(connection, self._name).find(file.path)
-        if entry is None or entry.content_hash != file.content_hash:
-            return None
-        columns = tables.existing_columns(connection, self._source.table)
-        if entry.table_name != self._source.table or not columns:
-            return None
-        return self._recalled(connection, file, entry, columns)
+        with _understood():
+            entry = self._entries.find(file.path)
+            if entry is None or entry.content_hash != file.content_hash:
+                return None
+            columns = self._known_columns()
+            if entry.table_name != self._source.table or not columns:
+                return None
+            return self._recalled(self._session.connection, file, entry, columns)
 
     def load(self, file: SourceFile, encoding: Encoding, run_id: str) -> Outcome:
         """Loads a file, replacing the rows of its earlier version.
 
         Raises `FileFailure` when nothing of this version is loaded (rows of an earlier version then
-        stay), `NotSettled` when it changed meanwhile, `WarehouseError` when no file can be loaded.
+        stay), `LeftForLater` when it changed or the run was cancelled meanwhile, `WarehouseError`
+        when no file can be loaded.
         """
         connection = self._session.connection
         folder = self._session.warehouse.path.parent
@@ -72,10 +83,11 @@ class FileLoader:
             _understood(),
             plain(connection, file, encoding, folder) as (text, text_encoding),
         ):
-            tables.add_file_id(connection, self._source.table)
-            contents = self._contents(connection, text, text_encoding)
+            if not self._columns:
+                tables.add_file_id(connection, self._source.table)
+            contents = self._contents(text, text_encoding)
             try:
-                return self._attempt(file, contents, self._reader(encoding.format), run_id)
+                return self._attempt(file, contents, self._reader(contents), run_id)
             except NeedsCare:
                 return self._attempt(file, contents, load_carefully, run_id)
 
@@ -101,21 +113,33 @@ class FileLoader:
             return None
         return Outcome(facts, causes, _types(columns))
 
-    def _contents(
-        self, connection: duckdb.DuckDBPyConnection, text: BinaryIO, encoding: Encoding
-    ) -> Contents:
+    @property
+    def _entries(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger(self._session.connection, self._name)
+            self._ledger.look_up(self._expected)
+        return self._ledger
+
+    def _known_columns(self) -> Sequence[Column]:
+        connection, table = self._session.connection, self._source.table
+        return self._columns or tables.existing_columns(connection, table)
+
+    def _contents(self, text: BinaryIO, encoding: Encoding) -> Contents:
         if encoding.format is not Format.CSV:
             return Contents(text, encoding)
-        known = tables.existing_columns(connection, self._source.table)
-        wanted = list(self._source.columns or [column.name for column in known])
+        wanted = list(self._source.columns or [column.name for column in self._known_columns()])
         layout = layout_of(text, encoding.compression, self._source.delimiter, wanted)
         return Contents(text, encoding, layout)
 
-    def _reader(self, form: Format) -> Read:
-        if form is Format.CSV:
-            allowance = self._session.warehouse.memory_limit
-            return lambda load, contents: load_csv(load, contents, allowance)
-        return load_parquet if form is Format.PARQUET else load_json
+    def _reader(self, contents: Contents) -> Read:
+        if contents.encoding.format is Format.PARQUET:
+            return load_parquet
+        if contents.encoding.format is not Format.CSV:
+            return load_json
+        if not suits(contents):
+            return load_carefully
+        allowance = self._session.warehouse.memory_limit
+        return lambda load, contents: load_csv(load, contents, allowance)
 
     def _attempt(self, file: SourceFile, contents: Contents, read: Read, run_id: str) -> Outcome:
         connection = self._session.connection
@@ -131,21 +155,27 @@ class FileLoader:
                 written.enter_context(
                     self._rejects.writing(connection, outcome.facts.rejects, file.path, layout)
                 )
-            self._record(load, outcome.facts, run_id)
+            self._entries.record(self._source.table, outcome.facts, run_id, self._clock.now())
             file.check_settled()
             connection.commit()
-        self._rejects.remove_others(self._name, file.path, keep=outcome.facts.rejects)
+        self._columns = load.columns
+        self._remove_earlier_rejects(outcome.facts)
         return outcome
+
+    def _remove_earlier_rejects(self, facts: FileFacts) -> None:
+        earlier = self._entries.find(facts.path)
+        if earlier and earlier.rows_rejected:
+            name = self._rejects.name(self._name, facts.path, earlier.content_hash)
+            if name != facts.rejects:
+                self._rejects.remove(name)
 
     def _begin(self, file: SourceFile, contents: Contents) -> Load:
         connection, table = self._session.connection, self._source.table
-        ledger = Ledger(connection, self._name)
-        entry = ledger.find(file.path)
-        file_id = entry.file_id if entry else ledger.new_file_id()
-        columns = tables.prepare(
+        columns = self._columns or tables.prepare(
             connection, table, self._source.columns, lambda: infer_columns(connection, contents)
         )
-        if entry and columns:
+        file_id = self._entries.file_id(file.path)
+        if self._entries.find(file.path) and columns:
             connection.execute(f"DELETE FROM {identifier(table)} WHERE {FILE_ID} = ?", [file_id])
         return Load(connection, table, columns, file_id)
 
@@ -159,11 +189,6 @@ class FileLoader:
         )
         causes = causes_in(load.connection, REJECTED) if load.rows_rejected else []
         return Outcome(facts, causes, _types(load.columns))
-
-    def _record(self, load: Load, facts: FileFacts, run_id: str) -> None:
-        Ledger(load.connection, self._name).record(
-            load.file_id, self._source.table, facts, run_id, self._clock.now()
-        )
 
 
 def _types(columns: Sequence[Column]) -> dict[str, str]:

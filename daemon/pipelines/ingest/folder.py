@@ -45,6 +45,8 @@ class Folder:
         self.root = base / root
         self.unnameable: set[str] = set()
         """Paths listed with their undecodable bytes written out: such a file cannot be tracked."""
+        self.unreadable: dict[str, OSError] = {}
+        """Files and folders (these end with a slash) that a listing could not look at, and why."""
         if self._pattern[-1] == "**":
             self._pattern.append("*")
         self._segments = [
@@ -55,6 +57,7 @@ class Folder:
         """The files in sorted order, in batches; raises `FolderError` without the folder."""
         if not self.root.is_dir():
             raise FolderError(f"There is no folder {self.root}.", "FOLDER_MISSING")
+        self.unreadable.clear()
         files = self._walk("", 0)
         while batch := list(islice(files, size)):
             yield batch
@@ -83,7 +86,7 @@ class Folder:
     def _scan(self, within: str, depth: int) -> tuple[list[str], set[str]]:
         names: list[str] = []
         folders: set[str] = set()
-        with _entries(self.root / within) as entries:
+        with self._entries(within) as entries:
             for entry in entries:
                 if _is_left_out(entry.name):
                     continue
@@ -110,8 +113,25 @@ class Folder:
                 found = place.stat()
         except FileNotFoundError:
             return
+        except OSError as error:
+            self.unreadable[self._shown(path)] = error
+            return
         if stat.S_ISREG(found.st_mode):
             yield Listed(self._shown(path), found.st_size, found.st_mtime_ns)
+
+    def _entries(self, within: str) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
+        try:
+            return os.scandir(self.root / within)
+        except FileNotFoundError:  # removed since its own folder was listed
+            return nullcontext(())
+        except OSError as error:
+            if not within:
+                raise FolderError(
+                    f"The folder {self.root} cannot be listed: {error.strerror}.",
+                    "FOLDER_UNREADABLE",
+                ) from error
+            self.unreadable[self._shown(within)] = error
+            return nullcontext(())
 
     def _shown(self, path: str) -> str:
         try:
@@ -123,13 +143,6 @@ class Folder:
 
     def _is_inside(self, place: Path) -> bool:
         return place.resolve().is_relative_to(self.root.resolve())
-
-
-def _entries(folder: Path) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
-    try:
-        return os.scandir(folder)
-    except FileNotFoundError:  # removed since its own folder was listed
-        return nullcontext(())
 
 
 def _split(files: str) -> tuple[Path, list[str]]:

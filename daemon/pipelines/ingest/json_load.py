@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import BinaryIO
 
 import msgspec
 
-from daemon.pipelines.ingest.conversion import Column, Conversion
+from daemon.pipelines.ingest.conversion import NUMBERED, Column, Conversion
 from daemon.pipelines.ingest.csv_layout import text_of
 from daemon.pipelines.ingest.formats import Format
 from daemon.pipelines.ingest.lines import lines_of
 from daemon.pipelines.ingest.load import Contents, Load
+from daemon.pipelines.ingest.records import Record, load_records
 from daemon.pipelines.ingest.sql import identifier, literal, texts
+
+_MISFIT = "JSON_TYPE"
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+_LONG = "[0-9.]{17}"
+"""Matches a number that may have more digits than DuckDB's JSON functions keep, which is 15."""
 
 
 def load_json(load: Load, contents: Contents) -> None:
     """Loads the objects; their keys are the columns and a missing key is NULL."""
-    conversion = Conversion(_records(contents, load.columns), load.columns, misfit="JSON_TYPE")
+    relation = _relation(contents, load.columns)
+    if contents.is_small:
+        values = "".join(f", v{at}" for at in range(len(load.columns)))
+        found = load.connection.execute(
+            f"SELECT {NUMBERED}, raw, defect{values} FROM ({relation})"
+        ).fetchall()
+        records = (Record(n, raw, defect, cells) for n, raw, defect, *cells in found)
+        load_records(load, records, _MISFIT)
+        return
+    conversion = Conversion(relation, load.columns, misfit=_MISFIT)
     load.insert(conversion.good_rows())
     load.reject(conversion.bad_rows())
 
@@ -32,15 +48,15 @@ def texts_of(contents: Contents) -> str:
         format = '{shape}', compression = {literal(compression)})"""
 
 
-def _records(contents: Contents, columns: Sequence[Column]) -> str:
-    """The relation: an object that has none of the columns is no row of this table."""
+def _relation(contents: Contents, columns: Sequence[Column]) -> str:
+    """What `Conversion` asks for: an object that has none of the columns is no row of this table."""
     structure = msgspec.json.encode(
-        {c.name: "JSON" if c.type.upper() == "JSON" else "VARCHAR" for c in columns}
+        {c.name: "JSON" if c.type == "JSON" else "VARCHAR" for c in columns}
     ).decode()
-    values = ", ".join(
-        f"object.{identifier(column.name)} AS v{at}" for at, column in enumerate(columns)
-    )
-    all_null = " AND ".join(f"object.{identifier(column.name)} IS NULL" for column in columns)
+    mark = secrets.token_hex(8)
+    fields = [f"object.{identifier(column.name)}" for column in columns]
+    values = ", ".join(f"{_unmarked(field, mark)} AS v{at}" for at, field in enumerate(fields))
+    all_null = " AND ".join(f"{field} IS NULL" for field in fields)
     names = texts(column.name for column in columns)
     return f"""
         SELECT raw, {values},
@@ -49,10 +65,32 @@ def _records(contents: Contents, columns: Sequence[Column]) -> str:
                 WHEN {all_null} THEN CASE WHEN len(json_keys(raw)) > 0
                     AND NOT list_has_any(json_keys(raw), {names}) THEN 'JSON_NO_COLUMN' END
                 END AS defect
-        FROM (SELECT raw, kind,
-                CASE WHEN kind = 'OBJECT' THEN from_json(raw, {literal(structure)}) END AS object
-            FROM (SELECT raw, CASE WHEN json_valid(raw) THEN json_type(raw) END AS kind
+        FROM (SELECT raw, kind, long, CASE WHEN kind = 'OBJECT'
+                    THEN from_json({_marked("raw", mark)}, {literal(structure)}) END AS object
+            FROM (SELECT raw, regexp_matches(raw, '{_LONG}') AS long,
+                    CASE WHEN json_valid(raw) THEN json_type(raw) END AS kind
                 FROM ({texts_of(contents)})))"""
+
+
+def _marked(raw: str, mark: str) -> str:
+    """SQL of the object with every long number made a string that keeps its digits.
+
+    The pattern takes strings whole, so that no number inside of one is touched; a replacement knows
+    no conditions, so strings get a mark as well, at their end, and lose it again.
+    """
+    strings_and_numbers = rf'"((?:[^"\\]|\\.)*)"|({_NUMBER})'
+    replaced = rf'"\1{mark}\2"'
+    return f"""CASE WHEN long THEN
+        replace(regexp_replace({raw}, {literal(strings_and_numbers)}, {literal(replaced)}, 'g'),
+            '{mark}"', '"')
+        ELSE {raw} END"""
+
+
+def _unmarked(value: str, mark: str) -> str:
+    """SQL of a value as it was, in JSON columns and nested values too."""
+    return f"""CASE WHEN long THEN
+        regexp_replace({value}::VARCHAR, '"{mark}([^"]*)"|{mark}', '\\1', 'g')
+        ELSE {value}::VARCHAR END"""
 
 
 def _starts_with_bracket(file: BinaryIO, compression: str) -> bool:

@@ -6,13 +6,13 @@ the warehouse's commit and the store's, the ledger knows what the store has yet 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import duckdb
 import msgspec
 
 from daemon.events import FileFacts
-from daemon.pipelines.ingest.sql import value_of
 
 TABLE = "triaged_files"
 
@@ -40,34 +40,47 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 class Ledger:
-    """What the warehouse holds of one source."""
+    """What the warehouse holds of one source.
+
+    A statement costs more than a small file, so the entries of many files are read at once. Only
+    one run at a time works on a source: what was read stays true until that run records another.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, source: str) -> None:
         self._connection = connection
         self._source = source
+        self._entries: dict[str, Entry] = {}
+        self._new_file_ids: dict[str, int] = {}
+
+    def look_up(self, paths: Sequence[str]) -> None:
+        """Reads what is loaded of these files, and reserves a number for each that is new."""
+        rows = self._connection.execute(
+            f"""SELECT path, file_id, content_hash, table_name, rows_loaded, rows_rejected
+                FROM {TABLE} WHERE source = ? AND path IN (SELECT unnest(?::VARCHAR[]))""",
+            [self._source, list(paths)],
+        ).fetchall()
+        self._entries = {path: Entry(*entry) for path, *entry in rows}
+        self._reserve(sorted(set(paths) - self._entries.keys()))
 
     def find(self, path: str) -> Entry | None:
-        """What is loaded of a file."""
-        row = self._connection.execute(
-            f"""SELECT file_id, content_hash, table_name, rows_loaded, rows_rejected FROM {TABLE}
-                WHERE source = ? AND path = ?""",
-            [self._source, path],
-        ).fetchone()
-        return Entry(*row) if row else None
+        """What is loaded of a file that was looked up."""
+        return self._entries.get(path)
 
-    def new_file_id(self) -> int:
-        """A number that no other file has."""
-        return int(value_of(self._connection, "SELECT nextval('triaged_file_ids')"))
+    def file_id(self, path: str) -> int:
+        """The number of a file that was looked up; no other file has it."""
+        entry = self._entries.get(path)
+        return entry.file_id if entry else self._new_file_ids[path]
 
-    def record(self, file_id: int, table: str, facts: FileFacts, run_id: str, at: datetime) -> None:
-        """Replaces what the ledger says of a file."""
-        self._connection.execute(
-            f"DELETE FROM {TABLE} WHERE source = ? AND path = ?", [self._source, facts.path]
-        )
+    def record(self, table: str, facts: FileFacts, run_id: str, at: datetime) -> None:
+        """Replaces what the ledger says of a file that was looked up."""
+        if facts.path in self._entries:
+            self._connection.execute(
+                f"DELETE FROM {TABLE} WHERE source = ? AND path = ?", [self._source, facts.path]
+            )
         self._connection.execute(
             f"INSERT INTO {TABLE} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                file_id,
+                self.file_id(facts.path),
                 self._source,
                 facts.path,
                 facts.content_hash,
@@ -88,3 +101,9 @@ class Ledger:
             [self._source],
         ).fetchall()
         return [(path, content_hash) for path, content_hash in rows]
+
+    def _reserve(self, new: Sequence[str]) -> None:
+        rows = self._connection.execute(
+            "SELECT nextval('triaged_file_ids') FROM range(?)", [len(new)]
+        ).fetchall()
+        self._new_file_ids = {path: file_id for path, (file_id,) in zip(new, rows, strict=True)}

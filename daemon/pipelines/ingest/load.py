@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -21,6 +22,9 @@ FILE_ID = "_file_id"
 """Column of every target table that says which file a row came from."""
 
 
+_SMALL = 200_000
+
+
 class NeedsCare(Exception):
     """DuckDB's CSV reader cannot say exactly what is wrong with this file."""
 
@@ -37,6 +41,13 @@ class Contents(msgspec.Struct, frozen=True):
     def place(self) -> str:
         """The name under which DuckDB reads it."""
         return place_of(self.file)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether Python has read it before DuckDB has made ready to."""
+        return self.encoding.compression == "none" and (
+            os.fstat(self.file.fileno()).st_size <= _SMALL
+        )
 
 
 class Load:
@@ -56,19 +67,25 @@ class Load:
         self.file_id = file_id
         names = ", ".join(identifier(name) for name in [c.name for c in columns] + [FILE_ID])
         self._insert = f"INSERT INTO {identifier(table)} ({names})"
-        connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE {REJECTED.removeprefix("temp.")} (row_number BIGINT,
-                column_name VARCHAR, error_class VARCHAR, reason VARCHAR, raw VARCHAR)"""
-        )
+        self._sets_aside = False
 
-    def insert(self, rows: str) -> None:
-        """Adds the rows of a SELECT of the columns, in order."""
-        self.rows_loaded += value_of(
+    def insert(self, rows: str) -> int:
+        """Adds the rows of a SELECT of the columns, in order, and returns how many there were."""
+        found: int = value_of(
             self.connection, f"{self._insert} SELECT *, {self.file_id} FROM ({rows})"
         )
+        self.rows_loaded += found
+        return found
 
     def reject(self, rows: str) -> None:
         """Sets aside a SELECT of row_number, column_name, error_class, reason and raw."""
+        if not self._sets_aside:
+            self._sets_aside = True
+            self.connection.execute(
+                f"""CREATE OR REPLACE TEMP TABLE {REJECTED.removeprefix("temp.")} (
+                    row_number BIGINT, column_name VARCHAR, error_class VARCHAR, reason VARCHAR,
+                    raw VARCHAR)"""
+            )
         self.rows_rejected += value_of(self.connection, f"INSERT INTO {REJECTED} {rows}")
 
     def first_fault(self) -> FileFailure:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from daemon.pipelines.ingest.interruption import interrupting
+
 _STATM = Path("/proc/self/statm")
 _MARGIN = 128 * 1000**2
 _PERIOD = 0.05
@@ -37,25 +39,20 @@ def bounded(connection: duckdb.DuckDBPyConnection, allowance: int) -> Iterator[N
     of millions of bad rows turns into many GB. Raises `TooMuchMemory`.
     """
     ceiling = resident() + allowance + _MARGIN
-    done, exceeded = threading.Event(), threading.Event()
+    exceeded = threading.Event()
 
-    def watch() -> None:
-        while not done.wait(_PERIOD):
-            if resident() > ceiling:
-                exceeded.set()
-                connection.interrupt()
+    def is_too_much() -> bool:
+        if resident() > ceiling:
+            exceeded.set()
+        return exceeded.is_set()
 
-    watcher = threading.Thread(target=watch, name="ingest-memory", daemon=True)
-    watcher.start()
     try:
-        yield
+        with interrupting(connection.interrupt, is_too_much, _PERIOD):
+            yield
     except duckdb.InterruptException:
         if exceeded.is_set():
             raise TooMuchMemory from None
         raise
-    finally:
-        done.set()
-        watcher.join()
 
 
 def give_back() -> None:

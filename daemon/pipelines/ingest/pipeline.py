@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.clock import Clock
@@ -11,12 +12,15 @@ from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.ingest.checks import problems_of
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.interruption import interrupting
 from daemon.pipelines.ingest.ledger import Ledger
-from daemon.pipelines.ingest.ports import Candidate, FileIndex
+from daemon.pipelines.ingest.ports import Candidate, FileIndex, Listed
 from daemon.pipelines.ingest.rejects import Rejects
-from daemon.pipelines.ingest.sweep import Sweep
+from daemon.pipelines.ingest.sweep import Sweep, unread
 from daemon.pipelines.ingest.warehouse import Session, Warehouse
 from daemon.triage.taxonomy import RunState
+
+_CANCEL_PERIOD = 0.25
 
 
 class IngestPipeline:
@@ -37,6 +41,8 @@ class IngestPipeline:
         self._rejects.remove_unfinished()
         self._warehouse = Warehouse(base / config.database, config.memory_limit)
         self._tidied: set[str] = set()
+        self._closed: dict[str, set[str]] = {}
+        """By source, the folders that the latest run could not list."""
 
     def check(self) -> list[Problem]:
         """Mistakes of the configuration that only show against DuckDB and the file system."""
@@ -51,28 +57,51 @@ class IngestPipeline:
         source = self._source(run.source)
         folder = Folder(self._base, source.files)
         run.step(RunState.FETCHING, "Listing files")
-        candidates = self._candidates(run, folder)
+        total = self._count(run, folder)
+        self._report_unreadable(run, folder)
+        if not total:
+            return
         with self._warehouse.session() as session:
             loader = FileLoader(session, self._rejects, self._clock, run.source, source)
             sweep = Sweep(run, source, folder, loader, self._clock)
-            for done, candidate in enumerate(candidates):
-                if run.cancelled:
-                    return
-                run.progress(done, len(candidates))
-                sweep.process(candidate)
-            run.progress(len(candidates), len(candidates))
+            with interrupting(session.interrupt, lambda: run.cancelled, _CANCEL_PERIOD):
+                for done, candidate in enumerate(self._candidates(run, folder, loader)):
+                    if run.cancelled:
+                        return
+                    run.progress(done, max(done + 1, total))
+                    sweep.process(candidate)
+            run.progress(total, total)
             self._finish(run, session)
 
-    def _candidates(self, run: RunHandle, folder: Folder) -> list[Candidate]:
-        candidates: list[Candidate] = []
-        unchanged = 0
+    def _count(self, run: RunHandle, folder: Folder) -> int:
+        """How many files have to be looked at; the others are skipped.
+
+        They are listed again to be processed, so that a hundred thousand of them take no memory.
+        """
+        listed = found = 0
+        for batch in folder.batches():
+            listed += len(batch)
+            found += len(self._index.candidates(run.source, batch))
+        if listed > found:
+            run.skip(count=listed - found)
+        return found
+
+    def _candidates(
+        self, run: RunHandle, folder: Folder, loader: FileLoader
+    ) -> Iterator[Candidate]:
         for batch in folder.batches():
             found = self._index.candidates(run.source, batch)
-            unchanged += len(batch) - len(found)
-            candidates += found
-        if unchanged:
-            run.skip(count=unchanged)
-        return candidates
+            loader.expect([candidate.listed.path for candidate in found])
+            yield from found
+
+    def _report_unreadable(self, run: RunHandle, folder: Folder) -> None:
+        """Fails what could not be looked at; a folder, which nothing else tracks, also recovers."""
+        closed = {path for path in folder.unreadable if path.endswith("/")}
+        for path, error in folder.unreadable.items():
+            run.fail(path, error, file=None if path in closed else unread(Listed(path, 0, 0)))
+        for path in self._closed.get(run.source, set()) - closed:
+            run.succeed(path)
+        self._closed[run.source] = closed
 
     def _finish(self, run: RunHandle, session: Session) -> None:
         if not session.is_open:

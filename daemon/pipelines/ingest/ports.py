@@ -26,6 +26,8 @@ class Candidate(msgspec.Struct, frozen=True):
     known_hash: str | None
     """Content hash when it was last processed; None for a new file."""
     known_status: FileStatus | None
+    known_rows: int
+    """Rows that were loaded of it then."""
     forced: bool
     """A person asked for another attempt, or a retry is due: read it though its content is the same."""
 

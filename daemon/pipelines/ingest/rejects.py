@@ -73,11 +73,9 @@ class Rejects:
                 place.unlink(missing_ok=True)
             raise
 
-    def remove_others(self, source: str, path: str, keep: str | None) -> None:
-        """Removes earlier versions of a file's rejected rows."""
-        for place in (self.root / source).glob(f"{_path_key(path)}-*{_SUFFIX}"):
-            if keep is None or place.name != Path(keep).name:
-                place.unlink(missing_ok=True)
+    def remove(self, name: str) -> None:
+        """Removes the rejected rows of a version that another has replaced."""
+        self.place(name).unlink(missing_ok=True)
 
     def keep_only(self, source: str, versions: Iterable[tuple[str, str]]) -> None:
         """Removes what no loaded version (path, content hash) refers to: leavings of a crash."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 
+from msgspec.structs import replace
+
 from daemon.clock import Clock
 from daemon.config.schema import IngestSource
 from daemon.errors import UnsafePath
 from daemon.events import FileFacts
 from daemon.pipelines.contract import RunHandle
-from daemon.pipelines.ingest.failures import FileFailure, NotSettled
+from daemon.pipelines.ingest.failures import FileFailure, LeftForLater
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.formats import encoding_of
 from daemon.pipelines.ingest.outcome import Outcome, report
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.pipelines.ingest.source_file import SourceFile, opened
-from daemon.triage.taxonomy import RunState
+from daemon.triage.taxonomy import FileStatus, RunState
 
 _LOG = logging.getLogger("triaged.ingest")
 
@@ -47,10 +49,10 @@ class Sweep:
         self._run.step(RunState.PROCESSING, listed.path)
         try:
             self._open_and_load(candidate)
-        except (NotSettled, FileNotFoundError):
+        except (LeftForLater, FileNotFoundError):
             self._run.skip(listed.path)
         except (FileFailure, UnsafePath, OSError) as error:
-            self._run.fail(listed.path, error, file=_unread(listed))
+            self._run.fail(listed.path, error, file=unread(listed))
 
     def _open_and_load(self, candidate: Candidate) -> None:
         listed = candidate.listed
@@ -58,20 +60,30 @@ class Sweep:
             raise FileFailure("The file's name is not UTF-8. Rename it.", "FILE_NAME")
         with opened(listed, self._folder.resolve(listed.path)) as file:
             try:
-                outcome = self._load(file, forced=candidate.forced)
+                outcome = self._load(file, candidate)
             except FileFailure as error:
                 self._run.fail(file.path, error, file=file.facts)
                 return
             report(self._run, outcome)
 
-    def _load(self, file: SourceFile, *, forced: bool) -> Outcome:
+    def _load(self, file: SourceFile, candidate: Candidate) -> Outcome:
         encoding = encoding_of(file.path, self._source)
         file.scan(encoding)
-        if not forced and (known := self._loader.already_loaded(file)):
+        if not candidate.forced and (known := self._known(file, candidate)):
             return known
         outcome = self._loader.load(file, encoding, self._run.run_id)
         self._log_loaded(outcome.facts)
         return outcome
+
+    def _known(self, file: SourceFile, candidate: Candidate) -> Outcome | None:
+        """What came of exactly this content before, so that a touched file is not loaded again."""
+        repeated = candidate.known_hash == file.content_hash
+        if repeated and candidate.known_status is FileStatus.SUCCESS:
+            return Outcome(replace(file.facts, rows_loaded=candidate.known_rows, repeated=True))
+        known = self._loader.already_loaded(file)
+        if known is None:
+            return None
+        return replace(known, facts=replace(known.facts, repeated=repeated))
 
     def _is_young(self, listed: Listed) -> bool:
         """Whether the file may still be growing; times from the future count by their distance."""
@@ -92,5 +104,6 @@ class Sweep:
         )
 
 
-def _unread(listed: Listed) -> FileFacts:
+def unread(listed: Listed) -> FileFacts:
+    """What is known of a file without reading it."""
     return FileFacts(path=listed.path, size=listed.size, mtime_ns=listed.mtime_ns, content_hash="")

@@ -29,11 +29,9 @@ def prepare(
     declared: Mapping[str, str] | None,
     infer: Callable[[], Sequence[Column]],
 ) -> list[Column]:
-    """The columns to load, their types as the table shows them, with the table ready for them.
+    """The columns to load, with the table ready for them inside the open transaction.
 
-    Inside the open transaction, so that a table made for a file that fails goes away again.
-
-    Declared columns must agree with an existing table; without any, the table defines them, and
+    Their types are as the table shows them. Declared columns must agree with an existing table; without any, the table defines them, and
     without a table `infer` does. Empty when nothing can be inferred: then there is no table either.
     Raises `WarehouseError` for a table that does not fit.
     """

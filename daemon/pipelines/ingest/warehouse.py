@@ -102,6 +102,12 @@ class Session:
             self._connection = self.warehouse.acquire()
         return self._connection
 
+    def interrupt(self) -> None:
+        """Stops the statement that runs, if any does. May be called from another thread."""
+        connection = self._connection
+        if connection is not None:
+            connection.interrupt()
+
     def close(self) -> None:
         """Closes the connection; closing twice does nothing."""
         connection, self._connection = self._connection, None
