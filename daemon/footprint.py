@@ -1,39 +1,47 @@
-"""Gives back memory that only the start needed."""
+"""Keeps the process small: one heap for all threads, and no program code that only the start needed."""
 
 from __future__ import annotations
 
 import ctypes
-import logging
 import mmap
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-log = logging.getLogger("triaged")
+_M_ARENA_MAX = -8  # <malloc.h> of glibc
+_REGION = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) r-[-x]p \S+ \S+ [1-9]\d*\s", re.MULTILINE)
 
-_RANGE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-xp ")
+
+def share_one_heap() -> None:
+    """Lets all threads allocate from one heap, where glibc would give each a heap of its own.
+
+    To be called before there are threads. Does nothing where the system's C library is another.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def release_start_code() -> None:
     """Unmaps program code until it is used again, which for most of it is never.
 
-    Starting runs through much of DuckDB's 60 MB of code once. Those pages hold what is in the file and
-    cannot be written, so letting go of them is safe: the kernel maps what is needed again, from its
-    cache, at the next use. Does nothing where the system does not let us.
+    Starting runs through much of DuckDB's 60 MB of code and tables once. The pages that are let go of
+    hold what is in the file, unchanged: the kernel maps those that are needed again, from its cache.
     """
-    try:
-        regions = list(_code_regions(Path("/proc/self/maps").read_text()))
-        advise = ctypes.CDLL(None, use_errno=True).madvise
-    except (OSError, AttributeError):
+    madvise = getattr(ctypes.CDLL(None), "madvise", None)
+    smaps = Path("/proc/self/smaps")
+    if madvise is None or not smaps.exists():
         return
-    advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    for start, end in regions:
-        advise(start, end - start, mmap.MADV_DONTNEED)
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for start, end in _unchanged_code(smaps.read_text()):
+        madvise(start, end - start, mmap.MADV_DONTNEED)
 
 
-def _code_regions(maps: str) -> Iterator[tuple[int, int]]:
-    """Where code is mapped from files, read-only."""
-    for line in maps.splitlines():
-        region = _RANGE.match(line)
-        if region and "/" in line:
+def _unchanged_code(smaps: str) -> Iterator[tuple[int, int]]:
+    """Where files are mapped read-only and no page differs from its file."""
+    regions = list(_REGION.finditer(smaps))
+    for region, following in zip(regions, [*regions[1:], None], strict=True):
+        facts = smaps[region.end() : following.start() if following else len(smaps)]
+        anonymous = re.search(r"^Anonymous:\s+(\d+) kB", facts, re.MULTILINE)
+        if anonymous is not None and anonymous[1] == "0":
             yield int(region[1], 16), int(region[2], 16)

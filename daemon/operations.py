@@ -121,7 +121,8 @@ class Operations:
                 raise Conflict(f"{path} is neither quarantined nor ignored")
         copies = [(path, self._quarantine.find(source, path)) for path in chosen]
         for path, versions in copies:
-            if versions:
+            # One that is still in its folder stays as it is there: it may have been fixed in place.
+            if versions and not self._original(source, path).exists():
                 self._quarantine.release(source, versions[0].id, self._original(source, path))
         self._mark(source, chosen, FileStatus.RETRYING)
         for _, versions in copies:

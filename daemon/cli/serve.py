@@ -15,7 +15,7 @@ from types import FrameType
 import uvicorn
 
 from api.app import create_app
-from daemon import __version__, logs
+from daemon import __version__, footprint, logs
 from daemon.cli.addresses import url_of
 from daemon.cli.main import Exit, complain, leave
 from daemon.config import load
@@ -61,6 +61,7 @@ class Server(uvicorn.Server):
 
 def run(args: Namespace) -> int:
     """Serves until a signal. Does not return but for an error at the start: it ends the process."""
+    footprint.share_one_heap()
     settings = load(args.config)
     logs.configure(settings.config.log.level, settings.config.log.format, Triage.mask)
     listener = listen(settings.config.server.listen)
@@ -71,6 +72,7 @@ def run(args: Namespace) -> int:
             signal.signal(number, server.stop)
         daemon.start()
         announce(listener)
+        footprint.release_start_code()
         server.run(sockets=[listener])
     finally:
         lost = daemon.stop()

@@ -14,6 +14,7 @@ import duckdb
 
 from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
 from daemon.store.migrate import migrate, require_newest
+from daemon.store.residue import Residue
 
 Row = tuple[Any, ...]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -65,6 +66,7 @@ class Database:
         self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
         self._readers = threading.BoundedSemaphore(READERS)
         self._streams = threading.BoundedSemaphore(STREAMS)
+        self._residue = Residue(lambda: self._root.cursor(), memory_limit)
         self._root = self._open()
         self.writer = self._root.cursor()
 
@@ -76,7 +78,9 @@ class Database:
                 str(self.path),
                 read_only=self._read_only,
                 config={
-                    "threads": 2,
+                    # A query runs in the thread that asks, so who is slow to read holds up nobody else.
+                    "threads": 1,
+                    "async_threads": 1,
                     "memory_limit": f"{self._memory_limit}B",
                     "preserve_insertion_order": False,
                     # Small blocks: a page of failures decodes little besides what it shows.
@@ -124,7 +128,18 @@ class Database:
             self._streams.release()
 
     @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The write connection, for the writer thread alone."""
+        with self._residue.use():
+            yield self.writer
+
+    @contextmanager
     def _lent(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._residue.use(), self._taken() as cursor:
+            yield cursor
+
+    @contextmanager
+    def _taken(self) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             cursor = self._idle.get_nowait()
         except queue.Empty:

@@ -165,7 +165,8 @@ class Writer:
 
     def _do(self, job: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
         try:
-            job(self._database.writer)
+            with self._database.writing() as connection:
+                job(connection)
             self.standing.replace(Standing.read(self._database))
         except (duckdb.Error, StoreError, OSError, MemoryError) as error:
             self._note(error)
@@ -193,7 +194,8 @@ class Writer:
         begun = self._clock.monotonic()
         batch = Batch.of(entries, self._next_id)
         unresolved = self.standing.has_unresolved
-        changes = Transaction(self._database.writer, self._buffer, batch, unresolved).commit()
+        with self._database.writing() as connection:
+            changes = Transaction(connection, self._buffer, batch, unresolved).commit()
         self._next_id = batch.next_id
         self.standing.apply(changes)
         self._clear()

@@ -117,6 +117,7 @@ def test_a_run_under_way_shows_its_step_and_progress(product: Product) -> None:
         lambda: (
             (s := product.get("/api/processing/current-status"))["is_processing"]
             and s["current_status"]["progress"]
+            and s["current_status"]["state"] != "idle"
             and s
         )
     )

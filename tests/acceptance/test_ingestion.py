@@ -209,7 +209,7 @@ def test_a_run_keeps_its_counts_and_its_top_errors_with_examples(orders: Product
     assert top["count"] == len(top["examples"]) >= 1
     assert "b.csv" in top["examples"]
     assert run["counts"]["failed"] == top["count"]
-    assert run["counts"]["retryable"] == 0
+    assert run["retryable_failures"] == 0
 
 
 @pytest.mark.requirement("I6")

@@ -36,3 +36,8 @@ def peak_rss(process: int | str = "self") -> float:
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024 / MEGABYTE
     return 0.0
+
+
+def forget_peak(process: int) -> None:
+    """Lets `peak_rss` begin anew from what is resident now."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")

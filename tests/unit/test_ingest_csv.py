@@ -78,6 +78,7 @@ def test_failfast_loads_nothing_and_names_the_first_bad_record(tmp_path: Path):
     [failure] = run.failures
     assert (failure.item, failure.error_class, failure.in_part) == ("a.csv", "CAST", False)
     assert "row 3, column amount" in failure.message
+    assert (failure.sample_rows, failure.column) == ((3,), "amount")
     assert "secret" not in failure.message
     assert ingestion.rejected() == []
 

@@ -143,9 +143,6 @@ def test_files_that_are_set_aside_are_left_alone_until_they_are_released(
         ["ignored"],
     )
     assert list((tmp_path / "data/quarantine/orders").iterdir())
-    with pytest.raises(Conflict, match="Another file"):
-        daemon.operations.release_files("orders", ["bad.csv", "worse.csv"])
-    assert statuses(daemon)["bad.csv"] == "quarantined"
     (tmp_path / "inbox/bad.csv").unlink()
     daemon.operations.release_files("orders", ["bad.csv", "worse.csv"])
     wait_for(lambda: statuses(daemon)["worse.csv"] == "success")
@@ -154,6 +151,18 @@ def test_files_that_are_set_aside_are_left_alone_until_they_are_released(
     assert failures(daemon, "worse.csv") == ["resolved"]
     assert failures(daemon, "bad.csv") == ["open", "retrying"]
     assert (tmp_path / "inbox/bad.csv").read_text() == BAD
+    assert not list((tmp_path / "data/quarantine/orders").iterdir())
+
+
+@pytest.mark.requirement("I7")
+def test_a_quarantined_file_that_was_fixed_in_place_is_read_as_it_is_now(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    daemon.operations.quarantine_files("orders", ["bad.csv"])
+    (tmp_path / "inbox/bad.csv").write_text("id\n2\n3\n")
+    daemon.operations.release_files("orders", ["bad.csv"])
+    wait_for(lambda: statuses(daemon)["bad.csv"] == "success")
+    assert (tmp_path / "inbox/bad.csv").read_text() == "id\n2\n3\n"
     assert not list((tmp_path / "data/quarantine/orders").iterdir())
 
 

@@ -333,7 +333,9 @@ def test_put_blocks_at_the_limit_and_the_end_of_a_run_passes(
         blocked = in_thread(lambda: target.writer.put(failed("run-1", "3")))
         blocked.join(0.1)
         assert blocked.is_alive()
-        assert target.writer.put(ended("run-1", RunStatus.FAILED)) == 4
+        end = in_thread(lambda: target.writer.put(ended("run-1", RunStatus.FAILED)))
+        end.join(PATIENCE)
+        assert not end.is_alive()
         assert target.writer.pending == 4
         target.writer.start()
         blocked.join(PATIENCE)

@@ -43,6 +43,10 @@ class IngestError(TriagedError):
 class FileFailure(IngestError):
     """The file could not be loaded."""
 
+    row: int | None = None
+    """The row that was at fault, where one was."""
+    column: str | None = None
+
 
 class FolderError(IngestError):
     """The ingestion's folder could not be listed."""

@@ -95,8 +95,10 @@ class Load:
                     arg_min(error_class, row_number) FROM {REJECTED}"""
         ).fetchall()[0]
         where = f"row {row:,}" + (f", column {column}" if column else "")
-        return FileFailure(
+        failure = FileFailure(
             f"The first bad record is {where} ({error_class.lower().replace('_', ' ')});"
             " in failfast mode nothing of the file is loaded.",
             error_class,
         )
+        failure.row, failure.column = row, column
+        return failure

@@ -51,11 +51,12 @@ def _is_doubtful(batch: Sequence[Record], patterns: Sequence[tuple[int, re.Patte
 
 
 def _load_batch(load: Load, batch: Sequence[Record], misfit: str, *, doubtful: bool) -> None:
+    data = _ENCODER.encode_lines(batch)
     descriptor = os.memfd_create("triaged-records")
     try:
         with open(descriptor, "wb", closefd=False) as file:
-            file.write(_ENCODER.encode_lines(batch))
-        relation = _relation(f"/dev/fd/{descriptor}", len(load.columns))
+            file.write(data)
+        relation = _relation(f"/dev/fd/{descriptor}", len(data), len(load.columns))
         conversion = Conversion(relation, load.columns, "number", misfit, doubtful)
         if load.insert(conversion.good_rows()) < len(batch):
             load.reject(conversion.bad_rows())
@@ -63,8 +64,9 @@ def _load_batch(load: Load, batch: Sequence[Record], misfit: str, *, doubtful: b
         os.close(descriptor)
 
 
-def _relation(place: str, width: int) -> str:
+def _relation(place: str, size: int, width: int) -> str:
+    """Reading takes several buffers for the largest object that there may be: `size`, no more."""
     values = ", ".join(f"cells[{at + 1}] AS v{at}" for at in range(width))
     return f"""SELECT number, raw, defect, {values}
-        FROM read_json('{place}', format = 'newline_delimited', maximum_object_size = 33554432,
+        FROM read_json('{place}', format = 'newline_delimited', maximum_object_size = {size},
             columns = {{number: 'BIGINT', raw: 'VARCHAR', defect: 'VARCHAR', cells: 'VARCHAR[]'}})"""

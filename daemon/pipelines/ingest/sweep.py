@@ -62,7 +62,13 @@ class Sweep:
             try:
                 outcome = self._load(file, candidate)
             except FileFailure as error:
-                self._run.fail(file.path, error, file=file.facts)
+                self._run.fail(
+                    file.path,
+                    error,
+                    sample_rows=() if error.row is None else (error.row,),
+                    column=error.column,
+                    file=file.facts,
+                )
                 return
             report(self._run, outcome)
 

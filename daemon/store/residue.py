@@ -1,0 +1,54 @@
+"""What DuckDB keeps in memory of blocks that it has read, given back whenever nobody uses it.
+
+A query over months of failures reads many blocks, and DuckDB keeps as many as the memory limit allows.
+The system's file cache holds them as well, so keeping them gains next to nothing and would make the
+daemon as large as its limit for good.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import duckdb
+
+KEPT_BYTES = 2_000_000
+"""What may stay: the blocks of the newest failures, which most questions are about."""
+
+
+class Residue:
+    """Counts the users of a database, and empties its cache when the last one leaves."""
+
+    def __init__(
+        self, connect: Callable[[], duckdb.DuckDBPyConnection], memory_limit: int
+    ) -> None:
+        self._connect = connect
+        self._memory_limit = memory_limit
+        self._lock = threading.Lock()
+        self._users = 0
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """While somebody uses the database, nothing is taken away."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            # Whoever comes now waits for the lock, and so has all of the memory afterwards.
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    with suppress(duckdb.Error):  # closed, or out of order: not for us to tell
+                        self._give_back()
+
+    def _give_back(self) -> None:
+        with self._connect() as connection:
+            used = connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()")
+            row = used.fetchone()
+            if row is not None and row[0] > KEPT_BYTES:
+                try:
+                    connection.execute(f"SET memory_limit = '{KEPT_BYTES}B'")
+                finally:
+                    connection.execute(f"SET memory_limit = '{self._memory_limit}B'")
