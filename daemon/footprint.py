@@ -8,18 +8,20 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-_M_ARENA_MAX = -8  # <malloc.h> of glibc
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # <malloc.h> of glibc
+_LARGE_BYTES = 64 * 1024
 _REGION = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) r-[-x]p \S+ \S+ [1-9]\d*\s", re.MULTILINE)
 
 
 def share_one_heap() -> None:
     """Lets all threads allocate from one heap, where glibc would give each a heap of its own.
 
-    To be called before there are threads. Does nothing where the system's C library is another.
+    What is large has pages of its own, and so leaves no hole in the heap once it is free. To be called before there are threads. Does nothing where the system's C library is another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def release_start_code() -> None:

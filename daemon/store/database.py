@@ -23,7 +23,7 @@ _UNREADABLE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalEr
 """What is the matter with the database or the machine, and not with the query."""
 
 
-READERS = 4
+READERS = 3
 """Queries at the same time; more would share the same processors and memory and only wait inside."""
 STREAMS = 2
 """Exports and logs at the same time."""
