@@ -84,7 +84,7 @@ class Database:
                     "memory_limit": f"{self._memory_limit}B",
                     "preserve_insertion_order": False,
                     # Small blocks: a page of failures decodes little besides what it shows.
-                    "default_block_size": "32768",
+                    "default_block_size": "65536",
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
                 },

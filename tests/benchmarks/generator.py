@@ -18,7 +18,7 @@ def make_store(path: Path, failures: int, newest: datetime = NEWEST) -> None:
     """A new store at `path` with that many failures. Asserts that its tally counts them all."""
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
-    config = {"default_block_size": "32768"}
+    config = {"default_block_size": "65536"}
     with duckdb.connect(str(partial), config=config) as connection:
         migrate(connection)
         for statement in _statements():

@@ -1,4 +1,4 @@
--- Fills an empty store with failures as a year of real use would leave them. $n is their number,
+-- Fills an empty store with failures as three months of use leave them. $n is their number,
 -- $last the time of the newest. Everything follows from hashes of the ids, so it is the same every time.
 
 CREATE TEMP TABLE sources AS
@@ -75,9 +75,9 @@ SELECT i + 1 AS id, started_at + to_milliseconds(i % 50 * 800) AS error_time, ru
             ELSE 'ignored' END AS status,
        error_time + INTERVAL 5 MINUTE AS updated_at
 FROM (SELECT i, hash(i)::UBIGINT AS h, r.*,
-             -- Each source meets 20 of the causes of its pipeline, some of them often.
+             -- A source meets 20 of the causes of its pipeline, some of them often, a run three of these.
              r.number // 10 * 75
-               + (r.number * 7 + floor(20 * pow((h // 256 % 10000) / 10000.0, 2))::BIGINT) % 75 AS cause
+               + (r.number * 7 + floor(20 * pow(hash(r.run, i % 3) % 10000 / 10000.0, 2))::BIGINT) % 75 AS cause
       FROM range($n) AS t(i) JOIN numbered_runs AS r ON r.run = i // 50) AS drawn
 JOIN causes ON causes.number = drawn.cause
 ORDER BY id;

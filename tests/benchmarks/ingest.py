@@ -1,141 +1,123 @@
-"""How fast files load beside DuckDB alone, in how much memory, and how long a cycle with nothing new takes."""
+"""How fast files load, beside DuckDB's own reading of them, and what a cycle costs that finds nothing new."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
-from daemon.config import load
-from daemon.service import Daemon
-from daemon.triage.taxonomy import Trigger
-from tests.benchmarks import child
-from tests.benchmarks.figures import Bench, Figure, compared, reported, seconds
-from tests.benchmarks.machine import peak_rss
+from tests.benchmarks.child import ROOT
+from tests.benchmarks.figures import Bench, Figure, compared, reported
 
-ROWS = 5_000_000
-SMALL_FILES = 2_000
-TRACKED = 100_000
-COLUMNS = {
-    "order_id": "BIGINT",
-    "email": "VARCHAR",
-    "amount": "DECIMAL(10,2)",
-    "ordered_at": "TIMESTAMP",
-}
-_DECLARED = ", ".join(f'{name} = "{kind}"' for name, kind in COLUMNS.items())
-_CONFIG = f"""
-[pipelines.ingest.sources.orders]
-files = "inbox/*.csv"
-table = "orders"
+CONFIG = """
+[log]
+level = "error"
+[pipelines.ingest.sources.rows]
+files = "inbox/*.{suffix}"
+table = "rows"
 settle = "1ms"
-columns = {{ {_DECLARED} }}
+columns = {{ id = "BIGINT", name = "VARCHAR", amount = "DECIMAL(10,2)", seen_at = "TIMESTAMP" }}
 """
+ROWS = "SELECT i AS id, 'customer ' || i % 1000 AS name, {amount} AS amount, {seen} AS seen_at FROM range({rows}) AS t(i)"
+SEEN = "TIMESTAMP '2026-01-01' + to_seconds(i)"
+ONE_IN_A_HUNDRED_BAD = "CASE WHEN i % 100 = 7 THEN 'n/a' ELSE (i % 10000 / 100.0)::VARCHAR END"
+GOOD = "(i % 10000 / 100.0)::DECIMAL(10,2)"
+TYPES = "{'id': 'BIGINT', 'name': 'VARCHAR', 'amount': 'DECIMAL(10,2)', 'seen_at': 'TIMESTAMP'}"
+
+
+class Cost(NamedTuple):
+    """What a command took."""
+
+    seconds: float
+    peak_megabytes: float
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Each load in a fresh process."""
-    with tempfile.TemporaryDirectory(dir=bench.folder) as name:
-        folder = Path(name)
-        rows = bench.size(ROWS)
-        bench.say(f"writing {rows:,} rows, one in a hundred bad")
-        write_rows(folder, rows)
-        bench.say("loading them")
-        ours, peak = child.call(__name__, "ingest", str(folder))
-        peer = ("DuckDB alone, ignore_errors", child.call(__name__, "alone", str(folder)))
-        yield compared(f"ingest a CSV of {rows:,} rows, 1 % bad", ours, "s", peer)
-        yield reported("  peak of memory while it loads", peak, "MB")
-    with tempfile.TemporaryDirectory(dir=bench.folder) as name:
-        folder, files = Path(name), bench.size(SMALL_FILES)
-        write_files(folder, files)
-        bench.say(f"loading {files:,} files of one row")
-        taken, _ = child.call(__name__, "ingest", str(folder))
-        yield reported("ingest a file of one row", taken / files * 1000, "ms")
-    with tempfile.TemporaryDirectory(dir=bench.folder) as name:
-        folder, files = Path(name), bench.size(TRACKED)
-        bench.say(f"tracking {files:,} files")
-        write_files(folder, files)
-        yield reported(
-            f"a cycle with nothing new over {files:,} files",
-            child.call(__name__, "nothing_new", str(folder)),
-            "s",
-        )
+    """Seconds and peak memory of whole commands: `triaged run ingest` and a Python with DuckDB."""
+    rows = bench.size(5_000_000)
+    yield from _csv(bench, rows)
+    yield from _json(bench, bench.size(1_000_000))
+    yield from _nothing_new(bench, bench.size(100_000))
 
 
-def write_rows(folder: Path, rows: int) -> None:
-    """One file in which every hundredth row is bad."""
-    (folder / "inbox").mkdir()
+def _csv(bench: Bench, rows: int) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(dir=bench.folder) as name:
+        home = _home(Path(name), "csv")
+        bench.say(f"writing {rows:,} rows")
+        _write(home / "inbox/rows.csv", ROWS.format(amount=ONE_IN_A_HUNDRED_BAD, seen=SEEN, rows=rows))
+        bench.say(f"loading {rows:,} rows")
+        ours = _cycle(home)
+        peer = _plain(home, f"read_csv('inbox/rows.csv', columns={TYPES}, ignore_errors=true)")
+    beside = ("DuckDB with ignore_errors", peer.seconds)
+    yield compared(f"ingest of {rows / 1e6:g}M CSV rows, 1 % bad", ours.seconds, "s", beside)
+    beside = ("DuckDB", peer.peak_megabytes)
+    yield compared("  its peak of memory", ours.peak_megabytes, "MB", beside)
+
+
+def _json(bench: Bench, rows: int) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(dir=bench.folder) as name:
+        home = _home(Path(name), "jsonl")
+        _write(home / "inbox/rows.jsonl", ROWS.format(amount=GOOD, seen=SEEN, rows=rows))
+        bench.say(f"loading {rows:,} JSON lines")
+        ours = _cycle(home)
+        peer = _plain(home, f"read_json('inbox/rows.jsonl', columns={TYPES}, ignore_errors=true)")
+    beside = ("DuckDB with ignore_errors", peer.seconds)
+    yield compared(f"ingest of {rows / 1e6:g}M JSON lines", ours.seconds, "s", beside)
+
+
+def _nothing_new(bench: Bench, files: int) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(dir=bench.folder) as name:
+        home = _home(Path(name), "csv")
+        bench.say(f"loading {files:,} files")
+        for number in range(files):
+            line = f"id,name,amount,seen_at\n{number},a,1.00,2026-01-01\n"
+            (home / f"inbox/{number:06d}.csv").write_text(line)
+        first = _cycle(home)
+        again = _cycle(home)
+    yield reported(f"first cycle over {files:,} small files", first.seconds, "s")
+    yield reported(f"cycle with nothing new in {files:,} files", again.seconds, "s")
+
+
+def _home(home: Path, suffix: str) -> Path:
+    (home / "inbox").mkdir()
+    (home / "triaged.toml").write_text(CONFIG.format(suffix=suffix))
+    return home
+
+
+def _write(file: Path, select: str) -> None:
     with duckdb.connect() as connection:
-        connection.execute(
-            f"""COPY (SELECT i AS order_id, 'user' || i || '@example.com' AS email,
-                    CASE WHEN i % 100 = 7 THEN 'abc' ELSE (i % 10000 / 100.0)::VARCHAR END AS amount,
-                    (TIMESTAMP '2026-01-01' + INTERVAL (i) SECOND)::VARCHAR AS ordered_at
-                FROM range({rows}) AS r(i)) TO '{folder}/inbox/orders.csv' (HEADER)"""
-        )
+        connection.execute(f"COPY ({select}) TO '{file}'")
 
 
-def write_files(folder: Path, files: int) -> None:
-    """Many files of one row."""
-    inbox = folder / "inbox"
-    inbox.mkdir()
-    header = ",".join(COLUMNS)
-    for number in range(files):
-        row = f"{number},a@example.com,1.00,2026-01-01 00:00:00"
-        (inbox / f"{number:06d}.csv").write_text(f"{header}\n{row}\n")
+def _cycle(home: Path) -> Cost:
+    """One cycle by command. Bad rows make it exit with 1."""
+    config = str(home / "triaged.toml")
+    return _run([sys.executable, "-m", "daemon", "run", "ingest", "--config", config], ROOT, (0, 1))
 
 
-def ingest(folder: str) -> tuple[float, float]:
-    """Seconds of a cycle, and the peak of the process's memory in MB."""
-    daemon = started(Path(folder))
-    taken = seconds(lambda: cycle(daemon))
-    daemon.stop(0)
-    return taken, peak_rss()
+def _plain(home: Path, source: str) -> Cost:
+    code = (
+        "import duckdb; c = duckdb.connect('plain.duckdb'); "
+        f'c.execute("CREATE TABLE rows AS SELECT * FROM {source}"); c.close()'
+    )
+    return _run([sys.executable, "-c", code], home, (0,))
 
 
-def nothing_new(folder: str) -> float:
-    """Seconds of a cycle over files that are all tracked as they are."""
-    daemon = started(Path(folder))
-    inbox = Path(folder) / "inbox"
-    listed = [(file.name, file.stat()) for file in sorted(inbox.iterdir())]
-    rows = [(name, status.st_size, status.st_mtime_ns) for name, status in listed]
-    with daemon.database.writing() as connection:
-        connection.execute(
-            "INSERT INTO files BY NAME SELECT 'ingest' AS pipeline, 'orders' AS source, "
-            "unnest($1::VARCHAR[]) AS path, unnest($2::BIGINT[]) AS size, "
-            "unnest($3::BIGINT[]) AS mtime_ns, '' AS content_hash, 'success' AS status, "
-            "0 AS retry_count, '' AS run_id, now()::TIMESTAMP AS last_attempt, 1 AS rows_loaded, "
-            "0 AS rows_rejected",
-            [list(column) for column in zip(*rows, strict=True)],
-        )
-    taken = seconds(lambda: cycle(daemon))
-    assert daemon.files.badge("orders").success == len(rows)
-    daemon.stop(0)
-    return taken
-
-
-def started(folder: Path) -> Daemon:
-    """A daemon that records, without API and schedule."""
-    file = folder / "triaged.toml"
-    file.write_text(_CONFIG)
-    daemon = Daemon(load(file))
-    daemon.start(schedule=False)
-    return daemon
-
-
-def cycle(daemon: Daemon) -> None:
-    """One cycle of the ingestion."""
-    pipeline = daemon.catalog.pipeline("ingest")
-    daemon.cycles.run(pipeline, pipeline.sources.values(), Trigger.MANUAL)
-
-
-def alone(folder: str) -> float:
-    """Seconds that DuckDB takes for the same file when bad rows are dropped without a word."""
-    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items())
-    with duckdb.connect(f"{folder}/alone.duckdb", config={"threads": 2}) as connection:
-        return seconds(
-            lambda: connection.execute(
-                f"CREATE TABLE orders AS FROM read_csv('{folder}/inbox/orders.csv', header=true, "
-                f"auto_detect=false, columns={{{columns}}}, ignore_errors=true)"
-            )
-        )
+def _run(command: list[str], folder: Path, good: tuple[int, ...]) -> Cost:
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        complaint = process.stderr.read().decode(errors="replace")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode in good, complaint[-2000:]
+    return Cost(time.perf_counter() - begun, usage.ru_maxrss * 1024 / 1e6)
