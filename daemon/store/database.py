@@ -66,7 +66,7 @@ class Database:
         self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
         self._readers = threading.BoundedSemaphore(READERS)
         self._streams = threading.BoundedSemaphore(STREAMS)
-        self._residue = Residue(lambda: self._root.cursor(), memory_limit)
+        self._residue = Residue(self._new_cursor, memory_limit)
         self._root = self._open()
         self.writer = self._root.cursor()
 

@@ -12,9 +12,7 @@ from daemon.errors import StoreTooNew, StoreUnavailable
 MIGRATIONS = resources.files("daemon.store") / "migrations"
 
 
-def require_newest(
-    connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATIONS
-) -> None:
+def require_newest(connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATIONS) -> None:
     """Makes sure that a database opened for reading has today's schema. Raises `StoreError`."""
     present = _version(connection)
     newest = len(_steps(folder))

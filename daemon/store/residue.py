@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
+from daemon.errors import StoreError
+
 KEPT_BYTES = 2_000_000
 """What may stay: the blocks of the newest failures, which most questions are about."""
 
@@ -20,9 +22,7 @@ KEPT_BYTES = 2_000_000
 class Residue:
     """Counts the users of a database, and empties its cache when the last one leaves."""
 
-    def __init__(
-        self, connect: Callable[[], duckdb.DuckDBPyConnection], memory_limit: int
-    ) -> None:
+    def __init__(self, connect: Callable[[], duckdb.DuckDBPyConnection], memory_limit: int) -> None:
         self._connect = connect
         self._memory_limit = memory_limit
         self._lock = threading.Lock()
@@ -40,15 +40,13 @@ class Residue:
             with self._lock:
                 self._users -= 1
                 if self._users == 0:
-                    with suppress(duckdb.Error):  # closed, or out of order: not for us to tell
+                    with suppress(duckdb.Error, StoreError):  # closed, or out of order
                         self._give_back()
 
     def _give_back(self) -> None:
+        """Lowering the limit makes DuckDB let go of blocks, and its allocator of what is free."""
         with self._connect() as connection:
-            used = connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()")
-            row = used.fetchone()
-            if row is not None and row[0] > KEPT_BYTES:
-                try:
-                    connection.execute(f"SET memory_limit = '{KEPT_BYTES}B'")
-                finally:
-                    connection.execute(f"SET memory_limit = '{self._memory_limit}B'")
+            try:
+                connection.execute(f"SET memory_limit = '{KEPT_BYTES}B'")
+            finally:
+                connection.execute(f"SET memory_limit = '{self._memory_limit}B'")

@@ -10,7 +10,6 @@ from daemon.store.database import Reader
 from tests.benchmarks.generator import NEWEST
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEWEST = NEWEST.replace(tzinfo=UTC)
 
 Question = dict[str, Any]
 """Filters by the names that both the store and the API use, and perhaps a cursor."""
@@ -22,7 +21,9 @@ class Mix:
     def __init__(self, reader: Reader) -> None:
         self._random = random.Random(7)
         self._sources = reader.rows("SELECT DISTINCT pipeline, source FROM runs ORDER BY ALL")
-        self._categories = _column(reader, "SELECT DISTINCT category FROM failure_groups ORDER BY 1")
+        self._categories = _column(
+            reader, "SELECT DISTINCT category FROM failure_groups ORDER BY 1"
+        )
         self._groups = _column(reader, "SELECT failure_group FROM failure_groups ORDER BY 1")
         newest = "SELECT run_id FROM runs ORDER BY started_at DESC LIMIT 5000"
         self._runs = _column(reader, newest)
@@ -43,7 +44,7 @@ class Mix:
             {"group": draw(["network", "api", "validation", "system"])},
             {"retryable": draw([True, False])},
             self._window(),
-            {"since": _NEWEST - timedelta(days=30, minutes=7), "pipeline": pipeline},
+            {"since": NEWEST - timedelta(days=30, minutes=7), "pipeline": pipeline},
             {"run_id": draw(self._runs)},
             {"failure_group": draw(self._groups)},
             {"cursor": self._cursor()},
@@ -51,7 +52,7 @@ class Mix:
         ]
 
     def _moment(self) -> datetime:
-        return _NEWEST - timedelta(seconds=self._random.randrange(86_400, 88 * 86_400))
+        return NEWEST - timedelta(seconds=self._random.randrange(86_400, 88 * 86_400))
 
     def _window(self) -> Question:
         since = self._moment()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def measure(bench: Bench) -> Iterator[Figure]:
         rows, types, entries, taken = _record(bench.folder, count)
         whole.append(count / taken)
         writer_alone.append(count / _write(bench.folder, entries))
-        unnest.append(count / _insert(bench.folder, types, lambda c, t=types, r=rows: _unnest(c, t, r)))
+        unnest.append(
+            count / _insert(bench.folder, types, lambda c, t=types, r=rows: _unnest(c, t, r))
+        )
         native.append(count / _native(bench.folder, types, rows))
         few = rows[:FEW]
         many.append(FEW / _insert(bench.folder, types, lambda c, r=few: _executemany(c, r)))
@@ -75,18 +78,27 @@ def _write(folder: Path, entries: list[Entry]) -> float:
         return seconds(lambda: put(parts))
 
 
+@contextmanager
+def _peer(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB as it comes, with a new database on disk that has the same tables."""
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as name,
+        duckdb.connect(str(Path(name) / "peer.duckdb")) as connection,
+    ):
+        migrate(connection)
+        yield connection
+
+
 def _insert(folder: Path, types: list[str], insert: Any) -> float:
     """Seconds of one transaction that inserts into an empty table of a new database."""
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        with duckdb.connect(str(Path(name) / "peer.duckdb")) as connection:
-            migrate(connection)
+    with _peer(folder) as connection:
 
-            def transaction() -> None:
-                connection.execute("BEGIN")
-                insert(connection)
-                connection.execute("COMMIT")
+        def transaction() -> None:
+            connection.execute("BEGIN")
+            insert(connection)
+            connection.execute("COMMIT")
 
-            return seconds(transaction)
+        return seconds(transaction)
 
 
 def _unnest(connection: duckdb.DuckDBPyConnection, types: list[str], rows: Rows) -> None:
@@ -106,17 +118,15 @@ def _native(folder: Path, types: list[str], rows: Rows) -> float:
     def insert(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("INSERT INTO failures SELECT * FROM source")
 
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        with duckdb.connect(str(Path(name) / "peer.duckdb")) as connection:
-            migrate(connection)
-            connection.execute("CREATE TEMP TABLE source AS SELECT * FROM failures")
-            lists = [list(column) for column in zip(*rows, strict=True)]
-            columns = ", ".join(f"unnest(?::{kind}[])" for kind in types)
-            connection.execute(f"INSERT INTO source SELECT {columns}", lists)
+    with _peer(folder) as connection:
+        connection.execute("CREATE TEMP TABLE source AS SELECT * FROM failures")
+        lists = [list(column) for column in zip(*rows, strict=True)]
+        columns = ", ".join(f"unnest(?::{kind}[])" for kind in types)
+        connection.execute(f"INSERT INTO source SELECT {columns}", lists)
 
-            def transaction() -> None:
-                connection.execute("BEGIN")
-                insert(connection)
-                connection.execute("COMMIT")
+        def transaction() -> None:
+            connection.execute("BEGIN")
+            insert(connection)
+            connection.execute("COMMIT")
 
-            return seconds(transaction)
+        return seconds(transaction)

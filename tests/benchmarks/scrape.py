@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import choose_encoder
@@ -31,8 +32,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
         series = _series(metrics, accept)
         encode, _ = choose_encoder(accept)
         registry = _same_number(series)
-        ours = _milliseconds(lambda a=accept: metrics.exposition(a))
-        peer = _milliseconds(lambda e=encode, r=registry: e(r))
+        ours = _milliseconds(partial(metrics.exposition, accept))
+        peer = _milliseconds(partial(encode, registry))
         beside = (f"prometheus_client, {series:,} series", peer)
         yield compared(f"scrape of {SOURCES:,} sources, {name}", ours, "ms", beside, most=1)
     bench.say("API while scraped")

@@ -172,14 +172,16 @@ class Product:
     def wait_for_file(
         self, path: str, *statuses: str, source: str = "orders", since: str = ""
     ) -> dict[str, Any]:
-        """Waits till a file has one of the statuses (and was tried after `since`)."""
+        """Waits till a file has one of the statuses (tried after `since`) and its run has ended."""
 
         def look() -> dict[str, Any] | None:
             file = self.file(path, source)
             ready = file is not None and file["last_attempt"] > since
             return file if ready and (not statuses or file["status"] in statuses) else None
 
-        return wait_for(look)
+        found = wait_for(look)
+        wait_for(lambda: self.get(f"/api/runs/{found['run_id']}")["end_time"])
+        return found
 
     def stop(self) -> int:
         """Asks the daemon to end and returns its exit status."""

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.pipelines.ingest import csv_load
 from tests.unit.ingest_support import ORDERS, Ingestion
 
 HEADER = "order_id,email,amount\n"
+
+pytestmark = pytest.mark.usefixtures("either_way")
 
 
 @pytest.mark.requirement("I3")
@@ -32,20 +33,6 @@ def test_good_rows_load_and_bad_rows_are_set_aside_with_column_row_and_raw_text(
     assert [f.in_part for f in run.failures] == [True] * 4
     assert run.failures[0].file is not None
     assert (run.failures[0].file.rows_loaded, run.failures[0].file.rows_rejected) == (2, 4)
-
-
-@pytest.mark.requirement("I3")
-def test_a_million_bad_rows_of_one_cause_are_one_failure(tmp_path: Path):
-    ingestion = Ingestion(tmp_path)
-    rows = "".join(f"{n},a,b{n}\n" if n % 2 else f"{n},a,1\n" for n in range(20_000))
-    ingestion.put("a.csv", HEADER + rows + "x,a,1\n")
-    run = ingestion.run()
-    assert run.causes == [
-        ("a.csv", "CAST", "amount", 10_000),
-        ("a.csv", "CAST", "order_id", 1),
-    ]
-    assert run.failures[0].sample_rows == tuple(range(3, 23, 2))
-    assert "DECIMAL(10,2)" in run.failures[0].message
 
 
 @pytest.mark.requirement("I3")
@@ -132,77 +119,12 @@ def test_mixed_line_ends_load_exactly(tmp_path: Path):
     assert ingestion.rejected()[0].row_number == 3
 
 
-def test_a_quote_left_open_costs_one_row(tmp_path: Path):
-    ingestion = Ingestion(tmp_path)
-    rows = "".join(f"{n},name {n},1\n" for n in range(50_000))
-    ingestion.put("a.csv", HEADER + '0,"open,1\n' + rows + '7,"closed",1\n')
-    run = ingestion.run()
-    assert run.causes == [("a.csv", "UNQUOTED VALUE", None, 1)]
-    assert [(row.row_number, row.raw) for row in ingestion.rejected()] == [(2, '0,"open,1')]
-    assert ingestion.query("SELECT count(*) FROM orders") == [(50_001,)]
-
-
 def test_cells_may_hold_line_ends_and_rows_are_counted_as_a_spreadsheet_does(tmp_path: Path):
     ingestion = Ingestion(tmp_path)
     ingestion.put("a.csv", HEADER + '1,"two\nlines",1\n\nx,b,2\n')
     ingestion.run()
     assert ingestion.rows() == [(1, "two\nlines", Decimal("1.00"))]
     assert ingestion.rejected()[0].row_number == 4
-
-
-def test_row_numbers_hold_in_files_that_are_read_by_several_threads(tmp_path: Path):
-    ingestion = Ingestion(tmp_path)
-    rows = "".join(
-        f'{n},"multi\nline ""q"" {n}",{"bad" if n % 997 == 0 else 1}\n' for n in range(500_000)
-    )
-    ingestion.put("a.csv", HEADER + rows)
-    ingestion.run()
-    found = [(row.row_number, int(row.raw.split(",")[0])) for row in ingestion.rejected()]
-    assert len(found) == 502
-    assert all(number == order + 2 for number, order in found)
-
-
-def test_both_ways_of_reading_agree(tmp_path: Path, monkeypatch):
-    text = HEADER + '1,"a\nb",1\nx,b,2\n\n3,"c""d",nope\n4,e\n5,f,1,x\n6,g,\n7,"",1.5\n8,h,1,\n'
-    quick, careful = Ingestion(tmp_path / "quick"), Ingestion(tmp_path / "careful")
-    quick.put("a.csv", text)
-    quick.run()
-    monkeypatch.setattr(csv_load, "_check_faults", _refuse)
-    careful.put("a.csv", text)
-    careful.run()
-    assert quick.rows() == careful.rows()
-    assert _places(quick) == _places(careful)
-
-
-def _refuse(*_):
-    raise csv_load.NeedsCare
-
-
-def _places(ingestion: Ingestion) -> list[tuple]:
-    return [(r.row_number, r.column_name, r.error_class, r.raw) for r in ingestion.rejected()]
-
-
-def test_a_statement_that_takes_too_much_memory_is_done_row_by_row(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("daemon.pipelines.ingest.memory._MARGIN", -(1 << 40))
-    ingestion = Ingestion(tmp_path)
-    rows = "".join(f"{n},a,{'x' if n % 2 else 1}\n" for n in range(600_000))
-    ingestion.put("a.csv", HEADER + rows)
-    run = ingestion.run()
-    assert run.causes == [("a.csv", "CAST", "amount", 300_000)]
-    assert ingestion.query("SELECT count(*), count(DISTINCT order_id) FROM orders") == [
-        (300_000, 300_000)
-    ]
-
-
-def test_long_cells_load_and_overlong_lines_are_set_aside(tmp_path: Path):
-    ingestion = Ingestion(tmp_path)
-    ingestion.put("a.csv", HEADER + f"1,{'x' * 1_000_000},1\n2,{'y' * 3_000_000},1\n3,z,1\n")
-    run = ingestion.run()
-    assert ingestion.query("SELECT order_id, length(email) FROM orders ORDER BY 1") == [
-        (1, 1_000_000),
-        (3, 1),
-    ]
-    assert run.causes == [("a.csv", "LINE SIZE OVER MAXIMUM", None, 1)]
 
 
 def test_the_raw_text_of_a_long_bad_row_is_whole(tmp_path: Path):
@@ -233,14 +155,6 @@ def test_files_that_are_no_text_fail_whole(tmp_path, content, error_class):
     assert run.failures[0].file is not None
     assert len(run.failures[0].file.content_hash) == 32
     assert list(run.succeeded) == ["good.csv"]
-
-
-def test_an_encoding_fault_is_placed_by_its_byte_beyond_the_first_megabyte(tmp_path: Path):
-    ingestion = Ingestion(tmp_path)
-    text = (HEADER + "1,ä,1\n" * 300_000).encode()
-    ingestion.put("a.csv", text + b"2,\xff,1\n")
-    [failure] = ingestion.run().failures
-    assert f"byte {len(text) + 2:,}" in failure.message
 
 
 def test_a_header_alone_is_a_success_of_no_rows(tmp_path: Path):
@@ -288,7 +202,7 @@ def test_a_header_alone_infers_no_table(tmp_path: Path):
 
 
 @pytest.mark.requirement("X4")
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(

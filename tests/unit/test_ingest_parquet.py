@@ -84,3 +84,19 @@ def test_damage_inside_the_data_fails_the_file_and_loads_nothing(tmp_path: Path)
     assert [f.in_part for f in run.failures] == [False]
     assert run.failures[0].file is not None
     assert run.failures[0].file.rows_loaded == 0
+
+
+def test_values_are_not_rounded_to_their_column(tmp_path: Path):
+    ingestion = Ingestion(tmp_path)
+    values = "(1.0, 'a', 0.25), (2.5, 'b', 1), (3, 'c', 0.125)"
+    parquet(
+        ingestion,
+        "a.parquet",
+        f"SELECT o::DOUBLE AS order_id, email, amount::DECIMAL(18,3) AS amount"
+        f" FROM (VALUES {values}) AS t (o, email, amount)",
+    )
+    assert sorted(ingestion.run().causes, key=str) == [
+        ("a.parquet", "CAST", "amount", 1),
+        ("a.parquet", "CAST", "order_id", 1),
+    ]
+    assert ingestion.rows() == [(1, "a", Decimal("0.25"))]

@@ -38,7 +38,8 @@ def exact(value: str, converted: str, type_: str) -> str | None:
 def _kept(text: str, converted: str, type_: str) -> str:
     scale = _scale(type_)
     if scale is not None:
-        return _fits(text, scale)
+        # DuckDB lets 10.5e2 into a DECIMAL(4,1), which has no place for it
+        return f"({_fits(text, scale)} AND TRY_CAST({converted}::VARCHAR AS {type_}) IS NOT NULL)"
     if type_ == "DATE":
         return f"TRY_CAST({text} AS TIMESTAMP) = {converted}"
     return f"NOT isinf({converted})"

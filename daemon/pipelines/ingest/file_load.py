@@ -44,7 +44,7 @@ class FileLoader:
         self._name = name
         self._source = source
         self._expected: Sequence[str] = ()
-        self._ledger: Ledger | None = None
+        self._looked_up: Ledger | None = None
         self._columns: Sequence[Column] = ()
         """Of the table, once it is known to be there and ready: while the warehouse is open here
         nobody else can change it."""
@@ -52,7 +52,7 @@ class FileLoader:
     def expect(self, paths: Sequence[str]) -> None:
         """Says which files are next, so that the ledger is read once for all of them."""
         self._expected = paths
-        self._ledger = None
+        self._looked_up = None
 
     def already_loaded(self, file: SourceFile) -> Outcome | None:
         """What came of exactly this content when it was loaded, if its rows are in the table.
@@ -61,10 +61,12 @@ class FileLoader:
         a crash. Raises `WarehouseError`.
         """
         with _understood():
-            entry = self._entries.find(file.path)
+            entry = self._ledger.find(file.path)
             if entry is None or entry.content_hash != file.content_hash:
                 return None
-            columns = self._known_columns()
+            columns = self._columns or tables.existing_columns(
+                self._session.connection, self._source.table
+            )
             if entry.table_name != self._source.table or not columns:
                 return None
             return self._recalled(self._session.connection, file, entry, columns)
@@ -83,8 +85,9 @@ class FileLoader:
             _understood(),
             plain(connection, file, encoding, folder) as (text, text_encoding),
         ):
-            if not self._columns:
-                tables.add_file_id(connection, self._source.table)
+            self._columns = self._columns or tables.ready_columns(
+                connection, self._source.table, self._source.columns
+            )
             contents = self._contents(text, text_encoding)
             try:
                 return self._attempt(file, contents, self._reader(contents), run_id)
@@ -114,20 +117,16 @@ class FileLoader:
         return Outcome(facts, causes, _types(columns))
 
     @property
-    def _entries(self) -> Ledger:
-        if self._ledger is None:
-            self._ledger = Ledger(self._session.connection, self._name)
-            self._ledger.look_up(self._expected)
-        return self._ledger
-
-    def _known_columns(self) -> Sequence[Column]:
-        connection, table = self._session.connection, self._source.table
-        return self._columns or tables.existing_columns(connection, table)
+    def _ledger(self) -> Ledger:
+        if self._looked_up is None:
+            self._looked_up = Ledger(self._session.connection, self._name)
+            self._looked_up.look_up(self._expected)
+        return self._looked_up
 
     def _contents(self, text: BinaryIO, encoding: Encoding) -> Contents:
         if encoding.format is not Format.CSV:
             return Contents(text, encoding)
-        wanted = list(self._source.columns or [column.name for column in self._known_columns()])
+        wanted = list(self._source.columns or [column.name for column in self._columns])
         layout = layout_of(text, encoding.compression, self._source.delimiter, wanted)
         return Contents(text, encoding, layout)
 
@@ -155,7 +154,7 @@ class FileLoader:
                 written.enter_context(
                     self._rejects.writing(connection, outcome.facts.rejects, file.path, layout)
                 )
-            self._entries.record(self._source.table, outcome.facts, run_id, self._clock.now())
+            self._ledger.record(self._source.table, outcome.facts, run_id, self._clock.now())
             file.check_settled()
             connection.commit()
         self._columns = load.columns
@@ -163,7 +162,7 @@ class FileLoader:
         return outcome
 
     def _remove_earlier_rejects(self, facts: FileFacts) -> None:
-        earlier = self._entries.find(facts.path)
+        earlier = self._ledger.find(facts.path)
         if earlier and earlier.rows_rejected:
             name = self._rejects.name(self._name, facts.path, earlier.content_hash)
             if name != facts.rejects:
@@ -171,13 +170,21 @@ class FileLoader:
 
     def _begin(self, file: SourceFile, contents: Contents) -> Load:
         connection, table = self._session.connection, self._source.table
-        columns = self._columns or tables.prepare(
-            connection, table, self._source.columns, lambda: infer_columns(connection, contents)
-        )
-        file_id = self._entries.file_id(file.path)
-        if self._entries.find(file.path) and columns:
+        columns = self._columns or self._create_table(contents)
+        file_id = self._ledger.file_id(file.path)
+        if self._ledger.find(file.path) and columns:
             connection.execute(f"DELETE FROM {identifier(table)} WHERE {FILE_ID} = ?", [file_id])
         return Load(connection, table, columns, file_id)
+
+    def _create_table(self, contents: Contents) -> Sequence[Column]:
+        """The table's columns; none when the file does not tell any: then there is no table either."""
+        connection, declared = self._session.connection, self._source.columns
+        columns = (
+            [Column(name, type_) for name, type_ in declared.items()]
+            if declared
+            else infer_columns(connection, contents)
+        )
+        return columns and tables.create(connection, self._source.table, columns)
 
     def _outcome(self, load: Load, file: SourceFile) -> Outcome:
         rejects = self._rejects.name(self._name, file.path, file.content_hash)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 
@@ -14,51 +14,45 @@ from daemon.pipelines.ingest.sql import identifier, value_of
 
 def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
     """The columns of a table, without `_file_id`; empty when there is no such table."""
-    rows = connection.execute(
-        """SELECT column_name, data_type FROM duckdb_columns()
-            WHERE database_name = current_database() AND schema_name = 'main'
-                AND lower(table_name) = lower(?) ORDER BY column_index""",
-        [table],
-    ).fetchall()
-    return [Column(name, type_) for name, type_ in rows if name.lower() != FILE_ID]
+    return [column for column in _all_columns(connection, table) if column.name.lower() != FILE_ID]
 
 
-def prepare(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    declared: Mapping[str, str] | None,
-    infer: Callable[[], Sequence[Column]],
+def ready_columns(
+    connection: duckdb.DuckDBPyConnection, table: str, declared: Mapping[str, str] | None
 ) -> list[Column]:
-    """The columns to load, with the table ready for them inside the open transaction.
+    """The columns to load into an existing table, which gets its `_file_id` where it lacks one.
 
-    Their types are as the table shows them. Declared columns must agree with an existing table; without any, the table defines them, and
-    without a table `infer` does. Empty when nothing can be inferred: then there is no table either.
-    Raises `WarehouseError` for a table that does not fit.
+    Those declared, which must agree with the table, or all; empty when there is no such table.
+    Raises `WarehouseError` for a table that does not fit. Not within a transaction.
     """
-    existing = existing_columns(connection, table)
-    if existing:
-        return _checked(connection, table, existing, declared) if declared else existing
-    columns = (
-        [Column(name, type_) for name, type_ in declared.items()] if declared else list(infer())
-    )
-    if not columns:
-        return []
+    existing = _all_columns(connection, table)
+    columns = [column for column in existing if column.name.lower() != FILE_ID]
+    if existing and len(columns) == len(existing):
+        _add_file_id(connection, table)
+    return _checked(connection, table, columns, declared) if columns and declared else columns
+
+
+def create(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Column]
+) -> list[Column]:
+    """Makes the table and returns the columns with their types as it shows them."""
     parts = [f"{identifier(column.name)} {column.type}" for column in columns]
     parts.append(f"{FILE_ID} BIGINT")
     connection.execute(f"CREATE TABLE {identifier(table)} ({', '.join(parts)})")
     return existing_columns(connection, table)
 
 
-def add_file_id(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Gives a table of the owner's its `_file_id`; does nothing when it has one or is not there."""
-    found = connection.execute(
-        """SELECT count(*) FILTER (WHERE lower(column_name) = ?) FROM duckdb_columns()
-            WHERE database_name = current_database() AND schema_name = 'main'
-                AND lower(table_name) = lower(?) HAVING count(*) > 0""",
-        [FILE_ID, table],
-    ).fetchone()
-    if found != (0,):
-        return
+def _all_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
+    try:
+        rows = connection.execute(
+            "SELECT name, type FROM pragma_table_info(?)", [f"main.{identifier(table)}"]
+        ).fetchall()
+    except duckdb.CatalogException:
+        return []
+    return [Column(name, type_) for name, type_ in rows]
+
+
+def _add_file_id(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     try:
         connection.execute(f"ALTER TABLE {identifier(table)} ADD COLUMN {FILE_ID} BIGINT")
     except duckdb.CatalogException:
