@@ -20,7 +20,7 @@ from daemon.store.export import COLUMNS, failures_csv
     content=Content(
         str,
         (
-            f"CSV with a header line, newest first: {', '.join(COLUMNS)}. Cells that a "
+            f"CSV with a header line, newest first up to 5,000 failures: {', '.join(COLUMNS)}. Cells that a "
             "spreadsheet would run as a formula begin with an apostrophe."
         ),
         "text/csv",

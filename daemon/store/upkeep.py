@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -30,7 +31,8 @@ def expire(connection: duckdb.DuckDBPyConnection, now: datetime, retention: time
         connection.execute("ROLLBACK")
         raise
     connection.execute("DROP TABLE IF EXISTS compacted")
-    connection.execute("CHECKPOINT")
+    with suppress(duckdb.TransactionException):  # somebody is at work; DuckDB does it itself later
+        connection.execute("CHECKPOINT")
 
 
 def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
