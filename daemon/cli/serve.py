@@ -77,7 +77,10 @@ def run(args: Namespace) -> int:
     finally:
         lost = daemon.stop()
     if lost:
-        complain(Exit.FAILURES, f"{lost} events could not be stored and are only in the log")
+        complain(
+            Exit.FAILURES,
+            f"{lost} events could not be stored; their sources are processed again after the next start",
+        )
     leave(Exit.FAILURES if lost else Exit.SUCCESS)
     return Exit.SUCCESS
 

@@ -45,12 +45,10 @@ def test_kill_9_at_random_moments_loses_no_failure_and_duplicates_no_row(product
         for part in range(3):
             product.drop(f"{kill:02d}-{part}.csv", batch((kill * 3 + part) * 1000))
         product.start()
-        before = set(seen)
         deadline = time.monotonic() + chance.uniform(0.0, 0.6)
         while time.monotonic() < deadline:
             seen |= everything(product)
         product.kill()
-        assert before <= set(seen)
     product.start()
     for kill in range(KILLS):
         for part in range(3):
