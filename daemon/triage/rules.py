@@ -26,6 +26,16 @@ USER_PRIORITY = 100
 """Above all bundled rules, which state priorities from 0 to 90."""
 
 
+class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An error that a rule is meant for, as a program would report it."""
+
+    message: str
+    exception: str | None = None
+    """Qualified name of the exception's type."""
+    pipeline: str | None = None
+    """None: the first of the rule's own pipelines, or any."""
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One kind of failure: how to recognise it and what to tell the person on call."""
 
@@ -58,6 +68,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     imap_code: Values = ()
     pipelines: Values = ()
     """Applies only to these pipelines; to all when empty."""
+    examples: tuple[str | Example, ...] = ()
+    """Messages that this rule, and no other, is to answer. Not looked at when errors are classified."""
 
     @property
     def structured(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from daemon.errors import ConfigError
 from daemon.triage import Triage, describe
 from daemon.triage.rule_files import load_rules, parse_rules
-from daemon.triage.rules import Rule, by_standing
+from daemon.triage.rules import Example, Rule, by_standing
 from daemon.triage.taxonomy import Category, RetryStrategy
 
 
@@ -128,6 +128,18 @@ def test_bundled_rules_have_names_of_their_own_and_stay_below_the_users() -> Non
     rules = load_rules()
     assert len({each.name for each in rules}) == len(rules) > 80
     assert all(0 <= each.priority <= 90 or each.structured for each in rules)
+
+
+def test_each_bundled_rule_answers_its_own_examples() -> None:
+    triage, wrong = Triage.load(), []
+    for each in load_rules():
+        for given in each.examples:
+            example = Example(message=given) if isinstance(given, str) else given
+            pipeline = example.pipeline or (*each.pipelines, "own")[0]
+            error = describe(example.message, exception_type=example.exception)
+            if (found := triage.classify(error, pipeline).name) != each.name:
+                wrong.append(f"{each.name}: {found} answers {example.message!r}")
+    assert not wrong
 
 
 def test_advice_is_made_of_sentences() -> None:
