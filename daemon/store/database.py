@@ -46,14 +46,17 @@ class Reader(Protocol):
 class Snapshot:
     """The database as it was at one moment, for several queries that must agree."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, residue: Residue) -> None:
         self._cursor = cursor
+        self._residue = residue
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        return self._cursor.execute(sql, parameters).fetchall()
+        with self._residue.use():
+            return self._cursor.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        return self._cursor.execute(sql, parameters).fetchone()
+        with self._residue.use():
+            return self._cursor.execute(sql, parameters).fetchone()
 
 
 class Database:
@@ -119,11 +122,15 @@ class Database:
 
         Such queries wait for each other, and never keep the others waiting.
         """
+        with self._stream(), self._lent() as cursor:
+            yield cursor
+
+    @contextmanager
+    def _stream(self) -> Iterator[None]:
         if not self._streams.acquire(timeout=STREAM_SECONDS):
             raise StoreUnavailable("too many exports are being read at the moment; try again later")
         try:
-            with self._lent() as cursor:
-                yield cursor
+            yield
         finally:
             self._streams.release()
 
@@ -161,14 +168,24 @@ class Database:
             raise StoreUnavailable("the store is closed") from error
 
     @contextmanager
-    def snapshot(self, *, slow: bool = False) -> Iterator[Snapshot]:
-        """Queries that all see the database as it is now; `slow` as of `slow_cursor`."""
-        with self.slow_cursor() if slow else self.cursor() as cursor:
-            cursor.execute("BEGIN")
-            try:
-                yield Snapshot(cursor)
-            finally:
-                cursor.execute("ROLLBACK")
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Queries that all see the database as it is now."""
+        with self.cursor() as cursor, self._transaction(cursor) as snapshot:
+            yield snapshot
+
+    @contextmanager
+    def slow_snapshot(self) -> Iterator[Snapshot]:
+        """The same for answers that are slow to be taken; between them memory is given back."""
+        with self._stream(), self._taken() as cursor, self._transaction(cursor) as snapshot:
+            yield snapshot
+
+    @contextmanager
+    def _transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[Snapshot]:
+        cursor.execute("BEGIN")
+        try:
+            yield Snapshot(cursor, self._residue)
+        finally:
+            cursor.execute("ROLLBACK")
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query."""

@@ -7,13 +7,14 @@ import os
 import threading
 from collections.abc import Iterator
 
-from daemon.store.database import Database
-from daemon.store.failures import Failures
-from daemon.store.filters import FailureFilter, by_kind, by_text, by_time
+from daemon.store.database import Database, Snapshot
+from daemon.store.failures import Failures, stretches
+from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time
 from daemon.triage.taxonomy import CATEGORIES, Category
 
 SORTED_ROWS = 5_000
-_NEWEST_FIRST = "ORDER BY error_time DESC, id DESC"
+ROWS_AT_ONCE = 50_000
+"""So many are read before what DuckDB keeps of them in memory is given back."""
 _PIPE_BYTES = 256 * 1024
 
 _GROUP = (
@@ -69,8 +70,8 @@ def failures_csv(database: Database, f: FailureFilter) -> Iterator[bytes]:
     """All failures that match, as of the moment of the call, with a header line.
 
     Up to `SORTED_ROWS` come newest first. More come as they are stored, which is about oldest first:
-    sorting them would take memory that grows with their number. Yields bytes as they are made;
-    stopping early ends the query. Raises the error of the query.
+    sorting them would take longer than reading them. Yields bytes as they are made; stopping early ends
+    the query. Raises the error of the query.
     """
     return _Export(database, f).stream()
 
@@ -97,17 +98,30 @@ class _Export:
 
     def _copy_to(self, writing: int) -> None:
         try:
-            with self._database.snapshot(slow=True) as snapshot:
-                failures = Failures(snapshot)
-                f = failures.narrowed(self._filter)
-                where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
-                order = _NEWEST_FIRST if failures.total(f) <= SORTED_ROWS else ""
-                snapshot.row(
-                    f"COPY (SELECT {_SELECT} FROM failures WHERE {where.sql} {order}) "
-                    f"TO '/dev/fd/{writing}' (FORMAT csv, HEADER, USE_TMP_FILE false)",
-                    where.parameters,
-                )
+            with self._database.slow_snapshot() as snapshot:
+                for statement in self._statements(snapshot, f"/dev/fd/{writing}"):
+                    snapshot.row(statement.sql, statement.parameters)
         except BaseException as error:  # noqa: BLE001 (raised again where the stream is read)
             self._error = error
         finally:
             os.close(writing)
+
+    def _statements(self, snapshot: Snapshot, file: str) -> Iterator[Where]:
+        """What to run one after the other; what one has read is forgotten before the next."""
+        failures = Failures(snapshot)
+        f = failures.narrowed(self._filter)
+        where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
+        if failures.total(f) <= SORTED_ROWS:
+            yield _copy(where, file, "ORDER BY error_time DESC, id DESC", header=True)
+            return
+        yield _copy(where, file, "LIMIT 0", header=True)
+        for stretch in reversed(list(stretches(failures.days(f), ROWS_AT_ONCE, ROWS_AT_ONCE))):
+            yield _copy(where + stretch.where(), file, "", header=False)
+
+
+def _copy(where: Where, file: str, tail: str, *, header: bool) -> Where:
+    return Where(
+        f"COPY (SELECT {_SELECT} FROM failures WHERE {where.sql} {tail}) "
+        f"TO '{file}' (FORMAT csv, HEADER {header}, USE_TMP_FILE false)",
+        where.parameters,
+    )

@@ -32,6 +32,10 @@ _BY_STATUS = ", ".join(
 )
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (stored times are in UTC, without offset)
 _DAY = timedelta(days=1)
+_FEW = 4
+"""Matches, in pages, up to which it is faster to read them all whole than to look at them twice."""
+Day = tuple[date, int]
+"""A day and a number of failures."""
 TrendKey = Literal["category", "pipeline", "source", "status", "failure_group"]
 
 
@@ -82,8 +86,18 @@ class Failures:
 
     def page(self, f: FailureFilter, limit: int, cursor: str | None = None) -> Page:
         """The newest `limit` failures that match, after `cursor`. Raises `InvalidQuery`."""
+        f = self.narrowed(f)
+        return self._page(f, limit, cursor, self.days(f))
+
+    def answer(self, f: FailureFilter, limit: int, cursor: str | None = None) -> Answer:
+        """The same with the number of all that match, which says as well on which days to look."""
+        f = self.narrowed(f)
+        days = self._counted_days(f)
+        return Answer(*self._page(f, limit, cursor, days), sum(n for _, n in days))
+
+    def _page(self, f: FailureFilter, limit: int, cursor: str | None, days: list[Day]) -> Page:
         after = _Position.parse(cursor) if cursor else None
-        found = self._newest(self.narrowed(f), limit + 1, after)
+        found = self._newest(f, limit + 1, after, days)
         failures, more = found[:limit], len(found) > limit
         return Page(failures, str(_Position.of(failures[-1])) if more else None)
 
@@ -186,72 +200,101 @@ class Failures:
         ended = utc(row[1]) + timedelta(seconds=1)
         return msgspec.structs.replace(f, since=since, until=min(ended, f.until or ended))
 
-    def _newest(self, f: FailureFilter, limit: int, after: _Position | None) -> list[FailureRecord]:
-        """The newest matches, from the days that the tally names, in growing stretches."""
+    def _newest(
+        self, f: FailureFilter, limit: int, after: _Position | None, days: list[Day]
+    ) -> list[FailureRecord]:
+        """The newest matches, from the days that hold any, in growing stretches."""
+        if after is not None:
+            days = [found for found in days if found[0] <= after.time.date()]
         found: list[FailureRecord] = []
-        for window in self.stretches(f, limit, 1_000_000, after):
-            found += self._scan(f, by_time(*window), limit - len(found), after)
+        for stretch in stretches(days, limit, 1_000_000):
+            found += self._scan(f, stretch, limit - len(found), after)
             if len(found) >= limit:
                 break
         return found
 
     def _scan(
-        self, f: FailureFilter, window: Where, limit: int, after: _Position | None
+        self, f: FailureFilter, stretch: Stretch, limit: int, after: _Position | None
     ) -> list[FailureRecord]:
-        """The newest matches of a stretch: found by narrow columns, then only those read whole."""
-        where = by_kind(f) + by_text(f) + by_time(f.since, f.until) + window
+        """The newest matches of a stretch.
+
+        Of many matches only the newest are read whole, after narrow columns have said which they are.
+        """
+        where = by_kind(f) + by_text(f) + by_time(f.since, f.until) + stretch.where()
         if after is not None:
             where += Where(
                 "error_time <= ? AND (error_time, id) < (?, ?)", [after.time, after.time, after.id]
             )
         newest = "ORDER BY error_time DESC, id DESC"
+        chosen = f"{where.sql} {newest} LIMIT ?"
+        if stretch.matches > _FEW * limit:
+            narrow = f"SELECT rowid FROM failures WHERE {chosen}"
+            chosen = f"rowid IN ({narrow}) {newest}"
         rows = self._reader.rows(
-            f"SELECT {select(FailureRecord)} FROM failures WHERE rowid IN "
-            f"(SELECT rowid FROM failures WHERE {where.sql} {newest} LIMIT ?) {newest}",
+            f"SELECT {select(FailureRecord)} FROM failures WHERE {chosen}",
             [*where.parameters, limit],
         )
         return [_failure(row) for row in rows]
 
-    def stretches(
-        self, f: FailureFilter, rows: int, most: int, after: _Position | None = None
-    ) -> Iterator[tuple[datetime, datetime]]:
-        """Ranges of whole days, newest first, that hold all matches.
-
-        The first expects about `rows` failures, each further one twice as many, up to `most`.
-        """
-        days = self._days(f, after)
-        start = 0
-        while start < len(days):
-            end, expected = start, 0
-            while end < len(days) and expected < rows:
-                expected += days[end][1]
-                end += 1
-            yield _aware(midnight(days[end - 1][0])), _aware(midnight(days[start][0]) + _DAY)
-            start, rows = end, min(rows * 2, most)
-
-    def _days(self, f: FailureFilter, after: _Position | None) -> list[tuple[date, int]]:
-        """Days with matches, newest first, and how many the tally counts (before text filters)."""
-        kind = by_kind(f)
-        sql = f"SELECT day, sum(n)::BIGINT FROM failure_tally WHERE {kind.sql}"
-        parameters = list[Any](kind.parameters)
-        newest = min(
-            (t for t in (after and after.time, f.until and stored(f.until)) if t), default=None
-        )
-        if newest is not None:
+    def days(self, f: FailureFilter) -> list[Day]:
+        """Days that may hold matches, newest first, by the tally: before filters of text."""
+        where = by_kind(f)
+        sql, parameters = where.sql, list[Any](where.parameters)
+        if f.until is not None:
             sql += " AND day <= ?"
-            parameters.append(newest.date())
+            parameters.append(stored(f.until).date())
         if f.since is not None:
             sql += " AND day >= ?"
             parameters.append(stored(f.since).date())
-        sql += " GROUP BY day HAVING sum(n) > 0 ORDER BY day DESC"
-        return [(day, n) for day, n in self._reader.rows(sql, parameters)]
+        return self._by_day(Where(f"SELECT day, n FROM failure_tally WHERE {sql}", parameters))
+
+    def _counted_days(self, f: FailureFilter) -> list[Day]:
+        """Days with matches, newest first, and exactly how many."""
+        return self._by_day(counted(f))
+
+    def _by_day(self, relation: Where) -> list[Day]:
+        return self._reader.rows(
+            f"SELECT day, sum(n)::BIGINT FROM ({relation.sql}) GROUP BY day HAVING sum(n) > 0 "
+            "ORDER BY day DESC",
+            relation.parameters,
+        )
+
+
+class Stretch(NamedTuple):
+    """Whole days that follow each other, and how many matches they may hold."""
+
+    first: date
+    last: date
+    matches: int
+
+    def bounds(self) -> tuple[datetime, datetime]:
+        """When its first day begins and its last one ends."""
+        return _aware(midnight(self.first)), _aware(midnight(self.last) + _DAY)
+
+    def where(self) -> Where:
+        """The times of these days."""
+        return by_time(*self.bounds())
+
+
+def stretches(days: list[Day], rows: int, most: int) -> Iterator[Stretch]:
+    """Cuts days, newest first, into stretches.
+
+    The first holds about `rows` matches, each further one twice as many, up to `most`.
+    """
+    start = 0
+    while start < len(days):
+        end, expected = start, 0
+        while end < len(days) and expected < rows:
+            expected += days[end][1]
+            end += 1
+        yield Stretch(days[end - 1][0], days[start][0], expected)
+        start, rows = end, min(rows * 2, most)
 
 
 def answer(database: Database, f: FailureFilter, limit: int, cursor: str | None = None) -> Answer:
     """A page with its total, which agree however much is recorded meanwhile."""
     with database.snapshot() as snapshot:
-        failures = Failures(snapshot)
-        return Answer(*failures.page(f, limit, cursor), failures.total(f))
+        return Failures(snapshot).answer(f, limit, cursor)
 
 
 def _aware(value: datetime) -> datetime:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from daemon.store.database import Database
-from daemon.store.failures import Failures
+from daemon.store.failures import answer
 from daemon.store.filters import FailureFilter
 from tests.benchmarks.figures import Bench, Figure, compared, limited, median, percentile, reported
 from tests.benchmarks.generator import cached_store
@@ -53,10 +53,7 @@ def _ask(database: Database, question: Question) -> float:
     """Milliseconds that the answer takes."""
     chosen = FailureFilter(**{k: v for k, v in question.items() if k != "cursor"})
     begun = time.perf_counter()
-    with database.snapshot() as snapshot:
-        failures = Failures(snapshot)
-        failures.page(chosen, PAGE, question.get("cursor"))
-        failures.total(chosen)
+    answer(database, chosen, PAGE, question.get("cursor"))
     return (time.perf_counter() - begun) * 1000
 
 

@@ -100,7 +100,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def stored(database: Database) -> list[FailureRecord]:
     """All failures, newest first, by one plain query."""
-    found = Failures(database)._newest(FailureFilter(), 1_000_000, None)
+    found = Failures(database).page(FailureFilter(), 1_000_000).failures
     rows = database.rows("SELECT id FROM failures ORDER BY error_time DESC, id DESC")
     assert [failure.id for failure in found] == [number for (number,) in rows]
     assert len(found) > 200
