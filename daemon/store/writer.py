@@ -139,6 +139,23 @@ class Writer:
         return self.pending
 
     def _work(self) -> None:
+        try:
+            self._serve()
+        except BaseException:
+            log.critical(
+                "nothing more can be stored; restart triaged",
+                exc_info=True,
+                extra={"event": "writer_died"},
+            )
+            self.trouble = Trouble(
+                "the writer has stopped; restart triaged", self._clock.monotonic()
+            )
+        with self._changed:
+            self._closing = True
+            self._abandon.set()
+            self._changed.notify_all()
+
+    def _serve(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queue or self._jobs or self._closing)
@@ -178,10 +195,14 @@ class Writer:
         attempt = 0
         while True:
             try:
-                self._commit(entries)
-                return True
+                stored = self._commit(entries)
+                break
             except _DATA_ERRORS as error:
                 return self._isolate(entries, error)
+            except duckdb.OutOfMemoryException as error:
+                self._note(error)
+                if len(entries) > 1:
+                    return self._write_halves(entries)
             except (duckdb.Error, StoreError, OSError, MemoryError) as error:
                 self._note(error)
             wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
@@ -189,8 +210,14 @@ class Writer:
             if self._abandon.wait(wait):
                 return False
             self._recover()
+        self._clear()
+        self._announce(stored)
+        with self._changed:
+            self._done += len(entries)
+            self._changed.notify_all()
+        return True
 
-    def _commit(self, entries: list[Entry]) -> None:
+    def _commit(self, entries: list[Entry]) -> Committed:
         begun = self._clock.monotonic()
         batch = Batch.of(entries, self._next_id)
         unresolved = self.standing.has_unresolved
@@ -198,17 +225,16 @@ class Writer:
             changes = Transaction(connection, self._buffer, batch, unresolved).commit()
         self._next_id = batch.next_id
         self.standing.apply(changes)
-        self._clear()
-        self._announce(Committed(entries, changes, self._clock.monotonic() - begun))
-        with self._changed:
-            self._done += len(entries)
-            self._changed.notify_all()
+        return Committed(entries, changes, self._clock.monotonic() - begun)
+
+    def _write_halves(self, entries: list[Entry]) -> bool:
+        middle = len(entries) // 2
+        return self._write(entries[:middle]) and self._write(entries[middle:])
 
     def _isolate(self, entries: list[Entry], error: Exception) -> bool:
         """Finds the entry that DuckDB refuses, so that one cannot hold up all the others."""
         if len(entries) > 1:
-            middle = len(entries) // 2
-            return self._write(entries[:middle]) and self._write(entries[middle:])
+            return self._write_halves(entries)
         self.errors += 1
         log.critical(
             "an event could not be stored and is only in this log",

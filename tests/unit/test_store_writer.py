@@ -535,3 +535,34 @@ def test_ids_go_on_where_they_were_after_a_restart(tmp_path: Path) -> None:
         assert target.database.rows("SELECT id FROM failures ORDER BY id") == [(1,), (2,), (3,)]
         assert [f.attempt for f in stored_failures(target.database)] == [1, 1, 2]
         assert_counts_agree(target.database, target.writer.standing)
+
+
+def test_a_batch_too_large_for_the_memory_is_stored_in_parts(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.duckdb", memory_limit=9_000_000)
+    announced: list[Committed] = []
+    writer = Writer(database, FakeClock(START), announced.append)
+    for number in range(9_000):
+        message = f"{number} " + "".join(chr(97 + (number * k) % 26) for k in range(1_900))
+        writer.put(failed("run", f"{number}", assessment=assessed(message)))
+    writer.start()
+    assert writer.flush(PATIENCE)
+    assert writer.errors > 0 and len(announced) > 1 and writer.trouble is None
+    assert database.row("SELECT count(*), count(DISTINCT item) FROM failures") == (9_000, 9_000)
+    assert writer.close(PATIENCE) == 0
+    database.close()
+
+
+def test_a_writer_that_dies_says_so_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    def refuse(committed: Committed) -> None:
+        raise RuntimeError(f"{len(committed.entries)} too many")
+
+    database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
+    writer = Writer(database, FakeClock(START), refuse)
+    writer.start()
+    position = writer.put(failed("run", "a"))
+    assert not writer.wait(position, PATIENCE)
+    assert writer.trouble is not None and "restart" in writer.trouble.message
+    with pytest.raises(RecorderClosed):
+        writer.put(failed("run", "b"))
+    assert writer.close(PATIENCE) == 1
+    database.close()
