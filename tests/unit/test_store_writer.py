@@ -546,7 +546,9 @@ def test_a_batch_too_large_for_the_memory_is_stored_in_parts(tmp_path: Path) -> 
         writer.put(failed("run", f"{number}", assessment=assessed(message)))
     writer.start()
     assert writer.flush(PATIENCE)
-    assert writer.errors > 0 and len(announced) > 1 and writer.trouble is None
+    assert writer.errors > 0
+    assert len(announced) > 1
+    assert writer.trouble is None
     assert database.row("SELECT count(*), count(DISTINCT item) FROM failures") == (9_000, 9_000)
     assert writer.close(PATIENCE) == 0
     database.close()
@@ -561,7 +563,8 @@ def test_a_writer_that_dies_says_so_and_keeps_nobody_waiting(tmp_path: Path) -> 
     writer.start()
     position = writer.put(failed("run", "a"))
     assert not writer.wait(position, PATIENCE)
-    assert writer.trouble is not None and "restart" in writer.trouble.message
+    assert writer.trouble is not None
+    assert "restart" in writer.trouble.message
     with pytest.raises(RecorderClosed):
         writer.put(failed("run", "b"))
     assert writer.close(PATIENCE) == 1
