@@ -1,23 +1,19 @@
-"""Searching a text for hundreds of regular expressions at once.
+"""Searching a text for thousands of regular expressions at once, in time linear in the text.
 
-One RE2 set finds all of them in a single scan, as long as no pattern has a gap (``quota.*exceeded``):
-every gap doubles the states that its automaton may need, and many would have it rebuilt all the
-time. So the set holds the pieces between the gaps, and a pattern whose pieces are all in the text is
-looked for by itself.
+One pass of an Aho-Corasick automaton finds the words that the patterns need; those whose words are all
+there are matched with RE2, in the order in which somebody asks. What needs no word is in one RE2 set.
 """
 
 from __future__ import annotations
 
-import re
-
 import re2
+from ahocorasick_rs import AhoCorasick, Implementation
+
+from daemon.triage.literals import Words, needs
 
 _FLAGS = "(?im)"
-_SET_MEMORY = 8 * 1024 * 1024
-"""An upper bound for the automaton's states, which are built as texts need them."""
-_TOKEN = re.compile(
-    r"(?P<gap>(?:\.|\[\^\\n\])(?:[*+]|\{\d*,\d*\})\??)|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL
-)
+_SET_MEMORY = 2 * 1024 * 1024
+"""An upper bound for the states of one automaton, which are built as texts need them."""
 
 
 def search_set(*patterns: str, memory: int = _SET_MEMORY) -> re2.Set:
@@ -33,88 +29,70 @@ def search_set(*patterns: str, memory: int = _SET_MEMORY) -> re2.Set:
 
 
 class Pattern:
-    """One alternative of a rule's pattern and what has to be in the text for it to match."""
+    """One pattern of a rule."""
 
-    __slots__ = ("_alone", "expression", "owner", "pieces")
+    __slots__ = ("_compiled", "also", "certain", "expression", "owner")
 
-    def __init__(self, expression: str, owner: int) -> None:
+    def __init__(self, expression: str, owner: int, *, certain: bool) -> None:
         self.expression = expression
         self.owner = owner
-        self.pieces = _pieces(expression)
-        self._alone: re2.Set | None = None
+        self.certain = certain
+        """Whether it matches wherever its words are found, so that there is nothing left to look for."""
+        self.also: list[frozenset[int]] = []
+        """Numbers of further words: one of each has to be there too."""
+        self._compiled: re2.Set | None = None
 
     def is_in(self, text: bytes) -> bool:
-        """Whether it matches a text that holds all its pieces."""
-        if self.pieces == [self.expression]:
+        """Whether it matches a text that holds its words."""
+        if self.certain:
             return True
-        if self._alone is None:
-            self._alone = search_set(self.expression)
-        return self._alone.Match(text) is not None
+        if self._compiled is None:
+            self._compiled = search_set(self.expression)
+        return self._compiled.Match(text) is not None
 
 
 class PatternIndex:
     """Patterns with their owners. Threads may share it."""
 
     def __init__(self, patterns: list[tuple[str, int]]) -> None:
-        numbers: dict[str, int] = {}
-        by_key: dict[int, list[tuple[frozenset[int], Pattern]]] = {}
+        self._numbers: dict[str, int] = {}
+        self._by_word: list[list[Pattern]] = []
+        self._wordless: list[Pattern] = []
         for expression, owner in patterns:
-            for alternative in _alternatives(expression):
-                pattern = Pattern(alternative, owner)
-                needed = {numbers.setdefault(piece, len(numbers)) for piece in pattern.pieces}
-                key = numbers[min(pattern.pieces, key=_commonness)]
-                by_key.setdefault(key, []).append((frozenset(needed - {key}), pattern))
-        self._by_key = [tuple(by_key.get(number, ())) for number in range(len(numbers))]
-        self._set = search_set(*numbers) if numbers else None
+            self._add(expression, owner)
+        self._words = AhoCorasick(
+            list(self._numbers), store_patterns=False, implementation=Implementation.ContiguousNFA
+        )
+        self._others = search_set(*(pattern.expression for pattern in self._wordless))
 
-    def candidates(self, text: bytes) -> dict[int, list[Pattern]]:
-        """By owner, the patterns whose pieces are all in the text; ask them whether they match."""
-        numbers = self._set.Match(text) if self._set is not None and text else None
-        found: dict[int, list[Pattern]] = {}
-        if not numbers:
-            return found
-        present = set(numbers)
-        for number in numbers:
-            for also_needed, pattern in self._by_key[number]:
-                if also_needed <= present:
-                    found.setdefault(pattern.owner, []).append(pattern)
+    def _add(self, expression: str, owner: int) -> None:
+        needed = needs(expression)
+        if not (wanted := needed.all):
+            self._wordless.append(Pattern(expression, owner, certain=True))
+            return
+        first, *others = wanted
+        pattern = Pattern(expression, owner, certain=needed.bare and needed.exact is first)
+        pattern.also = [self._numbered(words) for words in others]
+        for number in self._numbered(first):
+            self._by_word[number].append(pattern)
+
+    def _numbered(self, words: Words) -> frozenset[int]:
+        """The numbers of words; new ones get the next."""
+        found = frozenset(self._numbers.setdefault(word, len(self._numbers)) for word in words)
+        self._by_word += [[] for _ in range(len(self._numbers) - len(self._by_word))]
         return found
 
-
-def _commonness(piece: str) -> tuple[int, int]:
-    """Pieces with fewer and longer alternatives are found in fewer texts."""
-    return piece.count("|"), -len(piece)
-
-
-def _split(expression: str) -> list[tuple[str, str]]:
-    """The expression outside groups, as pairs of a kind ("text", "gap" or "or") and its source."""
-    parts: list[tuple[str, str]] = []
-    depth = 0
-    for token in _TOKEN.finditer(expression):
-        source = token[0]
-        depth += (source == "(") - (source == ")")
-        kind = "text" if depth else "gap" if token["gap"] else "or" if source == "|" else "text"
-        if kind == "text" and parts and parts[-1][0] == "text":
-            parts[-1] = ("text", parts[-1][1] + source)
-        else:
-            parts.append((kind, source))
-    return parts
-
-
-def _alternatives(expression: str) -> list[str]:
-    alternatives = [""]
-    for kind, source in _split(expression):
-        if kind == "or":
-            alternatives.append("")
-        else:
-            alternatives[-1] += source
-    return alternatives
-
-
-def _pieces(expression: str) -> list[str]:
-    """The sources between the gaps; the whole expression where they would not say anything."""
-    pieces = [source for kind, source in _split(expression) if kind == "text"]
-    telling = [piece for piece in pieces if not search_set(piece, memory=1 << 20).Match("")]
-    if len(telling) == len(_split(expression)) or not telling:
-        return [expression]
-    return telling
+    def candidates(self, text: bytes) -> dict[int, list[Pattern]]:
+        """By owner, the patterns that may match the UTF-8 text; ask them whether they do."""
+        hits = self._words.find_matches_as_indexes(text.decode().lower(), overlapping=True)
+        present = {number for number, _, _ in hits}
+        found: dict[int, list[Pattern]] = {}
+        for number in present:
+            for pattern in self._by_word[number]:
+                if not any(words.isdisjoint(present) for words in pattern.also):
+                    found.setdefault(pattern.owner, []).append(pattern)
+        if self._wordless:
+            for number in self._others.Match(text) or ():
+                pattern = self._wordless[number]
+                found.setdefault(pattern.owner, []).append(pattern)
+        return found

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import errno as errno_numbers
 import re
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import re2
+import tomli
 
 from daemon.errors import ConfigError, Problem
 from daemon.triage.patterns import search_set
 from daemon.triage.rules import UNMATCHED, Rule
 from daemon.triage.taxonomy import RetryStrategy
 
+BUNDLED = resources.files("daemon.triage").joinpath("bundled")
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Rule)}
 _PLACEHOLDER = re.compile(r"\{(?!column\})[^{}]*\}")
 _CONDITIONS = ("patterns", "exceptions", "http_status", "errno", "sqlstate", "error_class")
@@ -36,8 +37,8 @@ def load_rules(extra: Path | None = None) -> list[Rule]:
 def parse_rules(text: str, file: str) -> list[Rule]:
     """The rules of one file's text. `file` names it in problems."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         raise ConfigError([Problem(file, f"is not valid TOML: {error}")]) from None
     problems = [
         Problem(f"{file}: {key}", "is not known; only [[rule]] tables are expected")
@@ -54,10 +55,12 @@ def parse_rules(text: str, file: str) -> list[Rule]:
 
 
 def _bundled() -> list[Rule]:
+    """The rules that come with triaged. A test holds them to `parse_rules`, so they are only read here."""
     rules: list[Rule] = []
-    for entry in resources.files("daemon.triage").joinpath("bundled").iterdir():
+    for entry in BUNDLED.iterdir():
         if entry.name.endswith(".toml"):
-            rules.extend(parse_rules(entry.read_text(encoding="utf-8"), entry.name))
+            document = tomli.loads(entry.read_text(encoding="utf-8"))
+            rules += msgspec.convert(document["rule"], list[Rule])
     return rules
 
 
