@@ -62,7 +62,7 @@ def retry_time(
 ) -> datetime | None:
     """When the next attempt is due by itself, if at all."""
     wait = strategy.delay(
-        assessment.strategy, attempt, assessment.category, event.error.retry_after, jitter
+        assessment.strategy, attempt, assessment.category, assessment.retry_after, jitter
     )
     return None if wait is None else event.at + timedelta(seconds=wait)
 

@@ -13,6 +13,8 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     category: Category
     retryable: bool
     strategy: RetryStrategy
+    retry_after: float | None = None
+    """Seconds to wait before another attempt, as the other side asked."""
     rule: str
     """Name of the rule that matched, ``unmatched`` when none did."""
     user_message: str

@@ -50,7 +50,7 @@ class Classifier:
         for fact in _facts_of(error):
             for rank in self._facts.get(fact, ()):
                 met.setdefault(rank, set()).add(fact[0])
-        return self._first(text, met, pipeline)
+        return self._first(_with_codes(error, text), met, pipeline)
 
     def _first(self, text: str, met: dict[int, set[str]], pipeline: str) -> Rule | None:
         """The first rule, by standing, that each of its kinds is met for."""
@@ -105,6 +105,12 @@ def _facts_of(error: events.ErrorInfo) -> Iterator[tuple[str, object]]:
         yield "error_class", error.error_class.upper()
     if error.imap_code:
         yield "imap_code", error.imap_code.upper()
+
+
+def _with_codes(error: events.ErrorInfo, text: str) -> str:
+    """The text with the codes that came beside it, so that a rule finds them wherever they were."""
+    codes = [f"[{c}]" for c in (error.imap_code, error.error_class) if c and c not in text]
+    return " ".join([*codes, text]) if codes else text
 
 
 def _searched(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from daemon import events
+from daemon.triage.answers import answer_code, answer_detail
 from daemon.triage.truncation import MAX_INPUT_CHARS, clip
 
 _UNINFORMATIVE_BASES = {"Exception", "BaseException", "object"}
@@ -55,7 +56,7 @@ def _accepted(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _exception_facts(error: BaseException) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "message": clip(_text(error), MAX_INPUT_CHARS),
+        "message": clip(_message(error), MAX_INPUT_CHARS),
         "exception_type": _type_name(type(error)),
         "exception_bases": tuple(
             name
@@ -154,7 +155,7 @@ def _seconds(value: str, date: str | None) -> float | None:
 
 def _error_class(error: BaseException) -> str | None:
     value = _attribute(error, "error_class")
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value else answer_code(error)
 
 
 _FINDERS: dict[str, Callable[[BaseException], Any]] = {
@@ -180,6 +181,12 @@ def _traceback(error: BaseException) -> str:
 
 def _format(error: BaseException) -> list[str]:
     return traceback.format_exception(error)
+
+
+def _message(error: BaseException) -> str:
+    """Its own words, and those of the answer behind it, which say more than "400 Bad Request"."""
+    message, detail = _text(error), _quietly(answer_detail, error)
+    return f"{message}: {detail}" if detail and detail not in message else message
 
 
 def _text(error: object) -> str:

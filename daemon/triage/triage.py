@@ -10,6 +10,7 @@ from daemon.triage import redaction
 from daemon.triage.assessment import Assessment
 from daemon.triage.classifier import Classifier
 from daemon.triage.grouping import fingerprint, normalise
+from daemon.triage.hints import retry_hint
 from daemon.triage.rule_files import load_rules
 from daemon.triage.rules import Rule
 from daemon.triage.truncation import (
@@ -52,6 +53,7 @@ class Triage:
             category=rule.category,
             retryable=rule.may_retry,
             strategy=rule.waiting,
+            retry_after=_pause(error) if rule.may_retry else None,
             rule=rule.name,
             user_message=_about(rule.user_message, column),
             suggested_action=_about(rule.suggested_action, column),
@@ -74,6 +76,11 @@ class Triage:
     def _full_text(self, error: events.ErrorInfo, masked: str, message: str) -> str | None:
         full = self.mask(error.text) if error.text else masked
         return None if full == message else truncate(full, MAX_FULL_TEXT_BYTES)
+
+
+def _pause(error: events.ErrorInfo) -> float | None:
+    """What a header said counts, or else what the text says."""
+    return retry_hint(error.message) if error.retry_after is None else error.retry_after
 
 
 def _about(sentence: str, column: str | None) -> str:

@@ -11,11 +11,17 @@ import sys
 from types import SimpleNamespace
 
 import duckdb
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.triage import describe
+from daemon.triage import Triage, describe
+
+
+@pytest.fixture(scope="module")
+def triage() -> Triage:
+    return Triage.load()
 
 
 def raised(action) -> BaseException:
@@ -147,3 +153,75 @@ def test_describe_never_raises(message: str, facts: dict[str, object]) -> None:
 )
 def test_the_package_imports_in_any_order(module: str) -> None:
     subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+
+
+def httpx_error(status: int, **answer) -> httpx.HTTPStatusError:
+    """As httpx raises it for an answer that was read."""
+    request = httpx.Request("POST", "https://api.example.com/v1/rows")
+    response = httpx.Response(status, request=request, **answer)
+    return raised(response.raise_for_status)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            {"type": "about:blank", "title": "Bad", "detail": "email is required"},
+            "email is required",
+        ),
+        ({"error": {"code": 429, "message": "Quota exceeded"}}, "Quota exceeded"),
+        ({"errors": {"email": ["has already been taken"]}}, "email: has already been taken"),
+        ({"error": "invalid_grant", "error_description": "Token has expired"}, "Token has expired"),
+        ([{"message": "unable to obtain exclusive access"}], "unable to obtain exclusive access"),
+    ],
+)
+def test_the_answers_own_words_are_part_of_the_message(body: object, said: str) -> None:
+    info = describe(httpx_error(400, json=body))
+    assert said in info.message
+    assert info.message.startswith("Client error '400")
+    assert info.http_status == 400
+
+
+@pytest.mark.parametrize("body", [b"<html>no</html>", b"", b"{broken", b"[" * 9000, b"\xff\x00{"])
+def test_a_body_that_says_nothing_is_left_out(body: bytes) -> None:
+    assert "no</html>" not in describe(httpx_error(500, content=body)).message
+
+
+def test_a_body_that_was_not_read_is_not_waited_for() -> None:
+    def endless():
+        raise AssertionError("the network was asked")
+        yield b""
+
+    request = httpx.Request("GET", "https://api.example.com")
+    response = httpx.Response(500, request=request, content=endless())
+    assert describe(raised(response.raise_for_status)).http_status == 500
+
+
+class Coded(Exception):
+    """As clients of services carry the code of an answer."""
+
+    def __init__(self, **attributes: object) -> None:
+        super().__init__("refused")
+        self.__dict__.update(attributes)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Coded(response={"Error": {"Code": "SlowDown"}}), "SlowDown"),
+        (Coded(code=lambda: SimpleNamespace(name="UNAVAILABLE")), "UNAVAILABLE"),
+        (Coded(error="invalid_grant"), "invalid_grant"),
+        (Coded(error=SimpleNamespace(code="BlobNotFound")), "BlobNotFound"),
+        (Coded(code=42, reason=OSError("x")), None),
+        (Coded(code=lambda: 1 / 0), None),
+    ],
+)
+def test_codes_of_services_are_facts(error: Coded, code: str | None) -> None:
+    assert describe(error).error_class == code
+
+
+def test_a_code_beside_the_text_is_found_like_one_in_it(triage: Triage) -> None:
+    info = describe(Coded(response={"Error": {"Code": "SlowDown"}}))
+    assert triage.classify(info, "upload").category == "rate_limit"
+    refused = describe("login failed", imap_code="AUTHENTICATIONFAILED")
+    assert triage.classify(refused, "mail").category == "authentication"
