@@ -12,10 +12,15 @@ from daemon.errors import StoreTooNew, StoreUnavailable
 MIGRATIONS = resources.files("daemon.store") / "migrations"
 
 
+def newest_version(folder: Traversable = MIGRATIONS) -> int:
+    """The schema version that this triaged reads and writes."""
+    return len(_steps(folder))
+
+
 def require_newest(connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATIONS) -> None:
     """Makes sure that a database opened for reading has today's schema. Raises `StoreError`."""
     present = _version(connection)
-    newest = len(_steps(folder))
+    newest = newest_version(folder)
     if present > newest:
         raise _too_new(present, newest)
     if present < newest:

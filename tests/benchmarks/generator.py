@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from daemon.store.migrate import migrate
+from daemon.store.migrate import migrate, newest_version
 
 NEWEST = datetime(2026, 11, 20, 12, tzinfo=UTC)
 """Time of the newest failure; the others lie in the 90 days before."""
@@ -33,7 +33,7 @@ def make_store(path: Path, failures: int, newest: datetime = NEWEST) -> None:
 
 def cached_store(folder: Path, failures: int) -> Path:
     """The store of that size in `folder`, made when it is not there yet."""
-    path = folder / f"failures-{failures}.duckdb"
+    path = folder / f"failures-{failures}-v{newest_version()}.duckdb"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         make_store(path, failures)
