@@ -30,7 +30,7 @@ def search_set(*patterns: str, memory: int = _SET_MEMORY) -> re2.Set:
     return found
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _compiled(expression: str) -> re2.Set:
     """Only as many as are in use at a time: thousands of automata take tens of megabytes."""
     return search_set(expression)
@@ -39,18 +39,16 @@ def _compiled(expression: str) -> re2.Set:
 class Pattern:
     """One pattern of a rule."""
 
-    __slots__ = ("also", "certain", "expression", "owner")
+    __slots__ = ("expression", "needs", "owner")
 
-    def __init__(self, expression: str, owner: int, entry: Entry) -> None:
+    def __init__(self, expression: str, owner: int, needs: Entry) -> None:
         self.expression = expression
         self.owner = owner
-        self.certain = entry.certain
-        self.also = entry.words[1:]
-        """Numbers of further words: one of each has to be there too."""
+        self.needs = needs
 
     def is_in(self, text: bytes) -> bool:
         """Whether it matches a text that holds its words."""
-        return self.certain or _compiled(self.expression).Match(text) is not None
+        return self.needs.certain or _compiled(self.expression).Match(text) is not None
 
 
 class PatternIndex:
@@ -59,15 +57,15 @@ class PatternIndex:
     def __init__(self, patterns: list[tuple[str, int]]) -> None:
         table = WordTable.bundled()
         table.add(expression for expression, _ in patterns)
-        self._by_word: list[list[Pattern]] = [[] for _ in table.words]
+        self._by_word: dict[int, list[Pattern]] = {}
         self._wordless: list[Pattern] = []
         for expression, owner in patterns:
             entry = table.entries[expression]
             pattern = Pattern(expression, owner, entry)
             if not entry.words:
                 self._wordless.append(pattern)
-            for number in entry.words[0] if entry.words else ():
-                self._by_word[number].append(pattern)
+            for number in entry.words:
+                self._by_word.setdefault(number, []).append(pattern)
         self._words = AhoCorasick(
             table.words, store_patterns=False, implementation=Implementation.ContiguousNFA
         )
@@ -78,9 +76,9 @@ class PatternIndex:
         hits = self._words.find_matches_as_indexes(text.decode().lower(), overlapping=True)
         present = {number for number, _, _ in hits}
         found: dict[int, list[Pattern]] = {}
-        for number in present:
+        for number in present & self._by_word.keys():
             for pattern in self._by_word[number]:
-                if all(not present.isdisjoint(words) for words in pattern.also):
+                if all(not present.isdisjoint(words) for words in pattern.needs.also):
                     found.setdefault(pattern.owner, []).append(pattern)
         if self._wordless:
             for number in self._others.Match(text) or ():

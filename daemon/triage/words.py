@@ -16,13 +16,15 @@ from daemon.triage.literals import needs
 FILE = resources.files("daemon.triage").joinpath("bundled").joinpath("words.json")
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one expression needs."""
 
     certain: bool
     """Whether it matches wherever one of its words is found."""
-    words: tuple[tuple[int, ...], ...]
-    """Numbers of words, the rarest first: one of each is in any match. Empty when nothing is known."""
+    words: tuple[int, ...]
+    """Numbers of the rarest words that it names: one of them is in any match. Empty: nothing is known."""
+    also: tuple[tuple[int, ...], ...] = ()
+    """Numbers of further words: one of each is in any match too."""
 
 
 class WordTable(msgspec.Struct):
@@ -33,8 +35,11 @@ class WordTable(msgspec.Struct):
 
     @classmethod
     def bundled(cls) -> WordTable:
-        """The table that comes with triaged."""
-        return msgspec.json.decode(FILE.read_bytes(), type=cls)
+        """The table that comes with triaged; an empty one if it is of another version of this module."""
+        try:
+            return msgspec.json.decode(FILE.read_bytes(), type=cls)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return cls([], {})
 
     @classmethod
     def of(cls, expressions: Iterable[str]) -> WordTable:
@@ -50,11 +55,13 @@ class WordTable(msgspec.Struct):
         for expression in unknown:
             needed = needs(expression)
             wanted = needed.all
+            first, *others = [
+                tuple(numbers.setdefault(word, len(numbers)) for word in sorted(words))
+                for words in wanted
+            ] or [()]
             self.entries[expression] = Entry(
                 certain=bool(wanted) and needed.bare and needed.exact is wanted[0],
-                words=tuple(
-                    tuple(numbers.setdefault(word, len(numbers)) for word in sorted(words))
-                    for words in wanted
-                ),
+                words=first,
+                also=tuple(others),
             )
         self.words += list(numbers)[len(self.words) :]
