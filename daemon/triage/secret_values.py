@@ -123,7 +123,7 @@ def _closing(text: str, start: int, mark: str, escapes: int) -> int:
         if run < escapes or not text[after : after + 1].isalnum():
             return end
         if first < 0:
-            first, limit = end, min(_line_end(text, end), end + _GOES_ON)
+            first, limit = end, _line_end(text, end, end + _GOES_ON)
     return first
 
 
@@ -213,6 +213,8 @@ def _is_sentence(line: str) -> bool:
     )
 
 
-def _line_end(text: str, at: int) -> int:
-    found = _LINE_END.search(text, at)
-    return found.start() if found else len(text)
+def _line_end(text: str, at: int, limit: int | None = None) -> int:
+    """Where the line ends, or `limit` where that comes before."""
+    limit = len(text) if limit is None else limit
+    found = _LINE_END.search(text, at, limit)
+    return found.start() if found else limit
