@@ -14,6 +14,8 @@ _NAME = re.compile(
     r"(?:(?<![\w-])|(?<=%[0-9A-Fa-f][0-9A-Fa-f])|(?<=\\u00[0-9a-fA-F][0-9a-fA-F]))-{0,2}+"
     r"(?P<name>[A-Za-z_][\w-]*+(?:[ ](?i:key|token|string|phrase|code)\b)?+)"
     rf"(?P<quote>{_QUOTE})?\]?+"
+    # Most words are followed by another one: told first, since all that comes is slow to refuse.
+    r"(?!\s++(?!(?i:is|was|of|to|set|provided|given|used|entered|value|header|content|val)\b)[A-Za-z0-9])"
     r"(?P<operator>"
     rf"\s{{0,4}},?\s{{0,64}}{_QUOTE}?(?i:value|content|val){_QUOTE}?\s{{0,4}}[:=]\s{{0,4}}(?=[^\s=])"
     rf"|\s{{0,4}}(?:\?|:\s{{0,2}}(?:&?(?i:str|string|SecretStr|bytes|varchar|text))(?=\s{{0,2}}=))?\s{{0,2}}{_EQUALS}"

@@ -117,7 +117,7 @@ ASSIGNMENTS = Masker(
     rf"{secret_names.CUE}[\w-]*( (key|token|string|phrase|code))?"
     r"(([\"'`\\\]]|&(quot|#3[49]);|%(25)?2[27]|\\+u002[27]|\\+x2[27])*\s*"
     r"([:=>\"'`,?\x{2192}\x{FF1A}\x{FF1D}]|!=|%(25)?3[ad]|\\+u003[ad]|&#(61|x3d);"
-    r"|[\"'\\]*(value|content|val)[\"'\\]*\s*[:=])"
+    r"|[\"'\\]*(value|content|val)[\"'\\]*\s*[:=])([^*]|\*{1,2}[^*]|\*{3}[^\s,;)\"'}\]&])"
     r"|\s+((is|was|provided|given|used|entered):?\s+|(value|header):\s|(is |was |of )?(to |set to )?[\"'`]))"
     r"|[?&;#](code|state|hash|sas|relaystate|hdn..)=|(?i)phrase\s*[:=]",
     mask_assignments,

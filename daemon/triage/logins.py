@@ -28,7 +28,7 @@ def _login(match: re.Match[str]) -> str:
 
 LOGINS = (
     shape(
-        r"(?i)login +[^ ]+ +|login +[^ ]+ *\{",
+        r"(LOGIN|[0-9] (?i:login)) +[^ ]+ *[ {]",
         rf"((?:(?:\b[A-Za-z]{{1,8}}|^|(?<=[\n>\"\']) ?)\d{{1,8}} (?i:LOGIN)|\bLOGIN) {{1,4}})(?!\*\*\*)(?:{_LITERAL})?({_ARGUMENT}) {{1,4}}"
         rf"(?:{_LITERAL})?{_ARGUMENT}(?=[\"'\s)]{{0,4}}(?:$|\n|\\+r|\\+n))",
         _login,
