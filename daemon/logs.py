@@ -37,16 +37,30 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": extra.pop("event", "log"),
-            "logger": record.name,
+            "event": self._mask(str(extra.pop("event", "log"))),
+            "logger": self._mask(str(record.name)),
             "message": self._mask(record.getMessage()),
         }
         for key, value in extra.items():
-            line[key] = value if isinstance(value, int | float | None) else self._mask(str(value))
+            line[self._mask(key)] = self._masked_field(key, value)
         if record.exc_info:
             line["exception"] = self._mask(self.formatException(record.exc_info))
         return line
 
+    def _masked_field(self, name: str, value: object) -> object:
+        """The value of an extra: its name may say that it is secret, or its own text."""
+        if value is None or isinstance(value, bool | float):
+            return value
+        text = str(value)
+        # Asked as an assignment, so that the one place that knows secret names decides.
+        named = f"{name}={text}"
+        if self._mask(named) != named and self._mask(text) == text:
+            return MASKED
+        masked = self._mask(text)
+        return value if isinstance(value, int) and masked == text else masked
+
+
+MASKED = "***"
 
 _LEFT_OUT = {"time", "level", "event", "logger", "message", "run_id", "rule", "failure_group"}
 """What lines for a person do without: ids are in the API, and lines stay short."""

@@ -91,7 +91,9 @@ class Recorder:
             summary = self._summaries.get(event.run_id)
             if summary is not None:
                 summary.add(assessment, shown_item, whole_run=event.item is None)
-        return Entry(event, assessment, shown_item=shown_item)
+        column = None if event.column is None else self._shown(event.column)
+        shown = msgspec.structs.replace(event, column=column)
+        return Entry(shown, assessment, shown_item=shown_item)
 
     def _shown(self, text: str) -> str:
         """A pipeline's own words as they may be stored: masked, and no longer than a path can be."""

@@ -1,7 +1,7 @@
 """Masking of e-mail addresses in every spelling that error messages use.
 
-Plain, quoted local part, with a display name, URL-encoded, JSON-escaped, and in Unicode (RFC 5321,
-5322, 6531). Package versions (`lodash@4.17.21`) and decorators are not addresses and stay.
+Plain, quoted local part, with a display name or a comment, URL-encoded, JSON-escaped, and in Unicode
+(RFC 5321, 5322, 6531); those in disguise are found by `address_spellings`. Package versions (`lodash@4.17.21`) and decorators are not addresses and stay.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ import re
 
 MASK = "[email]"
 
-_AT = r"(?:[@\uff20\ufe6b]|%(?:25){0,3}40|\\u0040|&#(?:64|x40);)"
-_LOCAL = r"[\w.!#$&'+=~^{}|`?-]|%(?!(?:25){0,3}40)[0-9A-Fa-f]{2}|[^\x00-\x7f\s\w\uff20\ufe6b]"
+_AT = r"(?:[@\uff20\ufe6b]|%(?:25){0,3}40|\\{1,8}(?:u00|x)40|&(?:#64|#x40|commat);)"
+_LOCAL = r"[\w.!#$'+=~^{}|`?-]|&(?!(?:#64|#x40|commat);)|%(?!(?:25){0,3}40)[0-9A-Fa-f]{2}|[^\x00-\x7f\s\w\uff20\ufe6b]"
 _ADDRESS = re.compile(
-    rf"(?P<quoted>\"(?:[^\"\\\n]|\\.){{1,128}}\")?"
-    rf"(?P<local>(?<![\w.!#$&'+=~^{{}}|`?-])(?:{_LOCAL})++)?"
-    rf"{_AT}(?P<domain>\[[0-9A-Fa-f:.IPv]{{2,45}}\]|[\w.。-]++)"
+    r"(?P<quoted>(?:(?P<escapes>\\{1,8})\"(?:(?!\\+\").){1,128}(?P=escapes)\"|\"(?:[^\"\\\n]|\\.){1,128}\")"
+    r"(?=[@\uff20\ufe6b%\\&(]))?"
+    rf"(?P<local>(?<![\w.!#$&'+=~^{{}}|`?-])(?<!%(?!(?:25){{0,3}}40)(?=[0-9A-Fa-f]{{2}}))(?:{_LOCAL})++)?"
+    rf"(?:\([^()\n]{{0,64}}\))?{_AT}"
+    r"(?P<domain>\[[0-9A-Fa-f:.IPv]{2,45}\]|(?:[\w.\u3002-]|%(?:25){0,3}2[Ee](?=\w))++)"
 )
 _ASSIGNMENT = re.compile(r"(?:.*[?&])?[A-Za-z_]+=(?=.)", re.DOTALL)
 _NOT_A_START = "'.!#$&=~^{}|`?-"
 _TOP_LEVEL = re.compile(r"(?:xn--[a-z0-9-]+|[^\W\d_]{2,}|local(?:host|domain))", re.IGNORECASE)
+_ENCODED_DOT = re.compile(r"\u3002|%(?:25){0,3}2[Ee]")
 _SCALED_PICTURE = re.compile(r"\dx\.\w+")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_ENCODED_NAME = re.compile(r"(?:=\?[^?\s]{1,40}\?[BbQq]\?[^?\s]{0,1024}\?=\s{1,4}){1,8}<\[email\]>")
 _QUOTED_NAME = re.compile(r'"[^"\n]{1,128}"\s{0,4}<\[email\]>')
 _HEADER_NAME = re.compile(
     r"\b(From|To|Cc|Bcc|Sender|Reply-To):[ \t]{0,4}[^<>\n\[\]]{1,100}<\[email\]>", re.IGNORECASE
@@ -35,6 +39,7 @@ def mask_addresses(text: str) -> str:
     """The text with each address, and the name displayed with it, replaced by ``[email]``."""
     text = _ADDRESS.sub(_mask_one, text)
     if "<[email]>" in text:
+        text = _ENCODED_NAME.sub(MASK, text)
         text = _QUOTED_NAME.sub(MASK, text)
         text = _HEADER_NAME.sub(rf"\1: {MASK}", text)
         text = _LOOSE_NAME.sub(_mask_name, text)
@@ -48,6 +53,8 @@ def _mask_one(match: re.Match[str]) -> str:
     trailing = domain[len(domain.rstrip(".-_。")) :]
     if match["quoted"]:
         return MASK + trailing
+    if local == "git":  # the account of every SSH URL of a repository
+        return match[0]
     kept = _not_of_the_address(local)
     return match[0] if kept == local else kept + MASK + trailing
 
@@ -62,7 +69,8 @@ def _not_of_the_address(local: str) -> str:
 def _is_domain(domain: str) -> bool:
     if domain.startswith("["):
         return True
-    labels = domain.rstrip(".-_。").replace("。", ".").split(".")
+    domain = _ENCODED_DOT.sub(".", domain)
+    labels = domain.rstrip(".-_").split(".")
     if _SCALED_PICTURE.fullmatch(domain):
         return False
     if len(labels) == 1:

@@ -7,94 +7,118 @@ hides a secret one inside its value, and each character is looked at a bounded n
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterator
 
-MASK = "***"
+from daemon.triage import secret_names, secret_values
+from daemon.triage.assignment_notation import Assignment, assignments
+from daemon.triage.header_values import header_value
+from daemon.triage.masker import MASK, Masker, opaque
+from daemon.triage.secret_names import Secrecy
+from daemon.triage.secret_values import Value
 
-_NAME = re.compile(
-    r"(?<![\w-])(?P<name>[A-Za-z_][\w-]*+(?:[ ](?i:key|token|string|phrase)\b)?+)"
-    r"(?P<quote>\\?[\"'])?\]?+"
-    r"(?P<operator>\s{0,4}(?:=>|:=|==?|:)\s{0,4}|>|\s{1,4}(?:is |was |of )?(?=[\"'`]))(?=[^\s,;)}\]>])"
-)
-_PASSWORD = re.compile(r"pass(?:word|wd|phrase|code|$)|pwd|_pass$|^pw$", re.IGNORECASE)
-_SECRET = re.compile(
-    r"secret|credential|(?:api|app|auth|access|private|account|shared|encryption|signing|master|"
-    r"license|subscription)[-_ ]?key|shared_?access_?signature|(?:access|refresh|id|auth|bearer|session|"
-    r"security|csrf|xsrf|api|oauth|bot)[-_ ]?token|session[-_]?id|connection[-_ ]?string|hmac|otp$",
-    re.IGNORECASE,
-)
-_HEADER = re.compile(
-    r"(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:key|token|auth|signature)", re.IGNORECASE
-)
-_WEAK = re.compile(r"(?:^|[-_a-z])(?:token|signature|sig|nonce|auth|jwt|sid|pin)$", re.IGNORECASE)
-_IN_QUERY = re.compile(
-    r"key|code|state|hash|sig|sv|x-(?:amz|goog)-(?:signature|credential|security-token)",
-    re.IGNORECASE,
-)
-
-_QUOTED = r"\\\"(?:(?!\\\").)*+(?:\\\")?|\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|`[^`]*+`?"
-_VALUE = re.compile(rf"{_QUOTED}|(?:(?:Bearer|Basic|Token)[ ]+)?[^\s,;&\"'<>)}}\]]++", re.DOTALL)
-_HEADER_VALUE = re.compile(
-    rf"{_QUOTED}|\*\*\*(?![^\s\"',;)}}])"
-    r"|(?i:Bearer|Basic|Token|Negotiate|ApiKey)[ \t]+[^\s\"'<>,;)}]++|[^\r\n\"'}]++",
-    re.DOTALL,
-)
-_OPENING = re.compile(r"\\?[\"'`]")
-_OPAQUE = re.compile(r"\d|=$|[a-z][A-Z]|[+/]")
+_STATED = re.compile(r"(?:using password: |password \()(?:YES|NO)\b", re.IGNORECASE)
+_HARMLESS = re.compile(r"(?:\d{1,5}|[a-z_]{1,10})(?![^\s&;\"'<>)\]])")
+_SPOKEN_VALUE = 256
+_LONG = 8
 
 
-def opaque(value: str) -> bool:
-    """Whether it looks like a token rather than a word of a sentence."""
-    return len(value) >= 6 and _OPAQUE.search(value) is not None
+def _secret_values(text: str) -> Iterator[Value]:
+    done = 0
+    for assignment in assignments(text):
+        if assignment.start < done or not _announces_secret(assignment):
+            continue
+        value = _secret_value(assignment)
+        if value is not None and value.end > value.start:
+            done = value.end
+            yield value
+
+
+def _announces_secret(assignment: Assignment) -> bool:
+    if assignment.has_no_operator:
+        return False
+    if assignment.secrecy is not Secrecy.NONE:
+        return True
+    return assignment.in_query and _secret_parameter(assignment)
+
+
+def _secret_value(assignment: Assignment) -> Value | None:
+    """The value when it has to be masked."""
+    text, end = assignment.text, assignment.end
+    if assignment.secrecy is Secrecy.HEADER:
+        return header_value(text, end, begins_line=assignment.begins_line)
+    if value := secret_values.listed(text, end, plural=assignment.name.endswith("s")):
+        return value
+    if value := secret_values.quoted(text, end):
+        return value if _is_a_value(assignment, text[value.start : value.end]) else None
+    if assignment.secrecy is Secrecy.PASSWORD:
+        return _bare_password(assignment)
+    spoken = assignment.spoken and not _looks_opaque(text, end)
+    return None if spoken else secret_values.bare(text, end)
+
+
+def _secret_parameter(assignment: Assignment) -> bool:
+    """``code=4/0Ab`` and ``state=xyzABC``, but neither ``code=404`` nor ``state=open``."""
+    beginning = assignment.text[assignment.end : assignment.end + _SPOKEN_VALUE]
+    return secret_names.secret_in_query(assignment.name) and not _HARMLESS.match(beginning)
+
+
+def _bare_password(assignment: Assignment) -> Value | None:
+    text, end = assignment.text, assignment.end
+    if assignment.in_query:
+        return secret_values.bare(text, end)
+    if assignment.is_argument and (value := secret_values.quoted(text, end, by=assignment.before)):
+        return value
+    if not _states_password(assignment):
+        return None
+    return secret_values.opening_brace(text, end) or secret_values.bare_password(
+        text, end, whole_line=assignment.begins_line and "\n" not in assignment.operator
+    )
+
+
+def _states_password(assignment: Assignment) -> bool:
+    """Not ``using password: YES``, nor ``password: must not be blank``, nor ``password is wrong``."""
+    text, end = assignment.text, assignment.end
+    if _STATED.match(text, max(0, end - len("using password: "))):
+        return False
+    if assignment.spoken and secret_values.is_message(text, end):
+        return False
+    in_words = "\n" in assignment.operator or assignment.operator.strip()[:1].isalpha()
+    return not in_words or _looks_opaque(text, end)
+
+
+def _looks_opaque(text: str, at: int) -> bool:
+    beginning = text[at : at + _SPOKEN_VALUE]
+    word = secret_values.bare(beginning, 0)
+    return word is not None and opaque(beginning[: word.end])
+
+
+def _is_a_value(assignment: Assignment, found: str) -> bool:
+    """Not ``in `next_token': undefined method``, as Ruby writes it, nor ``Unexpected token: ']'``,
+    nor a name, as in ``secret "db" not found``."""
+    before = assignment.text[max(0, assignment.start - 11) : assignment.start]
+    if (before.endswith("`") and assignment.quote == "'") or before.lower() == "unexpected ":
+        return False
+    if assignment.secrecy is Secrecy.PASSWORD or not assignment.spoken:
+        return True
+    return opaque(found) or (":" in assignment.operator and len(found) >= _LONG)
 
 
 def mask_assignments(text: str) -> str:
     """The text with each secret value replaced, its name and its quotes kept."""
     pieces: list[str] = []
     done = 0
-    for match in _NAME.finditer(text):
-        if match.start() < done:
-            continue
-        value = _secret_value(_Assignment.of(match, text))
-        if value:
-            opening = _OPENING.match(value[0])
-            quote = opening[0] if opening else ""
-            pieces += (text[done : match.end()], quote, MASK, quote)
-            done = value.end()
+    for value in _secret_values(text):
+        pieces += (text[done : value.start], MASK)
+        done = value.end
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-class _Assignment(NamedTuple):
-    text: str
-    name: str
-    end: int
-    """Where the value begins."""
-    in_query: bool
-    spoken: bool
-    """Written as in a sentence (``secret: not found``), so that the value may be a mere word."""
-
-    @classmethod
-    def of(cls, match: re.Match[str], text: str) -> _Assignment:
-        start, operator = match.start(), match["operator"]
-        return cls(
-            text=text,
-            name=match["name"],
-            end=match.end(),
-            in_query=start > 0 and text[start - 1] in "?&;" and operator == "=",
-            spoken=not match["quote"] and operator[-1:].isspace() and "=" not in operator,
-        )
-
-
-def _secret_value(assignment: _Assignment) -> re.Match[str] | None:
-    """The value when it has to be masked."""
-    name = assignment.name
-    if _HEADER.fullmatch(name):
-        return _HEADER_VALUE.match(assignment.text, assignment.end)
-    value = _VALUE.match(assignment.text, assignment.end)
-    if value is None:
-        return None
-    if _PASSWORD.search(name) or (assignment.in_query and _IN_QUERY.fullmatch(name)):
-        return value
-    if _SECRET.search(name) or _WEAK.search(name):
-        return value if not assignment.spoken or opaque(value[0]) else None
-    return None
+ASSIGNMENTS = Masker(
+    rf"{secret_names.CUE}[\w-]*( (key|token|string|phrase|code))?"
+    r"(([\"'`\\\]]|&(quot|#3[49]);|%(25)?2[27]|\\+u002[27]|\\+x2[27])*\s*"
+    r"([:=>\"'`,?\x{2192}\x{FF1A}\x{FF1D}]|!=|%(25)?3[ad]|\\+u003[ad]|&#(61|x3d);"
+    r"|[\"'\\]*(value|content|val)[\"'\\]*\s*[:=])([^*]|\*{1,2}[^*]|\*{3}[^\s,;)\"'}\]&])"
+    r"|\s+((is|was|provided|given|used|entered):?\s+|(value|header):\s|(is |was |of )?(to |set to )?[\"'`]))"
+    r"|[?&;#](code|state|hash|sas|relaystate|hdn..)=|(?i)phrase\s*[:=]",
+    mask_assignments,
+)

@@ -10,8 +10,10 @@ import re
 
 import re2
 
+from daemon.triage.address_spellings import SPELLINGS
 from daemon.triage.addresses import mask_addresses
-from daemon.triage.credentials import MASKERS
+from daemon.triage.credentials import MASKERS as CREDENTIALS
+from daemon.triage.masker import Masker
 
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*+[ -/]*+[@-~]"  # ANSI control sequences, such as colours
@@ -22,8 +24,11 @@ _CONTROL = re.compile(
 )
 
 
-_ADDRESS_CUE = r"@|\x{FF20}|\x{FE6B}|%(25)*40|u0040|&#64;|&#x40;"
-_MASKS = (*(masker.mask for masker in MASKERS), mask_addresses)
+MASKERS = (
+    *CREDENTIALS,
+    *SPELLINGS,
+    Masker(r"@|\x{FF20}|\x{FE6B}|%(25)*40|u0040|\\x40|&#64;|&#x40;|&commat;", mask_addresses),
+)
 
 
 def _cue_set() -> re2.Set:
@@ -32,7 +37,6 @@ def _cue_set() -> re2.Set:
     cues = re2.Set.SearchSet(options)
     for masker in MASKERS:
         cues.Add(masker.cue)
-    cues.Add(_ADDRESS_CUE)
     cues.Compile()
     return cues
 
@@ -55,7 +59,7 @@ def mask(text: str) -> str:
 
 def _mask_once(text: str) -> str:
     for index in sorted(_CUES.Match(text.encode()) or ()):
-        text = _MASKS[index](text)
+        text = MASKERS[index].mask(text)
     return text
 
 
