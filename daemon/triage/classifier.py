@@ -60,8 +60,8 @@ class Classifier:
             rule = self._rules[rank]
             if (
                 self._kinds[rank] == met.get(rank, _NOTHING)
-                and (not rule.patterns or _any_in(found.get(rank, ()), searched))
                 and (not rule.pipelines or pipeline in rule.pipelines)
+                and (not rule.patterns or _any_in(found.get(rank, ()), searched))
             ):
                 return rule
         return None

@@ -76,9 +76,13 @@ class PatternIndex:
         hits = self._words.find_matches_as_indexes(text.decode().lower(), overlapping=True)
         present = {number for number, _, _ in hits}
         found: dict[int, list[Pattern]] = {}
+        missing = present.isdisjoint
         for number in present & self._by_word.keys():
             for pattern in self._by_word[number]:
-                if all(not present.isdisjoint(words) for words in pattern.needs.also):
+                for words in pattern.needs.also:
+                    if missing(words):
+                        break
+                else:
                     found.setdefault(pattern.owner, []).append(pattern)
         if self._wordless:
             for number in self._others.Match(text) or ():
