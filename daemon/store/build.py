@@ -99,6 +99,7 @@ def failure_row(new: NewFailure, attempt: int, retry_at: datetime | None) -> row
 def group_row(event: events.ItemFailed, assessment: Assessment) -> rows.GroupRow:
     return rows.GroupRow(
         failure_group=assessment.failure_group,
+        fingerprint_version=assessment.fingerprint_version,
         pipeline=event.pipeline,
         step=event.step,
         category=assessment.category,

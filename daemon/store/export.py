@@ -55,7 +55,7 @@ COLUMNS = {
     "suggested_action": _text("suggested_action"),
     "attempt": "attempt",
     "status": "status",
-    "failure_group": "failure_group",
+    "failure_group": "coalesce(shown_as, failure_group)",
     "exception_type": _text("exception_type"),
     "row_count": "row_count",
     "column_name": _text("column_name"),
@@ -121,7 +121,8 @@ class _Export:
 
 def _copy(where: Where, file: str, tail: str, *, header: bool) -> Where:
     return Where(
-        f"COPY (SELECT {_SELECT} FROM failures WHERE {where.sql} {tail}) "
+        f"COPY (SELECT {_SELECT} FROM failures LEFT JOIN group_merges "
+        f"USING (failure_group) WHERE {where.sql} {tail}) "
         f"TO '{file}' (FORMAT csv, HEADER {header}, USE_TMP_FILE false)",
         where.parameters,
     )

@@ -112,6 +112,35 @@ class GroupRecord(msgspec.Struct, frozen=True):
     sources: list[str]
     first_seen: datetime
     last_seen: datetime
+    retryable_count: int
+    fingerprint_version: int
+    merged: list[str]
+    """Groups that were merged into this one."""
+    split_from: str | None
+    split_text: str | None
+    """What the messages hold by which it was split off; None for whole messages."""
+
+
+class DecisionRecord(msgspec.Struct, frozen=True):
+    """What a person decided about a failure group."""
+
+    failure_group: str
+    decision: str
+    as_of: datetime
+    until: datetime | None
+    note: str | None
+    decided_by: str | None
+    decided_at: datetime
+
+
+class GroupSource(msgspec.Struct, frozen=True):
+    """How many failures of a group a source has."""
+
+    pipeline: str
+    source: str
+    count: int
+    pending: int
+    last_seen: datetime
 
 
 class TrendPoint(msgspec.Struct, frozen=True):
