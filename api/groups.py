@@ -33,8 +33,12 @@ GroupInPath = Annotated[
 Offset = Annotated[int, Meta(description="How many to leave out before these.", ge=0, le=1_000_000)]
 GroupId = Annotated[str, Meta(min_length=1, max_length=128)]
 Note = Annotated[
-    str | None,
-    Meta(description="Why, for others to read; it is masked.", min_length=1, max_length=2000),
+    Annotated[str, Meta(min_length=1, max_length=2000)] | None,
+    Meta(description="Why, for others to read; it is masked."),
+]
+SplitText = Annotated[str, Meta(min_length=1, max_length=400)]
+FailureIds = Annotated[
+    list[Annotated[int, Meta(ge=1, le=9_007_199_254_740_991)]], Meta(min_length=1, max_length=100)
 ]
 AsOf = Annotated[
     Time | None,
@@ -135,20 +139,11 @@ class SplitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What to split off: one of the two."""
 
     text: Annotated[
-        str | None,
-        Meta(
-            description="Failures whose message holds this text, to the letter.",
-            min_length=1,
-            max_length=400,
-        ),
+        SplitText | None, Meta(description="Failures whose message holds this, to the letter.")
     ] = None
     failure_ids: Annotated[
-        list[Annotated[int, Meta(ge=1, le=9_007_199_254_740_991)]] | None,
-        Meta(
-            description="Failures whose normalised message is that of one of these.",
-            min_length=1,
-            max_length=100,
-        ),
+        FailureIds | None,
+        Meta(description="Failures whose normalised message is that of one of these."),
     ] = None
 
 

@@ -125,12 +125,22 @@ def counted(f: FailureFilter) -> Where:
     return Where(" UNION ALL ".join(p.sql for p in parts), [v for p in parts for v in p.parameters])
 
 
+SHOWN_GROUP = "coalesce(shown_as, failure_group)"
+WITH_MERGES = (
+    "LEFT JOIN (SELECT failure_group AS member, shown_as FROM group_merges) "
+    "ON member IS NOT DISTINCT FROM failure_group"
+)
+"""What makes `SHOWN_GROUP` of rows with a `failure_group`: the group under which each is shown.
+
+Not by `=`: where no group of a query was merged, DuckDB 2.0.0 then takes the left join for empty.
+"""
+
+
 def as_shown(relation: Where) -> Where:
     """The same relation with the groups under which failures are shown."""
     return Where(
-        "SELECT * EXCLUDE (merged_into, shown_as) "
-        "REPLACE (coalesce(shown_as, failure_group) AS failure_group) "
-        f"FROM ({relation.sql}) LEFT JOIN group_merges USING (failure_group)",
+        f"SELECT * EXCLUDE (member, shown_as) REPLACE ({SHOWN_GROUP} AS failure_group) "
+        f"FROM ({relation.sql}) {WITH_MERGES}",
         relation.parameters,
     )
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from daemon.errors import NotFound
 from daemon.store.database import Reader
-from daemon.store.filters import Where, as_shown
+from daemon.store.filters import SHOWN_GROUP, WITH_MERGES, Where, as_shown
 from daemon.store.group_state import PENDING, GroupFacts, is_ignored, state_of
 from daemon.store.records import DecisionRecord, GroupRecord, GroupSource, select, utc
 from daemon.triage.taxonomy import FailureStatus, GroupDecision, GroupState
@@ -157,16 +157,16 @@ class Groups:
 
     def _records(self, found: Where, tail: str, parameters: list[Any]) -> list[GroupRecord]:
         sql = f"""
-            WITH {found.sql},
-            merged AS (SELECT merged_into AS failure_group, list_sort(list(failure_group)) AS merged
-                       FROM group_merges GROUP BY ALL),
-            split AS (SELECT split_group AS failure_group, any_value(split_from) AS split_from,
-                             nullif(any_value(text), '') AS split_text
-                      FROM group_splits GROUP BY ALL)
+            WITH {found.sql}
             SELECT {select(GroupRecord)} FROM (
-                SELECT * REPLACE (coalesce(merged, []) AS merged)
-                FROM found JOIN failure_groups USING (failure_group)
-                LEFT JOIN merged USING (failure_group) LEFT JOIN split USING (failure_group)) {tail}"""
+                SELECT *,
+                    (SELECT coalesce(list_sort(list(m.failure_group)), []) FROM group_merges AS m
+                     WHERE m.merged_into = found.failure_group) AS merged,
+                    (SELECT any_value(split_from) FROM group_splits
+                     WHERE split_group = found.failure_group) AS split_from,
+                    (SELECT nullif(any_value(text), '') FROM group_splits
+                     WHERE split_group = found.failure_group) AS split_text
+                FROM found JOIN failure_groups USING (failure_group)) {tail}"""
         rows = self._reader.rows(sql, [*found.parameters, *parameters])
         return [GroupRecord(*map(utc, row)) for row in rows]
 
@@ -194,11 +194,11 @@ class Groups:
         rows = self._reader.rows(
             f"""
             WITH lasting AS (
-                SELECT coalesce(shown_as, failure_group) AS shown, error_time,
+                SELECT {SHOWN_GROUP} AS shown, error_time,
                     CASE WHEN {_PENDING} THEN 'infinity'::TIMESTAMP
                          ELSE greatest(updated_at, error_time) END AS ended
-                FROM failures LEFT JOIN group_merges USING (failure_group)
-                WHERE coalesce(shown_as, failure_group) IN (SELECT unnest(?::VARCHAR[]))),
+                FROM failures {WITH_MERGES}
+                WHERE {SHOWN_GROUP} IN (SELECT unnest(?::VARCHAR[]))),
             in_order AS (
                 SELECT *, max(ended) OVER (PARTITION BY shown ORDER BY error_time
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS all_ended
