@@ -92,8 +92,8 @@ class GroupOperations:
         """
         now = self._clock.now()
         with self._one_at_a_time:
-            shown = self._groups.get(group, now).record
-            freed = shown.merged if group == shown.failure_group else [group]
+            found = self._groups.get(group, now)
+            freed = found.merged if group == found.record.failure_group else [group]
             if not freed:
                 raise Conflict("nothing was merged into the group, nor it into another")
             store_decision(self._recorder, GroupUnmerged(at=now, by=by, failure_group=group))

@@ -173,9 +173,9 @@ def fields_of(group: StoredGroup) -> dict[str, Any]:
         "retryable_count": record.retryable_count,
         "state": group.state,
         "decision": Decision.of(group.decision) if group.decision else None,
-        "merged": record.merged,
-        "split_from": record.split_from,
-        "split_text": record.split_text,
+        "merged": group.merged,
+        "split_from": group.split.split_from if group.split else None,
+        "split_text": group.split.text if group.split else None,
         "fingerprint_version": record.fingerprint_version,
     }
 

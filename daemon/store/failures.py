@@ -17,7 +17,6 @@ from daemon.store.database import Database, Reader
 from daemon.store.filters import (
     FailureFilter,
     Where,
-    as_shown,
     by_kind,
     by_text,
     by_time,
@@ -151,7 +150,7 @@ class Failures:
             relation = Where(f"SELECT *, 1 AS n FROM failures WHERE {where.sql}", where.parameters)
             time = "error_time"
         if key == "failure_group":
-            relation = as_shown(relation)
+            relation = Groups(self._reader).as_shown(relation)
         rows = self._reader.rows(
             f"WITH found AS ({relation.sql}), "
             f"top AS (SELECT {key} FROM found GROUP BY ALL ORDER BY sum(n) DESC, {key} LIMIT ?) "
@@ -166,7 +165,7 @@ class Failures:
         """How many failures match, by `key`, largest first."""
         relation = counted(self.narrowed(f))
         if key == "failure_group":
-            relation = as_shown(relation)
+            relation = Groups(self._reader).as_shown(relation)
         rows = self._reader.rows(
             f"SELECT {key}, sum(n)::BIGINT FROM ({relation.sql}) GROUP BY ALL HAVING sum(n) > 0 "
             "ORDER BY 2 DESC, 1",

@@ -8,9 +8,16 @@ from typing import Any, NamedTuple
 
 from daemon.errors import NotFound
 from daemon.store.database import Reader
-from daemon.store.filters import SHOWN_GROUP, WITH_MERGES, Where, as_shown
+from daemon.store.filters import Where, as_shown
 from daemon.store.group_state import PENDING, GroupFacts, is_ignored, state_of
-from daemon.store.records import DecisionRecord, GroupRecord, GroupSource, select, utc
+from daemon.store.records import (
+    DecisionRecord,
+    GroupRecord,
+    GroupSource,
+    SplitRecord,
+    select,
+    utc,
+)
 from daemon.triage.taxonomy import FailureStatus, GroupDecision, GroupState
 
 _BY_STATUS = ", ".join(
@@ -28,6 +35,10 @@ class Group(NamedTuple):
     record: GroupRecord
     state: GroupState
     decision: DecisionRecord | None
+    merged: list[str]
+    """Groups that were merged into this one."""
+    split: SplitRecord | None
+    """How it came about, when it was split off from another."""
 
 
 class _Tally(NamedTuple):
@@ -53,7 +64,7 @@ class Groups:
         state: GroupState | None = None,
     ) -> tuple[list[Group], int]:
         """Groups of a `counted` relation, most open failures first, and how many groups there are."""
-        found = _found(relation)
+        found = _found(self.as_shown(relation))
         if state is None:
             records = self._records(found, f"{_ORDER} LIMIT ? OFFSET ?", [limit, offset])
             return self._standing(records, now), self._count(found)
@@ -69,7 +80,7 @@ class Groups:
         """One whole group. Raises `NotFound`."""
         members = list(self.members(group))
         its = Where(f"{EVERY_FAILURE.sql} WHERE list_contains(?, failure_group)", [members])
-        records = self._records(_found(its), "", [])
+        records = self._records(_found(self.as_shown(its)), "", [])
         if not records:
             raise NotFound("there is no failure group of that id")
         return self._standing(records, now)[0]
@@ -121,22 +132,23 @@ class Groups:
             )
         )
 
+    def as_shown(self, relation: Where) -> Where:
+        """The same relation with the groups under which failures are shown."""
+        return as_shown(relation) if self.merges() else relation
+
     def states(self, groups: Sequence[str], now: datetime) -> dict[str, GroupState]:
         """Where groups stand."""
         decisions = self.decisions(groups)
-        tallies = self._tallies(groups)
+        tallies = self._tallies(self._wanted(groups))
         unclear = [
             group for group in groups if _is_unclear(tallies[group], decisions.get(group), now)
         ]
-        times = self._times(unclear)
-        return {
-            group: state_of(
-                decisions.get(group),
-                GroupFacts(tallies[group].pending, *times.get(group, (None, None))),
-                now,
-            )
+        times = self._times(self._wanted(unclear)) if unclear else {}
+        facts = {
+            group: GroupFacts(tallies[group].pending, *times.get(group, (None, None)))
             for group in groups
         }
+        return {group: state_of(decisions.get(group), facts[group], now) for group in groups}
 
     def decisions(self, groups: Sequence[str]) -> dict[str, DecisionRecord]:
         """What was decided about those of the groups that anything was decided about."""
@@ -149,66 +161,85 @@ class Groups:
 
     def _standing(self, records: list[GroupRecord], now: datetime) -> list[Group]:
         ids = [record.failure_group for record in records]
-        states, decisions = self.states(ids, now), self.decisions(ids)
+        states, decisions, splits = self.states(ids, now), self.decisions(ids), self._splits(ids)
+        merged: dict[str, list[str]] = {}
+        for into, one in self._reader.rows(
+            "SELECT merged_into, failure_group FROM group_merges ORDER BY failure_group"
+        ):
+            merged.setdefault(into, []).append(one)
         return [
-            Group(record, states[record.failure_group], decisions.get(record.failure_group))
-            for record in records
+            Group(record, states[one], decisions.get(one), merged.get(one, []), splits.get(one))
+            for one, record in zip(ids, records, strict=True)
         ]
 
+    def _splits(self, groups: Sequence[str]) -> dict[str, SplitRecord]:
+        rows = self._reader.rows(
+            "SELECT split_group, any_value(split_from), nullif(any_value(text), '') "
+            "FROM group_splits WHERE split_group IN (SELECT unnest(?::VARCHAR[])) "
+            "GROUP BY split_group",
+            [list(groups)],
+        )
+        return {row[0]: SplitRecord(*row) for row in rows}
+
     def _records(self, found: Where, tail: str, parameters: list[Any]) -> list[GroupRecord]:
-        sql = f"""
-            WITH {found.sql}
-            SELECT {select(GroupRecord)} FROM (
-                SELECT *,
-                    (SELECT coalesce(list_sort(list(m.failure_group)), []) FROM group_merges AS m
-                     WHERE m.merged_into = found.failure_group) AS merged,
-                    (SELECT any_value(split_from) FROM group_splits
-                     WHERE split_group = found.failure_group) AS split_from,
-                    (SELECT nullif(any_value(text), '') FROM group_splits
-                     WHERE split_group = found.failure_group) AS split_text
-                FROM found JOIN failure_groups USING (failure_group)) {tail}"""
-        rows = self._reader.rows(sql, [*found.parameters, *parameters])
+        rows = self._reader.rows(
+            f"WITH {found.sql} SELECT {select(GroupRecord)} "
+            f"FROM found JOIN failure_groups USING (failure_group) {tail}",
+            [*found.parameters, *parameters],
+        )
         return [GroupRecord(*map(utc, row)) for row in rows]
 
     def _count(self, found: Where) -> int:
         row = self._reader.row(f"WITH {found.sql} SELECT count(*) FROM found", found.parameters)
         return int(row[0]) if row else 0
 
-    def _tallies(self, groups: Sequence[str]) -> dict[str, _Tally]:
-        whole = as_shown(EVERY_FAILURE)
+    def _wanted(self, groups: Sequence[str]) -> Where:
+        """A relation of the groups that are shown as some groups (`member`, `shown`)."""
+        asked = set(groups)
+        shown = {group: group for group in groups} | {
+            member: group for member, group in self.merges().items() if group in asked
+        }
+        return Where(
+            "SELECT unnest(?::VARCHAR[]) AS member, unnest(?::VARCHAR[]) AS shown",
+            [list(shown), list(shown.values())],
+        )
+
+    def _tallies(self, wanted: Where) -> dict[str, _Tally]:
         rows = self._reader.rows(
-            f"SELECT failure_group, coalesce(sum(n) FILTER ({_PENDING}), 0)::BIGINT, "
-            f"sum(n)::BIGINT, max(last_seen) FROM ({whole.sql}) "
-            "WHERE failure_group IN (SELECT unnest(?::VARCHAR[])) GROUP BY failure_group",
-            [list(groups)],
+            f"SELECT shown, coalesce(sum(n) FILTER ({_PENDING}), 0)::BIGINT, "
+            f"sum(n)::BIGINT, max(last_seen) FROM failure_tally JOIN ({wanted.sql}) "
+            "ON member = failure_group GROUP BY shown",
+            wanted.parameters,
         )
         return {group: _Tally(*map(utc, row)) for group, *row in rows}
 
-    def _times(self, groups: Sequence[str]) -> dict[str, tuple[datetime | None, datetime | None]]:
+    def _times(self, wanted: Where) -> dict[str, tuple[datetime | None, datetime | None]]:
         """The newest pending failure of each group, and the newest that came when none was pending.
 
-        A failure lasts from when it occurred until it was dealt with.
+        A failure lasts from when it occurred until it was dealt with. From the oldest pending one on
+        something is always pending, so only the failures up to that one have to be put in order.
         """
-        if not groups:
-            return {}
         rows = self._reader.rows(
             f"""
-            WITH lasting AS (
-                SELECT {SHOWN_GROUP} AS shown, error_time,
+            WITH wanted AS MATERIALIZED ({wanted.sql}),
+            pending AS (
+                SELECT shown, min(error_time) AS oldest, max(error_time) AS newest
+                FROM failures JOIN wanted ON member = failure_group WHERE {_PENDING} GROUP BY shown),
+            lasting AS (
+                SELECT shown, error_time, newest,
                     CASE WHEN {_PENDING} THEN 'infinity'::TIMESTAMP
                          ELSE greatest(updated_at, error_time) END AS ended
-                FROM failures {WITH_MERGES}
-                WHERE {SHOWN_GROUP} IN (SELECT unnest(?::VARCHAR[]))),
+                FROM failures JOIN wanted ON member = failure_group JOIN pending USING (shown)
+                WHERE error_time <= oldest),
             in_order AS (
                 SELECT *, max(ended) OVER (PARTITION BY shown ORDER BY error_time
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS all_ended
                 FROM lasting)
-            SELECT shown, max(error_time) FILTER (ended = 'infinity'::TIMESTAMP),
-                   max(error_time) FILTER (all_ended < error_time)
+            SELECT shown, any_value(newest), max(error_time) FILTER (all_ended < error_time)
             FROM in_order GROUP BY shown""",
-            [list(groups)],
+            wanted.parameters,
         )
-        return {group: (utc(pending), utc(back)) for group, pending, back in rows}
+        return {group: (utc(newest), utc(back)) for group, newest, back in rows}
 
 
 def _is_unclear(tally: _Tally, decision: DecisionRecord | None, now: datetime) -> bool:
@@ -222,13 +253,12 @@ def _is_unclear(tally: _Tally, decision: DecisionRecord | None, now: datetime) -
 
 def _found(relation: Where) -> Where:
     """Groups with their numbers, as a common table expression."""
-    shown = as_shown(relation)
     return Where(
         f"""found AS (
             SELECT failure_group, sum(n)::BIGINT AS count, {_BY_STATUS},
                    bool_or(retryable) AS retryable, list_sort(list(DISTINCT source))[:20] AS sources,
                    min(first_seen) AS first_seen, max(last_seen) AS last_seen,
                    coalesce(sum(n) FILTER (retryable), 0)::BIGINT AS retryable_count
-            FROM ({shown.sql}) GROUP BY failure_group HAVING sum(n) > 0)""",
-        shown.parameters,
+            FROM ({relation.sql}) GROUP BY failure_group HAVING sum(n) > 0)""",
+        relation.parameters,
     )

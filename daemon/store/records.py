@@ -114,11 +114,6 @@ class GroupRecord(msgspec.Struct, frozen=True):
     last_seen: datetime
     retryable_count: int
     fingerprint_version: int
-    merged: list[str]
-    """Groups that were merged into this one."""
-    split_from: str | None
-    split_text: str | None
-    """What the messages hold by which it was split off; None for whole messages."""
 
 
 class DecisionRecord(msgspec.Struct, frozen=True):
@@ -131,6 +126,15 @@ class DecisionRecord(msgspec.Struct, frozen=True):
     note: str | None
     decided_by: str | None
     decided_at: datetime
+
+
+class SplitRecord(msgspec.Struct, frozen=True):
+    """How a failure group was split off from another."""
+
+    failure_group: str
+    split_from: str
+    text: str | None
+    """What the messages hold; None when it was split off by whole normalised messages."""
 
 
 class GroupSource(msgspec.Struct, frozen=True):

@@ -203,9 +203,10 @@ def test_later_failures_follow_a_merge_and_a_split_after_a_restart(tmp_path: Pat
         fail(target, other)
         fail(target, one, "alpha is missing again")
         assert_everything_agrees(target, Counter({one: 4, new: 2}))
-        split_off = Groups(target.database).get(new, START).record
-        assert (split_off.split_from, split_off.split_text) == (one, "beta")
-        assert Groups(target.database).get(other, START).record.merged == [other]
+        split_off = Groups(target.database).get(new, START).split
+        assert split_off is not None
+        assert (split_off.split_from, split_off.text) == (one, "beta")
+        assert Groups(target.database).get(other, START).merged == [other]
 
 
 def test_a_merge_is_undone_as_it_was_made(tmp_path: Path) -> None:
