@@ -11,11 +11,11 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
 
 from api.filters import FailureQuery, Limit
-from api.problems import BadRequest, Mistake
-from api.query import Query, Time, one_of
+from api.query import Query, Time, bounded, one_of
 from api.routes import commands, reads
 from api.schemas import groups as schemas
 from api.schemas.failures import FailureDetail
+from daemon.errors import Conflict
 from daemon.service import Daemon
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
@@ -33,12 +33,7 @@ GroupInPath = Annotated[
 Offset = Annotated[int, Meta(description="How many to leave out before these.", ge=0, le=1_000_000)]
 GroupId = Annotated[str, Meta(min_length=1, max_length=128)]
 Note = Annotated[
-    Annotated[str, Meta(min_length=1, max_length=2000)] | None,
-    Meta(description="Why, for others to read; it is masked."),
-]
-SplitText = Annotated[str, Meta(min_length=1, max_length=400)]
-FailureIds = Annotated[
-    list[Annotated[int, Meta(ge=1, le=9_007_199_254_740_991)]], Meta(min_length=1, max_length=100)
+    str, Meta(description="Why, for others to read; it is masked. May be empty.", max_length=2000)
 ]
 AsOf = Annotated[
     Time | None,
@@ -102,7 +97,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """As of when a group is resolved, and why."""
 
     as_of: AsOf = None
-    note: Note = None
+    note: Note = ""
 
 
 class Ignoring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,20 +107,20 @@ class Ignoring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     until: Annotated[
         Time | None, Meta(description="When ignoring ends, in the future; never if not given.")
     ] = None
-    note: Note = None
+    note: Note = ""
 
 
 class Reopening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why a group is reopened."""
 
-    note: Note = None
+    note: Note = ""
 
 
 class MergeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to merge."""
 
     failure_groups: Annotated[
-        list[GroupId],
+        list[str],
         Meta(
             description="The groups that have the same cause as `into`.",
             min_length=1,
@@ -139,12 +134,16 @@ class SplitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What to split off: one of the two."""
 
     text: Annotated[
-        SplitText | None, Meta(description="Failures whose message holds this, to the letter.")
-    ] = None
+        str,
+        Meta(description="Failures whose message holds this, to the letter.", max_length=400),
+    ] = ""
     failure_ids: Annotated[
-        FailureIds | None,
-        Meta(description="Failures whose normalised message is that of one of these."),
-    ] = None
+        list[int],
+        Meta(
+            description="Failures whose normalised message is that of one of these.",
+            max_length=100,
+        ),
+    ] = []
 
 
 @commands(
@@ -158,11 +157,14 @@ def resolve(
 ) -> schemas.FailureGroupDetail:
     """Says that the cause is gone. What occurs after that makes the group `regressed`."""
     wanted = data or Resolution()
-    _require_past(daemon, wanted.as_of)
     return _detail(
         daemon,
         daemon.group_operations.decide(
-            failure_group, GroupDecision.RESOLVED, by, as_of=wanted.as_of, note=wanted.note
+            failure_group,
+            GroupDecision.RESOLVED,
+            by,
+            as_of=_bounded(wanted.as_of),
+            note=wanted.note,
         ),
     )
 
@@ -178,17 +180,14 @@ def ignore(
 ) -> schemas.FailureGroupDetail:
     """Leaves a group alone, whatever occurs in it: for good, or until a time."""
     wanted = data or Ignoring()
-    _require_past(daemon, wanted.as_of)
-    if wanted.until is not None and wanted.until <= daemon.clock.now():
-        raise BadRequest([Mistake("a time in the future", pointer="/until")])
     return _detail(
         daemon,
         daemon.group_operations.decide(
             failure_group,
             GroupDecision.IGNORED,
             by,
-            as_of=wanted.as_of,
-            until=wanted.until,
+            as_of=_bounded(wanted.as_of),
+            until=_bounded(wanted.until),
             note=wanted.note,
         ),
     )
@@ -204,7 +203,7 @@ def reopen(
     data: JSONBody[Reopening | None] = None,
 ) -> schemas.FailureGroupDetail:
     """Takes a decision back: the group stands as its failures do."""
-    note = data.note if data else None
+    note = data.note if data else ""
     return _detail(
         daemon,
         daemon.group_operations.decide(failure_group, GroupDecision.REOPENED, by, note=note),
@@ -240,18 +239,17 @@ def split(
     data: JSONBody[SplitRequest],
 ) -> schemas.FailureGroupDetail:
     """Makes a group of some of the failures, and of later ones like them. Answers with that group."""
-    if data.text is not None and data.failure_ids is None:
+    if bool(data.text) == bool(data.failure_ids):
+        raise Conflict("say what to split off: expected one of the fields text and failure_ids")
+    if data.text:
         new = daemon.group_operations.split_by_text(failure_group, data.text, by)
-    elif data.failure_ids is not None and data.text is None:
-        new = daemon.group_operations.split_by_failures(failure_group, data.failure_ids, by)
     else:
-        raise BadRequest([Mistake("one of the fields text and failure_ids", pointer="")])
+        new = daemon.group_operations.split_by_failures(failure_group, data.failure_ids, by)
     return _detail(daemon, new)
 
 
-def _require_past(daemon: Daemon, as_of: datetime | None) -> None:
-    if as_of is not None and as_of > daemon.clock.now():
-        raise BadRequest([Mistake("a time that is not in the future", pointer="/as_of")])
+def _bounded(value: datetime | None) -> datetime | None:
+    return None if value is None else bounded(value)
 
 
 def _detail(

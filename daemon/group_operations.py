@@ -44,7 +44,7 @@ class GroupOperations:
         *,
         as_of: datetime | None = None,
         until: datetime | None = None,
-        note: str | None = None,
+        note: str = "",
     ) -> str:
         """Resolves, ignores or reopens a group as of a moment, which is now if not given."""
         now = self._clock.now()
@@ -52,6 +52,10 @@ class GroupOperations:
             found = self._groups.get(group, now)
             shown = found.record.failure_group
             moment = as_of or now
+            if moment > now:
+                raise Conflict("as_of: expected a time that is not in the future")
+            if until is not None and until <= now:
+                raise Conflict("until: expected a time in the future")
             if found.decision is not None and moment < found.decision.as_of:
                 raise Conflict(
                     f"the group was {found.decision.decision} as of {found.decision.as_of.isoformat()}, "
@@ -103,18 +107,18 @@ class GroupOperations:
         """Makes a group of the failures whose message holds `text`, and of later ones."""
         text = self._mask(text)
         with self._one_at_a_time:
-            members = self._members(group)
+            shown, members = self._members(group)
             holding, all_failures = self._groups.holding(members, text)
             if not holding:
                 raise Conflict("no message in the group holds this text")
             if holding == all_failures:
                 raise Conflict("every message in the group holds this text: none would be left")
-            return self._split(members, members, text, by)
+            return self._split(shown, members, text, by)
 
     def split_by_failures(self, group: str, failures: Collection[int], by: str | None) -> str:
         """Makes a group of the failures whose normalised message is that of one of `failures`."""
         with self._one_at_a_time:
-            members = self._members(group)
+            shown, members = self._members(group)
             own = self._groups.own_groups(members, failures)
             if len(own) < len(set(failures)):
                 missing = sorted(set(failures) - own.keys())
@@ -125,24 +129,23 @@ class GroupOperations:
                     "all failures of the group have the normalised messages of these: none would be "
                     "left. Split by a text instead"
                 )
-            return self._split(members, sorted(chosen), "", by)
+            return self._split(shown, sorted(chosen), "", by)
 
-    def _members(self, group: str) -> tuple[str, ...]:
-        self._groups.get(group, self._clock.now())
-        return self._groups.members(group)
+    def _members(self, group: str) -> tuple[str, tuple[str, ...]]:
+        """The group as it is shown, and the groups that it consists of."""
+        shown = self._groups.get(group, self._clock.now()).record.failure_group
+        return shown, self._groups.members(shown)
 
-    def _split(
-        self, members: Sequence[str], concerned: Sequence[str], text: str, by: str | None
-    ) -> str:
+    def _split(self, shown: str, members: Sequence[str], text: str, by: str | None) -> str:
         now = self._clock.now()
-        new = fingerprint("split", *concerned, text, now.isoformat())
+        new = fingerprint("split", *members, text, now.isoformat())
         store_decision(
             self._recorder,
             GroupSplit(
                 at=now,
                 by=by,
-                failure_group=members[0],
-                members=tuple(concerned),
+                failure_group=shown,
+                members=tuple(members),
                 text=text,
                 split_group=new,
             ),

@@ -100,7 +100,7 @@ class Groups:
         return found[offset : offset + limit], len(found)
 
     def members(self, group: str) -> tuple[str, ...]:
-        """The groups that are shown as one with `group`, the one that gives its id first."""
+        """The groups that are shown as one with `group`, in any order."""
         rows = self._reader.rows(
             "WITH root AS (SELECT coalesce((SELECT shown_as FROM group_merges "
             "WHERE failure_group = ?), ?) AS id) SELECT id FROM root UNION ALL "
@@ -128,7 +128,7 @@ class Groups:
             self._reader.rows(
                 "SELECT id, failure_group FROM failures "
                 "WHERE id IN (SELECT unnest(?::BIGINT[])) AND list_contains(?, failure_group)",
-                [list(failures), list(members)],
+                [[number for number in failures if 0 < number < 2**63], list(members)],
             )
         )
 

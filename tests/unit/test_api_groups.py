@@ -126,16 +126,12 @@ def test_a_group_is_split_by_a_text_and_by_failures(served: Served) -> None:
 @pytest.mark.parametrize(
     ("action", "body", "pointer"),
     [
-        ("resolve", {"as_of": "2999-01-01T00:00:00Z"}, "/as_of"),
         ("resolve", {"as_of": "2026-01-01T00:00:00"}, "/as_of"),
-        ("resolve", {"note": ""}, "/note"),
+        ("resolve", {"note": 5}, "/note"),
         ("resolve", {"until": "2999-01-01T00:00:00Z"}, ""),
-        ("ignore", {"until": "2026-01-01T00:00:00Z"}, "/until"),
         ("reopen", {"note": "x" * 2001}, "/note"),
-        ("split", {}, ""),
-        ("split", {"text": "x", "failure_ids": [1]}, ""),
-        ("split", {"text": ""}, "/text"),
-        ("split", {"failure_ids": []}, "/failure_ids"),
+        ("split", {"text": "x" * 401}, "/text"),
+        ("split", {"failure_ids": ["x"]}, "/failure_ids/0"),
     ],
 )
 def test_a_bad_body_is_pointed_at_and_changes_nothing(
@@ -148,6 +144,36 @@ def test_a_bad_body_is_pointed_at_and_changes_nothing(
     assert [mistake["pointer"] for mistake in problem["errors"]] == [pointer]
     after = served.get(f"{GROUPS}/{group}")
     assert before | {"timestamp": None} == after | {"timestamp": None}
+
+
+@pytest.mark.requirement("X4")
+@pytest.mark.parametrize(
+    ("action", "body", "words"),
+    [
+        ("resolve", {"as_of": "2999-01-01T00:00:00Z"}, "as_of: expected"),
+        ("ignore", {"until": "0001-01-01T00:00:00+23:00"}, "until: expected"),
+        ("split", {}, "one of the fields"),
+        ("split", {"text": "refused", "failure_ids": [1]}, "one of the fields"),
+    ],
+)
+def test_what_cannot_be_decided_now_is_refused(
+    served: Served, action: str, body: dict[str, Any], words: str
+) -> None:
+    group = group_of(served, "authentication")
+    problem = served.problem(409, f"{GROUPS}/{group}/{action}", method="POST", json=body)
+    assert words in problem["detail"]
+    assert served.get(f"{GROUPS}/{group}")["decision"] is None
+
+
+@pytest.mark.requirement("X4")
+def test_numbers_and_times_beyond_all_bounds_do_no_harm(served: Served) -> None:
+    group = group_of(served, "authentication")
+    ids = {"failure_ids": [2**70, -1]}
+    served.problem(404, f"{GROUPS}/{group}/split", method="POST", json=ids)
+    early = post(served, f"{group}/resolve", as_of="0001-01-01T00:00:00+23:00")
+    assert early["state"] == "regressed"
+    late = post(served, f"{group}/ignore", until="9999-12-31T23:59:59-23:00")
+    assert late["state"] == "ignored"
 
 
 @pytest.mark.requirement("X4")
