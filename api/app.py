@@ -10,6 +10,7 @@ from api import (
     export,
     failures,
     files,
+    groups,
     health,
     ingestions,
     page,
@@ -21,7 +22,7 @@ from api import (
 )
 from api.description import Records, description
 from api.problems import answer_daemon, answer_http, answer_unexpected
-from api.security import Access, add_headers
+from api.security import Access, add_headers, key_name
 from daemon.errors import TriagedError
 from daemon.pipelines.ingest.rejected_rows import RejectedRows
 from daemon.pipelines.ingest.rejects import Rejects
@@ -40,7 +41,14 @@ HANDLERS = [
     runs.get_run,
     runs.get_log,
     failures.list_failures,
-    failures.list_groups,
+    groups.list_groups,
+    groups.get_group,
+    groups.resolve,
+    groups.ignore,
+    groups.reopen,
+    groups.merge,
+    groups.unmerge,
+    groups.split,
     failures.failure_trends,
     failures.get_failure,
     export.export_failures,
@@ -70,6 +78,7 @@ def create_app(daemon: Daemon) -> Litestar:
         HANDLERS,
         dependencies={
             "daemon": Provide(lambda: daemon, sync_to_thread=False),
+            "by": Provide(key_name, sync_to_thread=False),
             "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
         },
         on_shutdown=[rejected_rows.close],

@@ -1,4 +1,4 @@
-"""Failures: pages of them, one, their groups and their trends."""
+"""Failures: pages of them, one, and their trends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from msgspec import Meta
 
-from api.filters import FailurePageQuery, FailureQuery, Limit
+from api.filters import FailurePageQuery, FailureQuery
 from api.routes import reads
 from api.schemas import groups as schemas
 from api.schemas.failures import FailureDetail, FailureList
@@ -51,32 +51,6 @@ def get_failure(
 ) -> FailureDetail:
     """What failed, why, and what to do about it."""
     return FailureDetail.of(daemon.failures.get(failure_id), daemon.catalog)
-
-
-class GroupQuery(FailureQuery, frozen=True, kw_only=True):
-    """Which failures to group, a page at a time."""
-
-    limit: Limit = 20
-    offset: Annotated[
-        int, Meta(description="How many groups to leave out before these.", ge=0, le=1_000_000)
-    ] = 0
-
-
-@reads("/api/failures/groups", GroupQuery, summary="Failures by cause")
-def list_groups(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[GroupQuery]
-) -> schemas.FailureGroupList:
-    """Failures with the same cause together: what can be fixed, and then retried, at once."""
-    found, total = daemon.failures.groups(
-        wanted.filter(daemon.catalog), wanted.limit, wanted.offset
-    )
-    end = wanted.offset + len(found)
-    return schemas.FailureGroupList(
-        groups=[schemas.FailureGroup.of(record) for record in found],
-        total_groups=total,
-        next_offset=end if found and end < total else None,
-        timestamp=daemon.clock.now(),
-    )
 
 
 class TrendQuery(FailureQuery, frozen=True, kw_only=True):

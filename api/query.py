@@ -113,8 +113,13 @@ def _convert(text: str, field: Field) -> Any:
     except msgspec.ValidationError:
         return None
     if isinstance(value, datetime):
-        return min(max(value, _FIRST), _LAST)
+        return bounded(value)
     return value if value in field.schema.get("enum", (value,)) else None
+
+
+def bounded(value: datetime) -> datetime:
+    """A time, or the first or last one that makes a difference."""
+    return min(max(value, _FIRST), _LAST)
 
 
 @cache

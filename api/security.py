@@ -12,7 +12,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
-from litestar.connection import ASGIConnection
+from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
@@ -23,6 +23,7 @@ from daemon.config import Settings
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_KEY_NAME = "key_name"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _HEADERS = {
     "cache-control": "no-store",
@@ -34,6 +35,7 @@ _HEADERS = {
 
 
 class _Key(NamedTuple):
+    name: str
     digest: bytes
     role: str
 
@@ -43,7 +45,7 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         server = settings.config.server
-        self._keys = [_Key(_digest(key.value), key.role) for key in settings.keys]
+        self._keys = [_Key(key.name, _digest(key.value), key.role) for key in settings.keys]
         names = (*_LOCAL_NAMES, server.listen.host, *server.hosts)
         self._hosts = frozenset(map(_host_name, names))
 
@@ -53,31 +55,33 @@ class Access:
         if role is None:
             return
         if self._keys:
-            self._check_key(connection.headers, role)
+            connection.scope["state"][_KEY_NAME] = self._check_key(connection.headers, role)
         else:
             self._check_host(connection.headers)
             if _changes_something(connection):
                 _check_origin(connection.headers)
         _check_content_type(connection)
 
-    def _check_key(self, headers: Mapping[str, str], role: str) -> None:
+    def _check_key(self, headers: Mapping[str, str], role: str) -> str:
+        """The name of the key."""
         given = _given_key(headers)
-        found = self._role(given) if given else None
+        found = self._known(given) if given else None
         if found is None:
             raise NotAuthorizedException(
                 detail="the API key is not known" if given else "an API key is needed",
                 headers={"WWW-Authenticate": 'Bearer realm="triaged"'},
             )
-        if role == "operate" and found != "operate":
+        if role == "operate" and found.role != "operate":
             raise PermissionDeniedException(detail="this API key may read, but not operate")
+        return found.name
 
-    def _role(self, given: str) -> str | None:
-        """The role of a key. Compares with all of them, in a time that does not depend on it."""
-        digest, role = _digest(given), None
+    def _known(self, given: str) -> _Key | None:
+        """The key. Compares with all of them, in a time that does not depend on it."""
+        digest, found = _digest(given), None
         for key in self._keys:
             if compare_digest(key.digest, digest):
-                role = key.role
-        return role
+                found = key
+        return found
 
     def _check_host(self, headers: Mapping[str, str]) -> None:
         if _host_name(headers.get("host", "")) not in self._hosts:
@@ -85,6 +89,12 @@ class Access:
                 status_code=421,
                 detail="the Host header names another host; see server.hosts in the configuration",
             )
+
+
+def key_name(request: Request[Any, Any, Any]) -> str | None:
+    """The name of the key that a request came with; None without keys. A dependency."""
+    name: str | None = request.scope["state"].get(_KEY_NAME)
+    return name
 
 
 def _given_key(headers: Mapping[str, str]) -> str | None:

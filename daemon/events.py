@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.triage.taxonomy import FileStatus, RunState, RunStatus, Trigger
+from daemon.triage.taxonomy import FileStatus, GroupDecision, RunState, RunStatus, Trigger
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +189,50 @@ class FilesMarked(Event, frozen=True, kw_only=True, tag="files_marked"):
     status: FileStatus
 
 
+class GroupEvent(Event, frozen=True, kw_only=True):
+    """A person decided something about failure groups."""
+
+    by: str | None = None
+    """Name of the API key; None when there are no keys."""
+
+
+class GroupDecided(GroupEvent, frozen=True, kw_only=True, tag="group_decided"):
+    """A group was resolved, ignored or reopened as of a moment."""
+
+    failure_group: str
+    decision: GroupDecision
+    as_of: datetime
+    """What occurred up to then, however late it is recorded, does not undo the decision."""
+    until: datetime | None = None
+    """When ignoring ends."""
+    note: str | None = None
+
+
+class GroupsMerged(GroupEvent, frozen=True, kw_only=True, tag="groups_merged"):
+    """Groups are shown as part of another from now on."""
+
+    failure_groups: tuple[str, ...]
+    into: str
+
+
+class GroupUnmerged(GroupEvent, frozen=True, kw_only=True, tag="group_unmerged"):
+    """A merged group stands by itself again, or lets go of those that were merged into it."""
+
+    failure_group: str
+
+
+class GroupSplit(GroupEvent, frozen=True, kw_only=True, tag="group_split"):
+    """Failures of a group are a group of their own, and so are later ones like them."""
+
+    failure_group: str
+    """The group as it was shown."""
+    members: tuple[str, ...]
+    """Of the groups that it consists of, those that failures are split off from."""
+    text: str
+    """What the messages of these failures hold; empty for all failures of the members."""
+    split_group: str
+
+
 AnyEvent = (
     RunStarted
     | StepEntered
@@ -202,6 +246,10 @@ AnyEvent = (
     | CycleSkipped
     | PipelinePaused
     | FilesMarked
+    | GroupDecided
+    | GroupsMerged
+    | GroupUnmerged
+    | GroupSplit
 )
 
 

@@ -14,6 +14,9 @@ LINES_PER_BATCH = 100
 """Failures beyond this number in one batch are counted in one line, so that a log stays readable."""
 
 
+_DECIDED = ("failure_group", "decision", "failure_groups", "into", "split_group")
+
+
 def write(committed: Committed) -> None:
     """A subscriber of the recorder."""
     failures = 0
@@ -23,6 +26,8 @@ def write(committed: Committed) -> None:
                 failures += 1
                 if failures <= LINES_PER_BATCH:
                     _failure(entry.event, entry)
+            case events.GroupEvent() as event:
+                _group_event(event)
             case events.RunEnded() as event:
                 _run_ended(event, entry)
             case events.RunStarted() as event:
@@ -49,6 +54,15 @@ def _failure(event: events.ItemFailed, entry: Entry) -> None:
             "failure_group": assessment.failure_group,
             "row_count": event.row_count,
         },
+    )
+
+
+def _group_event(event: events.GroupEvent) -> None:
+    """Who decided what. The fields are ids and closed vocabularies, and no text of a person's."""
+    decided = {name: getattr(event, name) for name in _DECIDED if hasattr(event, name)}
+    log.info(
+        "a person decided about failure groups",
+        extra={"event": "group_decided", "by": event.by, **decided},
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound, StoreUnavailable
-from daemon.events import FilesMarked, PipelinePaused
+from daemon.events import AnyEvent, FilesMarked, PipelinePaused
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.quarantine import Occasion, Quarantine
@@ -32,6 +32,15 @@ class FilesChanged(msgspec.Struct, frozen=True):
     """The files concerned."""
     started: bool
     """Whether a run began at once; otherwise the next cycle takes the files."""
+
+
+def store_decision(recorder: Recorder, event: AnyEvent) -> None:
+    """Waits till a person's decision is on disk. Raises `StoreUnavailable` when that takes too long."""
+    if not recorder.wait(recorder.record(event), STORE_SECONDS):
+        raise StoreUnavailable(
+            "the decision could not be stored yet, because the store cannot be written; "
+            "it takes effect when the store can be written again"
+        )
 
 
 class Operations:
@@ -169,8 +178,4 @@ class Operations:
         return True
 
     def _store(self, event: FilesMarked | PipelinePaused) -> None:
-        if not self._recorder.wait(self._recorder.record(event), STORE_SECONDS):
-            raise StoreUnavailable(
-                "the decision could not be stored yet, because the store cannot be written; "
-                "it takes effect when the store can be written again"
-            )
+        store_decision(self._recorder, event)

@@ -16,6 +16,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.config import IngestConfig, IngestSource, OwnConfig, OwnSource, Settings
 from daemon.cycle import Cycles
 from daemon.errors import ConfigError, Problem
+from daemon.group_operations import GroupOperations
 from daemon.health import Check, Health
 from daemon.live import Live
 from daemon.metrics import Measured, Metrics
@@ -100,6 +101,9 @@ class Daemon:
             ingest_folders(settings),
             Quarantine(data / "quarantine"),
             self.clock,
+        )
+        self.group_operations = GroupOperations(
+            self.database, self.recorder, self.triage.mask, self.clock
         )
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)

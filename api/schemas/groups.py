@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from api.schemas import fields
+from api.schemas.failures import FailureDetail
 from daemon.store import records
-from daemon.triage.taxonomy import CATEGORIES, Category, Group
+from daemon.store.groups import Group as StoredGroup
+from daemon.triage.taxonomy import CATEGORIES, Category, Group, GroupDecision, GroupState
 
 Interval = Literal["hour", "day"]
 TrendKey = Literal["category", "pipeline", "source", "status", "failure_group"]
@@ -25,6 +27,43 @@ class StatusCounts(msgspec.Struct, frozen=True, kw_only=True):
     resolved: Annotated[int, Meta(description="A later attempt succeeded.", examples=[12])]
     quarantined: Annotated[int, Meta(description="Set aside by a person.", examples=[0])]
     ignored: Annotated[int, Meta(description="Ignored by a person.", examples=[1])]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person decided about a group."""
+
+    decision: Annotated[GroupDecision, Meta(description="What was decided.", examples=["resolved"])]
+    as_of: Annotated[
+        datetime,
+        Meta(
+            description="What occurred up to then does not undo it, however late it is recorded.",
+            examples=["2026-01-31T08:00:00Z"],
+        ),
+    ]
+    until: Annotated[
+        datetime | None, Meta(description="When ignoring ends; null when it does not.")
+    ]
+    note: Annotated[
+        str | None,
+        Meta(description="What the person said about it, masked.", examples=["fixed in 2.4.1"]),
+    ]
+    by: Annotated[
+        str | None,
+        Meta(description="Name of the API key; null without keys.", examples=["on-call"]),
+    ]
+    at: Annotated[datetime, Meta(description="When it was decided, in UTC.")]
+
+    @classmethod
+    def of(cls, record: records.DecisionRecord) -> Decision:
+        """The stored decision."""
+        return cls(
+            decision=GroupDecision(record.decision),
+            as_of=record.as_of,
+            until=record.until,
+            note=record.note,
+            by=record.decided_by,
+            at=record.decided_at,
+        )
 
 
 class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,35 +104,133 @@ class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
     ]
     first_seen: Annotated[datetime, Meta(description="When the first of them failed, in UTC.")]
     last_seen: Annotated[datetime, Meta(description="When the last of them failed, in UTC.")]
+    retryable_count: Annotated[
+        int, Meta(description="Failures that match and that a retry may help.", examples=[16])
+    ]
+    state: Annotated[
+        GroupState,
+        Meta(
+            description="Where the whole group stands, whatever was asked for, by when its failures "
+            "occurred.",
+            examples=["open"],
+        ),
+    ]
+    decision: Annotated[
+        Decision | None,
+        Meta(description="The decision of a person that counts; null when there is none."),
+    ]
+    merged: Annotated[
+        list[str], Meta(description="Ids of the groups that a person merged into this one.")
+    ]
+    split_from: Annotated[
+        str | None,
+        Meta(description="Id of the group that a person split it off from; null for any other."),
+    ]
+    split_text: Annotated[
+        str | None,
+        Meta(
+            description="The text in the messages by which it was split off; null for any other.",
+            examples=["customers.csv"],
+        ),
+    ]
+    fingerprint_version: Annotated[
+        int, Meta(description="Version of the algorithm that made the group.", examples=[1])
+    ]
 
     @classmethod
-    def of(cls, record: records.GroupRecord) -> FailureGroup:
+    def of(cls, group: StoredGroup) -> FailureGroup:
         """The stored group."""
-        category = Category(record.category)
+        return cls(**fields_of(group))
+
+
+def fields_of(group: StoredGroup) -> dict[str, Any]:
+    """What every answer says of a group."""
+    record = group.record
+    category = Category(record.category)
+    return {
+        "failure_group": record.failure_group,
+        "pipeline": record.pipeline,
+        "failed_step": record.step,
+        "error_category": category,
+        "error_group": CATEGORIES[category].group,
+        "rule": record.rule,
+        "message": record.message,
+        "user_message": record.user_message,
+        "suggested_action": record.suggested_action,
+        "exception_type": record.exception_type,
+        "count": record.count,
+        "counts": StatusCounts(
+            open=record.open,
+            retrying=record.retrying,
+            resolved=record.resolved,
+            quarantined=record.quarantined,
+            ignored=record.ignored,
+        ),
+        "is_retryable": record.retryable,
+        "sources": record.sources,
+        "first_seen": record.first_seen,
+        "last_seen": record.last_seen,
+        "retryable_count": record.retryable_count,
+        "state": group.state,
+        "decision": Decision.of(group.decision) if group.decision else None,
+        "merged": group.merged,
+        "split_from": group.split.split_from if group.split else None,
+        "split_text": group.split.text if group.split else None,
+        "fingerprint_version": record.fingerprint_version,
+    }
+
+
+class AffectedSource(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source is affected by a cause."""
+
+    pipeline: fields.Pipeline
+    source: fields.Source
+    count: Annotated[int, Meta(description="Its failures in the group.", examples=[12])]
+    pending: Annotated[
+        int,
+        Meta(description="Those of them that are `open` or `retrying`.", examples=[3]),
+    ]
+    last_seen: Annotated[datetime, Meta(description="When the last of them failed, in UTC.")]
+
+    @classmethod
+    def of(cls, record: records.GroupSource) -> AffectedSource:
+        """The stored numbers."""
         return cls(
-            failure_group=record.failure_group,
             pipeline=record.pipeline,
-            failed_step=record.step,
-            error_category=category,
-            error_group=CATEGORIES[category].group,
-            rule=record.rule,
-            message=record.message,
-            user_message=record.user_message,
-            suggested_action=record.suggested_action,
-            exception_type=record.exception_type,
+            source=record.source,
             count=record.count,
-            counts=StatusCounts(
-                open=record.open,
-                retrying=record.retrying,
-                resolved=record.resolved,
-                quarantined=record.quarantined,
-                ignored=record.ignored,
-            ),
-            is_retryable=record.retryable,
-            sources=record.sources,
-            first_seen=record.first_seen,
+            pending=record.pending,
             last_seen=record.last_seen,
         )
+
+
+class FailureGroupDetail(FailureGroup, frozen=True, kw_only=True):
+    """A whole failure group, with the sources that it affects and its newest failure."""
+
+    retryable_share: Annotated[
+        float, Meta(description="Share of the failures that a retry may help.", examples=[0.75])
+    ]
+    sample: Annotated[FailureDetail, Meta(description="The newest failure.")]
+    affected_sources: Annotated[
+        list[AffectedSource],
+        Meta(description="This page of the sources, those with the most failures first."),
+    ]
+    total_sources: Annotated[int, Meta(description="All of them.", examples=[2])]
+    next_offset: Annotated[
+        int | None,
+        Meta(description="Value of `offset` for the next page; null on the last.", examples=[20]),
+    ]
+    timestamp: fields.Timestamp
+
+
+class GroupsUnmerged(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands by itself again."""
+
+    failure_groups: Annotated[
+        list[str],
+        Meta(description="Ids of the groups.", examples=[["9f86d081884c7d65"]]),
+    ]
+    timestamp: fields.Timestamp
 
 
 class FailureGroupList(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon import __version__
-from daemon.triage.taxonomy import CATEGORY_ALIASES, Category, FailureStatus, RunStatus
+from daemon.triage.taxonomy import (
+    CATEGORY_ALIASES,
+    Category,
+    FailureStatus,
+    GroupState,
+    RunStatus,
+)
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -28,7 +34,7 @@ def make_parser() -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"triaged {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (_serve, _run, _check, _failures, _runs, _watch, _classify, _unclassified):
+    for add in (_serve, _run, _check, _failures, _groups, _runs, _watch, _classify, _unclassified):
         add(commands)
     return parser
 
@@ -103,11 +109,65 @@ def _failures(commands: Commands) -> None:
     parser.add_argument(
         "--groups", action="store_true", help="failures with the same cause as one line"
     )
+    states = [*map(str, GroupState)]
+    parser.add_argument(
+        "--state",
+        metavar="S",
+        choices=states,
+        help=f"with --groups: only groups that stand so, one of {', '.join(states)}",
+    )
     _filters(parser, [*map(str, FailureStatus)], "failures")
     parser.add_argument("--q", metavar="TEXT", help="text in message, item or advice, in any case")
     parser.add_argument("--run-id", metavar="ID", help="only of this run")
     parser.add_argument("--failure-group", metavar="ID", help="only of this failure group")
     _reading(parser)
+
+
+def _groups(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "groups",
+        "decide about failure groups: resolve, ignore, reopen, merge, unmerge, split",
+        "`triaged failures --groups` lists them. Asks the daemon that runs.",
+        "",
+        'example:  triaged groups resolve 9f86d081884c7d65 --note "fixed in 2.4.1"',
+        "example:  triaged groups ignore 9f86d081884c7d65 --for 7d",
+        "example:  triaged groups split 9f86d081884c7d65 --text customers.csv",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _group_action(actions, "show", "show a group with its sources and its newest failure")
+    resolve = _group_action(actions, "resolve", "say that the cause is gone")
+    ignore = _group_action(actions, "ignore", "leave a group alone, for good or for a time")
+    reopen = _group_action(actions, "reopen", "take a decision back")
+    for action in (resolve, ignore):
+        about = "what occurred up to then does not undo it: a time, or how long ago; now"
+        action.add_argument("--as-of", metavar="TIME", help=about)
+    ignore.add_argument("--for", dest="lasting", metavar="TIME", help="how long, such as 2h or 7d")
+    for action in (resolve, ignore, reopen):
+        action.add_argument("--note", metavar="TEXT", help="why, for others to read")
+    merge = _group_action(actions, "merge", "show other groups as part of this one")
+    merge.add_argument("others", metavar="OTHER", nargs="+", help="groups with the same cause")
+    _group_action(actions, "unmerge", "take a merged group out, or all that were merged into it")
+    split = _group_action(actions, "split", "make a group of some of its failures")
+    parts = split.add_mutually_exclusive_group(required=True)
+    parts.add_argument("--text", metavar="TEXT", help="those whose message holds it, to the letter")
+    parts.add_argument(
+        "--failure",
+        dest="failures",
+        metavar="ID",
+        type=_positive,
+        action="append",
+        help="those with the normalised message of this one; may be repeated",
+    )
+
+
+def _group_action(actions: Commands, name: str, about: str) -> ArgumentParser:
+    parser = _command(actions, name, about)
+    parser.add_argument("group", metavar="GROUP", help="id of the group")
+    _url(parser)
+    _key(parser)
+    _json(parser, "the answer of the daemon")
+    return parser
 
 
 def _runs(commands: Commands) -> None:

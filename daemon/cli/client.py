@@ -65,7 +65,15 @@ class Client:
     def get(self, path: str, kind: type[Answer], **query: Any) -> Answer:
         """The answer at `path` as a `kind`. Raises `Unreachable`, `Refused`."""
         with self._open(path, query) as response:
-            body = response.read()
+            return self._decoded(response.read(), kind)
+
+    def post(self, path: str, kind: type[Answer], body: Any = None) -> Answer:
+        """What a command at `path` answers, as a `kind`. Raises `Unreachable`, `Refused`."""
+        data = b"" if body is None else msgspec.json.encode(body)
+        with self._open(path, {}, data) as response:
+            return self._decoded(response.read(), kind)
+
+    def _decoded(self, body: bytes, kind: type[Answer]) -> Answer:
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -80,10 +88,13 @@ class Client:
                 yield chunk
 
     @contextmanager
-    def _open(self, path: str, query: dict[str, Any]) -> Iterator[HTTPResponse]:
+    def _open(
+        self, path: str, query: dict[str, Any], data: bytes | None = None
+    ) -> Iterator[HTTPResponse]:
         given = {key: value for key, value in query.items() if value is not None}
         address = f"{self.url}{path}{'?' if given else ''}{urlencode(given)}"
-        request = Request(address, headers=self._headers)  # noqa: S310 the scheme is checked
+        headers = self._headers | ({"Content-Type": "application/json"} if data else {})
+        request = Request(address, data, headers)  # noqa: S310 the scheme is checked
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
                 yield response

@@ -13,12 +13,16 @@ from daemon.cli.filters import DEFAULT_LIMIT, failure_filter
 from daemon.cli.main import Exit
 from daemon.cli.reading import ALL, Found, Reader, open_reader
 from daemon.cli.tables import failures_table, groups_table
+from daemon.errors import ConfigError, Problem
 from daemon.store.filters import FailureFilter
+from daemon.triage.taxonomy import GroupState
 
 
 def run(args: Namespace) -> int:
     """Shows failures or, with `--groups`, failure groups."""
     wanted = failure_filter(args)
+    if args.state and not args.groups:
+        raise ConfigError([Problem("--state", "is for groups: add --groups")])
     with open_reader(args) as reader:
         if args.groups:
             _show_groups(args, reader, wanted)
@@ -41,11 +45,12 @@ def show_failures(found: Found[FailureDetail]) -> None:
 
 
 def _show_groups(args: Namespace, reader: Reader, wanted: FailureFilter) -> None:
+    state = GroupState(args.state) if args.state else None
     if args.csv:
-        found = reader.groups(wanted, args.limit or ALL)
+        found = reader.groups(wanted, args.limit or ALL, state)
         terminal.write_csv(found.records, FailureGroup)
         return
-    found = reader.groups(wanted, args.limit or DEFAULT_LIMIT)
+    found = reader.groups(wanted, args.limit or DEFAULT_LIMIT, state)
     if args.json:
         terminal.write_json(found.records)
         return

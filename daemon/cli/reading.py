@@ -14,6 +14,7 @@ from api.schemas.groups import FailureGroup, FailureGroupList
 from api.schemas.runs import RunDetail, RunList
 from daemon.cli.addresses import url_of
 from daemon.cli.client import Client, make_client
+from daemon.clock import SystemClock
 from daemon.config import Settings, load
 from daemon.errors import StoreLocked, StoreUnavailable
 from daemon.pipelines.catalog import Catalog
@@ -22,6 +23,7 @@ from daemon.store.export import failures_csv
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter, Runs
+from daemon.triage.taxonomy import GroupState
 
 PAGE = 100
 """The most that the API gives at once."""
@@ -49,7 +51,9 @@ class Reader(Protocol):
 
     def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]: ...
 
-    def groups(self, f: FailureFilter, limit: int) -> Found[FailureGroup]: ...
+    def groups(
+        self, f: FailureFilter, limit: int, state: GroupState | None = None
+    ) -> Found[FailureGroup]: ...
 
     def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]: ...
 
@@ -70,11 +74,13 @@ class DaemonReader:
 
         return _follow(page, limit)
 
-    def groups(self, f: FailureFilter, limit: int) -> Found[FailureGroup]:
+    def groups(
+        self, f: FailureFilter, limit: int, state: GroupState | None = None
+    ) -> Found[FailureGroup]:
         def page(size: int, offset: Cursor) -> _Page[FailureGroup]:
             path = "/api/failures/groups"
             answer = self._client.get(
-                path, FailureGroupList, **_query(f), limit=size, offset=offset
+                path, FailureGroupList, **_query(f), state=state, limit=size, offset=offset
             )
             return _Page(answer.groups, answer.next_offset, answer.total_groups)
 
@@ -111,10 +117,14 @@ class StoreReader:
 
         return _follow(page, limit)
 
-    def groups(self, f: FailureFilter, limit: int) -> Found[FailureGroup]:
+    def groups(
+        self, f: FailureFilter, limit: int, state: GroupState | None = None
+    ) -> Found[FailureGroup]:
+        now = SystemClock().now()
+
         def page(size: int, offset: Cursor) -> _Page[FailureGroup]:
             start = int(offset or 0)
-            groups, total = self._failures.groups(f, size, start)
+            groups, total = self._failures.groups(f, size, start, now=now, state=state)
             after = start + len(groups)
             more = after if groups and after < total else None
             return _Page([FailureGroup.of(group) for group in groups], more, total)

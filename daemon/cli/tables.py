@@ -77,13 +77,15 @@ def groups_table(groups: Iterable[FailureGroup], width: int) -> Table:
 
 
 def _wide_groups(groups: Iterable[FailureGroup]) -> Table:
-    columns = ("Open", "All", "Last seen", "Group", "Sources", "Category", ADVICE)
-    table = make_table(*columns, right=columns[:2], fixed=("Last seen", "Group", "Category"))
+    columns = ("Open", "All", "State", "Last seen", "Group", "Sources", "Category", ADVICE)
+    fixed = ("State", "Last seen", "Group", "Category")
+    table = make_table(*columns, right=columns[:2], fixed=fixed)
     table.columns[-1].ratio = 1
     for group in groups:
         table.add_row(
             number(group.counts.open),
             number(group.count),
+            status_cell(group.state),
             cell(local(group.last_seen)),
             cell(group.failure_group),
             cell(_sources(group)),
@@ -102,6 +104,7 @@ def _narrow_groups(groups: Iterable[FailureGroup]) -> Table:
             number(group.count),
             stacked(
                 cell(group.failure_group),
+                status_cell(group.state),
                 cell(_sources(group)),
                 cell(group.error_category, "bold"),
             ),
@@ -216,12 +219,17 @@ def _position(progress: Progress | None) -> str:
 
 def _advice(of: FailureDetail | FailureGroup) -> Text:
     """What happened, the message itself, and what to do."""
-    message = of.error_message if isinstance(of, FailureDetail) else of.message
+    message = of.error_message if isinstance(of, FailureDetail) else _message(of)
     return stacked(
         cell(of.user_message),
         cell("" if message == of.user_message else _shortened(message), "dim"),
         cell(f"→ {of.suggested_action}", "cyan"),
     )
+
+
+def _message(group: FailureGroup) -> str:
+    """The group's message, with the text that tells a split group from where it comes from."""
+    return group.message if group.split_text is None else f"{group.message} [{group.split_text}]"
 
 
 def _shortened(message: str, most: int = 240) -> str:

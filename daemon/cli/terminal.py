@@ -31,6 +31,7 @@ STYLES = {
     "open": "red",
     "retrying": "yellow",
     "resolved": "green",
+    "regressed": "bold red",
 }
 """Colours of statuses; what is not listed has none."""
 

@@ -31,6 +31,7 @@ class Batch:
         self.decisions: list[rows.ItemRow] = []
         self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
+        self.group_events: list[events.GroupEvent] = []
         self._latest_run: dict[int, str] = {}
         """The run that decided about an item last."""
 
@@ -68,6 +69,8 @@ class Batch:
                 self._add_marks(event)
             case events.PipelinePaused() as event:
                 self.pauses.append(event)
+            case events.GroupEvent() as event:
+                self.group_events.append(event)
             case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
 

@@ -113,6 +113,7 @@ def failed_run(new: NewFailure, attempt: int, retry_at: datetime | None) -> Fail
 def group_row(event: events.ItemFailed, assessment: Assessment) -> rows.GroupRow:
     return rows.GroupRow(
         failure_group=assessment.failure_group,
+        fingerprint_version=assessment.fingerprint_version,
         pipeline=event.pipeline,
         step=event.step,
         category=assessment.category,

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from daemon.store import build, rows
+from daemon.store import build, group_changes, rows
 from daemon.store.attempts import Attempts
 from daemon.store.batch import Batch
 from daemon.store.entries import FailedRun, NewFailure, TallyKey
@@ -72,6 +72,8 @@ class Transaction:
         self._write_failures()
         self._run("mark_files", batch.marks)
         self._apply_decisions()
+        for event in batch.group_events:
+            group_changes.apply(self._connection, event)
 
     def _run(self, query: str, batch: Sequence[rows.Row]) -> None:
         if batch:

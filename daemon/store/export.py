@@ -9,7 +9,15 @@ from collections.abc import Iterator
 
 from daemon.store.database import Database, Snapshot
 from daemon.store.failures import Failures, stretches
-from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time
+from daemon.store.filters import (
+    SHOWN_GROUP,
+    WITH_MERGES,
+    FailureFilter,
+    Where,
+    by_kind,
+    by_text,
+    by_time,
+)
 from daemon.triage.taxonomy import CATEGORIES, Category
 
 SORTED_ROWS = 5_000
@@ -55,7 +63,7 @@ COLUMNS = {
     "suggested_action": _text("suggested_action"),
     "attempt": "attempt",
     "status": "status",
-    "failure_group": "failure_group",
+    "failure_group": SHOWN_GROUP,
     "exception_type": _text("exception_type"),
     "row_count": "row_count",
     "column_name": _text("column_name"),
@@ -121,7 +129,8 @@ class _Export:
 
 def _copy(where: Where, file: str, tail: str, *, header: bool) -> Where:
     return Where(
-        f"COPY (SELECT {_SELECT} FROM failures WHERE {where.sql} {tail}) "
+        f"COPY (SELECT {_SELECT} FROM failures {WITH_MERGES} "
+        f"WHERE {where.sql} {tail}) "
         f"TO '{file}' (FORMAT csv, HEADER {header}, USE_TMP_FILE false)",
         where.parameters,
     )

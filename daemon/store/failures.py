@@ -14,10 +14,17 @@ import msgspec
 
 from daemon.errors import InvalidQuery, NotFound
 from daemon.store.database import Database, Reader
-from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time, counted
+from daemon.store.filters import (
+    FailureFilter,
+    Where,
+    by_kind,
+    by_text,
+    by_time,
+    counted,
+)
+from daemon.store.groups import Group, Groups
 from daemon.store.records import (
     FailureRecord,
-    GroupRecord,
     SourceCategory,
     TrendPoint,
     midnight,
@@ -25,11 +32,8 @@ from daemon.store.records import (
     stored,
     utc,
 )
-from daemon.triage.taxonomy import FailureStatus
+from daemon.triage.taxonomy import GroupState
 
-_BY_STATUS = ", ".join(
-    f"coalesce(sum(n) FILTER (status = '{s.value}'), 0)::BIGINT AS {s.value}" for s in FailureStatus
-)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (stored times are in UTC, without offset)
 _DAY = timedelta(days=1)
 _FEW = 4
@@ -108,7 +112,7 @@ class Failures:
         )
         if not rows:
             raise NotFound(f"there is no failure {failure_id}")
-        return _failure(rows[0])
+        return self._shown(rows)[0]
 
     def total(self, f: FailureFilter) -> int:
         """How many failures match, of all that are stored."""
@@ -119,29 +123,17 @@ class Failures:
         return int(row[0]) if row else 0
 
     def groups(
-        self, f: FailureFilter, limit: int, offset: int = 0
-    ) -> tuple[list[GroupRecord], int]:
+        self,
+        f: FailureFilter,
+        limit: int,
+        offset: int = 0,
+        *,
+        now: datetime,
+        state: GroupState | None = None,
+    ) -> tuple[list[Group], int]:
         """Groups that match, most open failures first, and how many groups there are."""
         relation = counted(self.narrowed(f))
-        sql = f"""
-            WITH found AS (
-                SELECT failure_group, sum(n)::BIGINT AS count, {_BY_STATUS},
-                       bool_or(retryable) AS retryable, list_sort(list(DISTINCT source))[:20] AS sources,
-                       min(first_seen) AS first_seen, max(last_seen) AS last_seen
-                FROM ({relation.sql}) GROUP BY failure_group HAVING sum(n) > 0)
-            SELECT {select(GroupRecord)}, count(*) OVER () FROM found JOIN failure_groups USING (failure_group)
-            ORDER BY open DESC, last_seen DESC, failure_group LIMIT ? OFFSET ?"""
-        rows = self._reader.rows(sql, [*relation.parameters, limit, offset])
-        groups = [GroupRecord(*map(utc, row[:-1])) for row in rows]
-        return groups, rows[0][-1] if rows else self._group_count(relation)
-
-    def _group_count(self, relation: Where) -> int:
-        row = self._reader.row(
-            "SELECT count(*) FROM (SELECT 1 FROM "
-            f"({relation.sql}) GROUP BY failure_group HAVING sum(n) > 0)",
-            relation.parameters,
-        )
-        return int(row[0]) if row else 0
+        return Groups(self._reader).page(relation, now, limit, offset, state)
 
     def trends(
         self, f: FailureFilter, key: TrendKey, step: timedelta, most: int = 100
@@ -157,6 +149,8 @@ class Failures:
             where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
             relation = Where(f"SELECT *, 1 AS n FROM failures WHERE {where.sql}", where.parameters)
             time = "error_time"
+        if key == "failure_group":
+            relation = Groups(self._reader).as_shown(relation)
         rows = self._reader.rows(
             f"WITH found AS ({relation.sql}), "
             f"top AS (SELECT {key} FROM found GROUP BY ALL ORDER BY sum(n) DESC, {key} LIMIT ?) "
@@ -169,7 +163,9 @@ class Failures:
 
     def counts(self, f: FailureFilter, key: TrendKey) -> dict[str, int]:
         """How many failures match, by `key`, largest first."""
-        relation = counted(f)
+        relation = counted(self.narrowed(f))
+        if key == "failure_group":
+            relation = Groups(self._reader).as_shown(relation)
         rows = self._reader.rows(
             f"SELECT {key}, sum(n)::BIGINT FROM ({relation.sql}) GROUP BY ALL HAVING sum(n) > 0 "
             "ORDER BY 2 DESC, 1",
@@ -188,7 +184,14 @@ class Failures:
         return [SourceCategory(*row) for row in rows]
 
     def narrowed(self, f: FailureFilter) -> FailureFilter:
-        """The same filter, with the time that the named run took as its bounds."""
+        """The same filter as the store needs it.
+
+        A group is one with all that were merged with it, and of a run the time is known.
+        """
+        if f.failure_group is not None and f.members is None:
+            members = Groups(self._reader).members(f.failure_group)
+            if members != (f.failure_group,):
+                f = msgspec.structs.replace(f, members=members)
         if f.run_id is None:
             return f
         row = self._reader.row("SELECT started_at, ended_at FROM runs WHERE run_id = ?", [f.run_id])
@@ -234,7 +237,18 @@ class Failures:
             f"SELECT {select(FailureRecord)} FROM failures WHERE {chosen}",
             [*where.parameters, limit],
         )
-        return [_failure(row) for row in rows]
+        return self._shown(rows)
+
+    def _shown(self, rows: list[tuple[Any, ...]]) -> list[FailureRecord]:
+        """Stored failures, each with the group under which it is shown."""
+        found = [FailureRecord(*map(utc, row)) for row in rows]
+        merges = Groups(self._reader).merges() if found else {}
+        return [
+            msgspec.structs.replace(one, failure_group=merges[one.failure_group])
+            if one.failure_group in merges
+            else one
+            for one in found
+        ]
 
     def days(self, f: FailureFilter) -> list[Day]:
         """Days that may hold matches, newest first, by the tally: before filters of text."""
@@ -299,7 +313,3 @@ def answer(database: Database, f: FailureFilter, limit: int, cursor: str | None 
 
 def _aware(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC)
-
-
-def _failure(row: tuple[Any, ...]) -> FailureRecord:
-    return FailureRecord(*map(utc, row))

@@ -28,6 +28,8 @@ class FailureFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Text in the message, the item or the advice, in any case."""
     run_id: str | None = None
     failure_group: str | None = None
+    members: tuple[str, ...] | None = None
+    """The groups that `failure_group` is shown for, when it is not for itself alone."""
     accounts: tuple[tuple[str, str], ...] | None = None
     """Pipeline and source of the accounts that an e-mail address belongs to."""
 
@@ -46,11 +48,17 @@ class Where(NamedTuple):
 def by_kind(f: FailureFilter) -> Where:
     """The conditions that the tally can answer too."""
     parts, parameters = ["true"], list[Any]()
-    for column in ("pipeline", "source", "category", "retryable", "status", "failure_group"):
+    for column in ("pipeline", "source", "category", "retryable", "status"):
         value = getattr(f, column)
         if value is not None:
             parts.append(f"{column} = ?")
             parameters.append(value)
+    if f.members is not None:
+        parts.append("list_contains(?, failure_group)")
+        parameters.append(f.members)
+    elif f.failure_group is not None:
+        parts.append("failure_group = ?")
+        parameters.append(f.failure_group)
     if f.group is not None:
         parts.append("list_contains(?, category)")
         parameters.append([c.value for c, facts in CATEGORIES.items() if facts.group == f.group])
@@ -115,6 +123,26 @@ def counted(f: FailureFilter) -> Where:
     if f.until is not None and last is not None and stored(f.until) != stored(last):
         parts.append(_rows_between(kind, last, f.until))
     return Where(" UNION ALL ".join(p.sql for p in parts), [v for p in parts for v in p.parameters])
+
+
+SHOWN_GROUP = "coalesce(shown_as, failure_group)"
+WITH_MERGES = (
+    "LEFT JOIN (SELECT failure_group AS member, shown_as FROM group_merges) "
+    "ON member IS NOT DISTINCT FROM failure_group"
+)
+"""What makes `SHOWN_GROUP` of rows with a `failure_group`: the group under which each is shown.
+
+Not by `=`: where no group of a query was merged, DuckDB 2.0.0 then takes the left join for empty.
+"""
+
+
+def as_shown(relation: Where) -> Where:
+    """The same relation with the groups under which failures are shown."""
+    return Where(
+        f"SELECT * EXCLUDE (member, shown_as) REPLACE ({SHOWN_GROUP} AS failure_group) "
+        f"FROM ({relation.sql}) {WITH_MERGES}",
+        relation.parameters,
+    )
 
 
 def _whole_days(

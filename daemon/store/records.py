@@ -112,6 +112,39 @@ class GroupRecord(msgspec.Struct, frozen=True):
     sources: list[str]
     first_seen: datetime
     last_seen: datetime
+    retryable_count: int
+    fingerprint_version: int
+
+
+class DecisionRecord(msgspec.Struct, frozen=True):
+    """What a person decided about a failure group."""
+
+    failure_group: str
+    decision: str
+    as_of: datetime
+    until: datetime | None
+    note: str | None
+    decided_by: str | None
+    decided_at: datetime
+
+
+class SplitRecord(msgspec.Struct, frozen=True):
+    """How a failure group was split off from another."""
+
+    failure_group: str
+    split_from: str
+    text: str | None
+    """What the messages hold; None when it was split off by whole normalised messages."""
+
+
+class GroupSource(msgspec.Struct, frozen=True):
+    """How many failures of a group a source has."""
+
+    pipeline: str
+    source: str
+    count: int
+    pending: int
+    last_seen: datetime
 
 
 class TrendPoint(msgspec.Struct, frozen=True):

@@ -90,6 +90,7 @@ class FailureRow(Row, frozen=True, kw_only=True):
 
 class GroupRow(Row, frozen=True, kw_only=True):
     failure_group: str
+    fingerprint_version: int
     pipeline: str
     step: str
     category: str

@@ -42,5 +42,6 @@ def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
     connection.execute("DELETE FROM runs WHERE started_at < ? AND status <> 'running'", [start])
     connection.execute("DELETE FROM cycles WHERE started_at < ?", [start])
     connection.execute(
-        "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT failure_group FROM failures)"
+        "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT failure_group FROM failures) "
+        "AND failure_group NOT IN (SELECT merged_into FROM group_merges)"
     )

@@ -12,12 +12,21 @@ import duckdb
 
 from daemon.clock import Clock
 from daemon.errors import RecorderClosed, StoreError
-from daemon.events import FilesMarked, ItemFailed, ItemSkipped, ItemSucceeded, StepEntered
+from daemon.events import (
+    FilesMarked,
+    GroupEvent,
+    GroupSplit,
+    ItemFailed,
+    ItemSkipped,
+    ItemSucceeded,
+    StepEntered,
+)
 from daemon.store.batch import Batch
 from daemon.store.commit import Transaction
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry
 from daemon.store.rows import RowBuffer
+from daemon.store.splits import Splits
 from daemon.store.standing import Standing
 
 log = logging.getLogger("triaged.store")
@@ -60,6 +69,7 @@ class Writer:
         self, database: Database, clock: Clock, announce: Callable[[Committed], None]
     ) -> None:
         self.standing = Standing.read(database)
+        self._splits = Splits.read(database)
         self.errors = 0
         """Failed attempts to write since the start."""
         self.trouble: Trouble | None = None
@@ -169,10 +179,10 @@ class Writer:
                 return
 
     def _take(self) -> list[Entry]:
-        """The next batch. What a person decided about files is a batch of its own, to keep its order."""
+        """The next batch. What a person decided about what is stored is one of its own, in its order."""
         entries: list[Entry] = []
         while self._queue and len(entries) < BATCH_LIMIT:
-            alone = isinstance(self._queue[0].event, FilesMarked)
+            alone = isinstance(self._queue[0].event, FilesMarked | GroupEvent)
             if alone and entries:
                 break
             entries.append(self._queue.popleft())
@@ -219,6 +229,7 @@ class Writer:
 
     def _commit(self, entries: list[Entry]) -> Committed:
         begun = self._clock.monotonic()
+        entries = self._splits.place(entries)
         batch = Batch.of(entries, self._next_id)
         unresolved = self.standing.has_unresolved
         with self._database.writing() as connection:
@@ -226,6 +237,9 @@ class Writer:
             changes = transaction.commit()
         self._next_id = batch.next_id
         self.standing.apply(changes)
+        for entry in entries:
+            if isinstance(entry.event, GroupSplit):
+                self._splits.add(entry.event)
         seconds = self._clock.monotonic() - begun
         return Committed(entries, changes, seconds, transaction.failed_runs)
 

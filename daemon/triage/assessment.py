@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from daemon.triage.grouping import FINGERPRINT_VERSION
 from daemon.triage.taxonomy import CATEGORIES, Category, Group, RetryStrategy
 
 
@@ -27,6 +28,8 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     exception_type: str | None
     failure_group: str
     """16 hex digits: same pipeline, step, category, rule and normalised message."""
+    fingerprint_version: int = FINGERPRINT_VERSION
+    """Of the algorithm that made the group."""
     normalised_message: str
     """The message with numbers, names and ids replaced, as the group shows it."""
 

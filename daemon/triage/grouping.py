@@ -9,6 +9,13 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
+FINGERPRINT_VERSION = 1
+"""Of `normalise` and of what goes into a fingerprint.
+
+A change that gives any message another fingerprint raises it. Stored failures keep theirs, so groups
+that people merged, split or decided about stay as they are.
+"""
+
 _LONGEST = 400
 _QUOTED = re.compile(r"\"[^\"]*+\"|'(?<!\w')[^']*+'|`[^`]*+`")
 _NAMES_FOLLOW = {

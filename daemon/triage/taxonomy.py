@@ -130,6 +130,23 @@ class FailureStatus(StrEnum):
     IGNORED = "ignored"
 
 
+class GroupState(StrEnum):
+    """Where a failure group stands, by when its failures happened."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    IGNORED = "ignored"
+    REGRESSED = "regressed"
+
+
+class GroupDecision(StrEnum):
+    """What a person decides about a failure group."""
+
+    RESOLVED = "resolved"
+    IGNORED = "ignored"
+    REOPENED = "reopened"
+
+
 class FileStatus(StrEnum):
     """Where a tracked file stands."""
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.triage import Triage, describe
-from daemon.triage.grouping import fingerprint, normalise
+from daemon.triage.grouping import FINGERPRINT_VERSION, fingerprint, normalise
 
 TRIAGE = Triage.load()
 
@@ -88,6 +88,43 @@ def test_the_same_group_comes_out_in_every_process() -> None:
     assert printed == fingerprint("a", None, "ü")
     assert len(printed) == 16
     assert int(printed, 16) >= 0
+
+
+PINNED = [
+    ("[Errno 111] Connection refused", "e64c1bb045d057d5"),
+    ("could not convert 'abc' at line 17", "4e19639cf0280cf4"),
+    ("orders_1.csv is empty", "b97c1591d0ef114f"),
+    ('column "amount" is missing', "97623aa749bcc8db"),
+    ("KeyError: 'amount'", "a4531ea70ba498ec"),
+    ("request 550e8400-e29b-41d4-a716-446655440000 failed after 3.5 s", "9e2de3de0fad6a7d"),
+    ("535 5.7.8 Authentication failed for ann@example.com", "8d3910bf2d026a9c"),
+    ("HTTP 503 from https://api.example.com/v1/items?page=2", "83d5987b09e11c2d"),
+    (
+        'duplicate key value violates unique constraint "orders_pkey" (id)=(4711)',
+        "ee05cc88bbf2bd78",
+    ),
+    (
+        'Traceback (most recent call last):\n  File "x.py", line 3, in f\nValueError: no such day 2026-02-30',
+        "ca19b0aa04aa14e2",
+    ),
+    ("cannot open /var/data/2024/orders.parquet: errno 13", "b2cbf6370e2b35bd"),
+    ("CUDA out of memory. Tried to allocate 2.00 GiB", "e186f33ce6a17648"),
+    ("frobnicator 7 went sideways at 0x7fd0b45ee8d0", "785b34131232d43f"),
+]
+"""Messages and their groups by version 1 of the algorithm, without any rule."""
+
+
+@pytest.mark.parametrize(("message", "pinned"), PINNED)
+def test_nobody_changes_the_algorithm_without_noticing(message: str, pinned: str) -> None:
+    """Where this fails, groups that people know fall apart: raise `FINGERPRINT_VERSION`, say so in
+    the changelog, and pin the new ones."""
+    column = "amount" if "amount" in message else None
+    without_rules = Triage([])
+    assessment = without_rules.assess(
+        describe(message), pipeline="ingest", step="processing", column=column
+    )
+    assert assessment.failure_group == pinned
+    assert assessment.fingerprint_version == FINGERPRINT_VERSION == 1
 
 
 @given(st.text(max_size=5), st.text(max_size=5))
