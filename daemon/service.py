@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -24,12 +25,16 @@ from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
 from daemon.pipelines.own import load_function
 from daemon.recorder import Recorder
+from daemon.retry_operations.chunk import Chunks
+from daemon.retry_operations.requests import RetryRequests
+from daemon.retry_operations.worker import RetryWorker
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.files import Files
+from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
 from daemon.triage import Triage
@@ -38,6 +43,8 @@ from daemon.triage.rule_files import load_rules
 log = logging.getLogger("triaged")
 
 UPKEEP_SECONDS = 3600.0
+RETRIES_GRACE_SECONDS = 2.0
+"""How long `stop` lets the results of a retry that has just ended be stored."""
 STORE_GRACE_SECONDS = 10.0
 """How long `stop` tries to write what is queued when the store cannot be written."""
 
@@ -83,10 +90,38 @@ class Daemon:
             Quarantine(data / "quarantine"),
             self.clock,
         )
+        self.retries = Retries(self.database)
+        self.retry_worker = self._make_retry_worker()
+        self.retry_requests = RetryRequests(
+            self.retries, self.recorder, self.clock, self.retry_worker.wake
+        )
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)
         self.recorder.subscribe(journal.write)
         self._stopping = False
+
+    def _make_retry_worker(self) -> RetryWorker:
+        chunks = Chunks(
+            self.catalog,
+            self.scheduler,
+            self.recorder,
+            self.retries,
+            self.files,
+            ingest_folders(self.settings),
+            self.clock,
+        )
+        return RetryWorker(
+            self.catalog,
+            self.scheduler,
+            self.runner,
+            self.recorder,
+            self.retries,
+            chunks,
+            self.clock,
+        )
+
+    def _retries_pending(self) -> dict[str, int]:
+        return dict(Counter(self.files.retries_pending()) + Counter(self.retries.pending()))
 
     def _make_metrics(self) -> Metrics:
         metrics = Metrics(
@@ -97,7 +132,7 @@ class Daemon:
             Measured(
                 open_failures=self.writer.standing.open,
                 cycle_sources=lambda: {p: dict(s.counts) for p, s in self.cycles.sources.items()},
-                retries_pending=self.files.retries_pending,
+                retries_pending=self._retries_pending,
                 queue_events=lambda: self.writer.pending,
                 store_errors=lambda: self.writer.errors,
                 store_bytes=self.database.size,
@@ -110,6 +145,7 @@ class Daemon:
         self.writer.start()
         if schedule:
             self.scheduler.start()
+            self.retry_worker.start()
             self.scheduler.every(UPKEEP_SECONDS, self.keep_up)
 
     def keep_up(self) -> None:
@@ -126,11 +162,13 @@ class Daemon:
             return 0
         self._stopping = True
         log.info("stopping", extra={"event": "stopping", "runs": self.runner.active})
+        self.retry_worker.stop()
         self.scheduler.stop()
         self.runner.cancel()
         seconds = self.settings.config.server.grace if grace is None else grace
         self.scheduler.wait(seconds)
         interrupted = self.runner.interrupt()
+        self.retry_worker.wait(RETRIES_GRACE_SECONDS)
         lost = self.writer.close(STORE_GRACE_SECONDS)
         self.database.close()
         log.info(

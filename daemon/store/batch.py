@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon import events
 from daemon.store import build, rows
 from daemon.store.entries import Entry, NewFailure
+from daemon.store.retry_changes import RetryEvent
 from daemon.triage.assessment import Assessment
 from daemon.triage.taxonomy import FailureStatus, FileStatus, RunStatus
 
@@ -31,6 +32,7 @@ class Batch:
         self.decisions: list[rows.ItemRow] = []
         self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
+        self.retries: list[RetryEvent] = []
         self._latest_run: dict[int, str] = {}
         """The run that decided about an item last."""
 
@@ -68,6 +70,10 @@ class Batch:
                 self._add_marks(event)
             case events.PipelinePaused() as event:
                 self.pauses.append(event)
+            case (
+                events.RetryRequested() | events.RetryProgressed() | events.RetryChanged() as event
+            ):
+                self.retries.append(event)
             case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
 

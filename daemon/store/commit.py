@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from daemon.store import build, rows
+from daemon.store import build, retry_changes, rows
 from daemon.store.attempts import Attempts
 from daemon.store.batch import Batch
 from daemon.store.entries import NewFailure, TallyKey
@@ -70,6 +70,7 @@ class Transaction:
         self._write_failures()
         self._run("mark_files", batch.marks)
         self._apply_decisions()
+        retry_changes.write(self._connection, self._buffer, batch.retries)
 
     def _run(self, query: str, batch: Sequence[rows.Row]) -> None:
         if batch:

@@ -131,6 +131,15 @@ class Files:
         )
         return {path for (path,) in rows}
 
+    def statuses(self, source: str, paths: Sequence[str]) -> dict[str, FileStatus]:
+        """How those of `paths` stand that the ingestion tracks."""
+        rows = self._database.rows(
+            "SELECT path, status FROM files WHERE pipeline = ? AND source = ? "
+            "AND path IN (SELECT unnest(?::VARCHAR[]))",
+            [self._pipeline, source, list(paths)],
+        )
+        return {path: FileStatus(status) for path, status in rows}
+
     def badge(self, source: str) -> Badge:
         """The ingestion at a glance."""
         return self.badges(source).get(source, NO_FILES)

@@ -166,6 +166,14 @@ class FileMarkRow(Row, frozen=True, kw_only=True):
     status: str
 
 
+class RetryResultRow(Row, frozen=True, kw_only=True):
+    failure_id: int
+    outcome: str
+    reason: str | None
+    new_failure_id: int | None
+    category: str | None
+
+
 _TYPES = {
     str: "VARCHAR",
     int: "BIGINT",

@@ -47,6 +47,7 @@ class RecordingRun:
         self.run_id = run_id
         self.source = source
         self.options: Mapping[str, Any] = {}
+        self.wanted: frozenset[str] | None = None
         self.cancelled = False
         self.cancel_after: int | None = None
         self.index = index
