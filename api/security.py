@@ -23,6 +23,9 @@ from daemon.config import Settings
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOCAL = "local"
+"""Whoever is on this machine, where there are no keys."""
+_ASKED_BY = "asked_by"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _HEADERS = {
     "cache-control": "no-store",
@@ -36,6 +39,7 @@ _HEADERS = {
 class _Key(NamedTuple):
     digest: bytes
     role: str
+    name: str
 
 
 class Access:
@@ -43,7 +47,7 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         server = settings.config.server
-        self._keys = [_Key(_digest(key.value), key.role) for key in settings.keys]
+        self._keys = [_Key(_digest(key.value), key.role, key.name) for key in settings.keys]
         names = (*_LOCAL_NAMES, server.listen.host, *server.hosts)
         self._hosts = frozenset(map(_host_name, names))
 
@@ -53,31 +57,33 @@ class Access:
         if role is None:
             return
         if self._keys:
-            self._check_key(connection.headers, role)
+            connection.state[_ASKED_BY] = self._check_key(connection.headers, role)
         else:
             self._check_host(connection.headers)
             if _changes_something(connection):
                 _check_origin(connection.headers)
         _check_content_type(connection)
 
-    def _check_key(self, headers: Mapping[str, str], role: str) -> None:
+    def _check_key(self, headers: Mapping[str, str], role: str) -> str:
+        """The name of the key that was given, which may do what needs `role`."""
         given = _given_key(headers)
-        found = self._role(given) if given else None
+        found = self._find(given) if given else None
         if found is None:
             raise NotAuthorizedException(
                 detail="the API key is not known" if given else "an API key is needed",
                 headers={"WWW-Authenticate": 'Bearer realm="triaged"'},
             )
-        if role == "operate" and found != "operate":
+        if role == "operate" and found.role != "operate":
             raise PermissionDeniedException(detail="this API key may read, but not operate")
+        return found.name
 
-    def _role(self, given: str) -> str | None:
-        """The role of a key. Compares with all of them, in a time that does not depend on it."""
-        digest, role = _digest(given), None
+    def _find(self, given: str) -> _Key | None:
+        """A key. Compares with all of them, in a time that does not depend on it."""
+        digest, found = _digest(given), None
         for key in self._keys:
             if compare_digest(key.digest, digest):
-                role = key.role
-        return role
+                found = key
+        return found
 
     def _check_host(self, headers: Mapping[str, str]) -> None:
         if _host_name(headers.get("host", "")) not in self._hosts:
@@ -85,6 +91,11 @@ class Access:
                 status_code=421,
                 detail="the Host header names another host; see server.hosts in the configuration",
             )
+
+
+def asked_by(connection: Connection) -> str:
+    """Who asks: the name of the API key, or ``local`` where there are none."""
+    return str(connection.state.get(_ASKED_BY, LOCAL))
 
 
 def _given_key(headers: Mapping[str, str]) -> str | None:

@@ -233,7 +233,7 @@ class Metrics:
         for entry in committed.entries:
             self._count(entry)
 
-    def _count(self, entry: Entry) -> None:
+    def _count(self, entry: Entry) -> None:  # noqa: C901 (one case for each kind of event)
         match entry.event:
             case events.ItemFailed() as event:
                 self._count_failure(event, entry)

@@ -12,7 +12,8 @@ from daemon.errors import Conflict, NotFound, StoreUnavailable
 from daemon.recorder import Recorder
 from daemon.runner import new_id
 from daemon.store.filters import FailureFilter
-from daemon.store.retries import Choice, Retries, RetryRecord, SourceProgress
+from daemon.store.retries import Retries, RetryRecord, SourceProgress
+from daemon.store.retry_changes import Choice
 from daemon.triage.taxonomy import RetryState
 
 STORE_SECONDS = 60.0

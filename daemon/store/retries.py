@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from daemon.errors import NotFound
 from daemon.store.database import Database
 from daemon.store.filters import FailureFilter
 from daemon.store.records import select, stored, utc
-from daemon.store.retry_changes import choice
+from daemon.store.retry_changes import Choice, choices, chosen_failures
 from daemon.store.sql import SQL
 from daemon.triage.taxonomy import RunStatus
 
@@ -30,18 +31,6 @@ class RetryRecord(msgspec.Struct, frozen=True):
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None
-    failures: int
-    selected: int
-    not_retryable: int
-    resolved: int
-    set_aside: int
-    superseded: int
-    in_other_operation: int
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """What a selection comes to: failures, their items, and how many of these are left out why."""
-
     failures: int
     selected: int
     not_retryable: int
@@ -168,18 +157,20 @@ class Retries:
         include_not_retryable: bool,
     ) -> tuple[Choice, list[SourceProgress]]:
         """What an operation would come to if it were asked for now."""
-        chosen = choice(failure_ids, f, include_not_retryable=include_not_retryable)
+        where = chosen_failures(failure_ids, f)
+        total, sources = Choice(), Counter[tuple[str, str]]()
         with self._database.snapshot() as snapshot:
-            counted = snapshot.row(
-                SQL["count_choice"].replace("{choice}", f"({chosen.sql})"), chosen.parameters
-            )
-            sources = snapshot.rows(
-                f"SELECT pipeline, source, count(*), 0, 0, 0 FROM ({chosen.sql}) "
-                "WHERE left_out IS NULL GROUP BY ALL ORDER BY ALL",
-                chosen.parameters,
-            )
-        assert counted is not None
-        return Choice(*counted), [SourceProgress(*row) for row in sources]
+            for part in choices(snapshot.rows, where, include_not_retryable=include_not_retryable):
+                for pipeline, source, *counts in snapshot.rows(
+                    _PREVIEW.replace("{choice}", f"({part.sql})"), part.parameters
+                ):
+                    total += Choice(*counts)
+                    sources[pipeline, source] += counts[1] - sum(counts[2:])
+        return total, [
+            SourceProgress(*name, items, 0, 0, 0)
+            for name, items in sorted(sources.items())
+            if items
+        ]
 
     def unknown_failures(self, failure_ids: Sequence[int]) -> list[int]:
         """Those of `failure_ids` that are no stored failures."""
@@ -248,6 +239,8 @@ _PROGRESS = """
            count(*) FILTER (outcome = 'not_retried')
     FROM retry_targets WHERE list_contains(?::VARCHAR[], operation_id)
     GROUP BY ALL ORDER BY ALL"""
+
+_PREVIEW = SQL["count_choice"].replace("SELECT", "SELECT pipeline, source,", 1) + " GROUP BY ALL"
 
 _RUN = """
     SELECT r.status, min(f.id), arg_min(f.category, f.id) FROM runs AS r LEFT JOIN failures AS f

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import duckdb
 import msgspec
@@ -14,19 +15,46 @@ from daemon.store.records import stored
 from daemon.store.sql import SQL
 from daemon.triage.taxonomy import RetryState
 
+PART = 200_000
+"""Failures, on average, whose items are resolved at once: what DuckDB's memory_limit allows."""
+Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+"""Answers a query with all its rows."""
 RetryEvent = events.RetryRequested | events.RetryProgressed | events.RetryChanged
 
 
-def choice(
-    failure_ids: Sequence[int] | None, f: FailureFilter, *, include_not_retryable: bool
-) -> Where:
-    """A relation of the items that a selection comes to, each with why it is left out, or NULL."""
-    if failure_ids is not None:
-        where = Where("id IN (SELECT unnest(?::BIGINT[]))", [list(failure_ids)])
-    else:
-        where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
+class Choice(msgspec.Struct, frozen=True):
+    """What a selection comes to: failures, their items, and how many of these are left out why."""
+
+    failures: int = 0
+    selected: int = 0
+    not_retryable: int = 0
+    resolved: int = 0
+    set_aside: int = 0
+    superseded: int = 0
+    in_other_operation: int = 0
+
+    def __add__(self, other: Choice) -> Choice:
+        fields = self.__struct_fields__
+        return Choice(**{name: getattr(self, name) + getattr(other, name) for name in fields})
+
+
+def choices(ask: Ask, where: Where, *, include_not_retryable: bool) -> Iterator[Where]:
+    """Relations of the items that failures belong to, each with why it is left out, or NULL.
+
+    A million items are more than DuckDB has memory for, so they come in parts.
+    """
+    found = ask(f"SELECT count(*) FROM failures WHERE {where.sql}", where.parameters)[0][0]
+    parts = found // PART + 1
     sql = SQL["choose_items"].replace("{where}", where.sql)
-    return Where(sql, [*where.parameters, include_not_retryable])
+    for part in range(parts):
+        yield Where(sql, [*where.parameters, parts, part, include_not_retryable])
+
+
+def chosen_failures(failure_ids: Sequence[int] | None, f: FailureFilter) -> Where:
+    """The failures with these ids, or without any those that match."""
+    if failure_ids is not None:
+        return Where("id IN (SELECT unnest(?::BIGINT[]))", [list(failure_ids)])
+    return by_kind(f) + by_text(f) + by_time(f.since, f.until)
 
 
 def write(
@@ -36,34 +64,42 @@ def write(
     for change in changes:
         match change:
             case events.RetryRequested():
-                _request(connection, change)
+                _request(connection, buffer, change)
             case events.RetryProgressed() if change.results:
                 _progress(connection, buffer, change)
             case events.RetryChanged():
                 _change(connection, change)
 
 
-def _request(connection: duckdb.DuckDBPyConnection, event: events.RetryRequested) -> None:
+def _request(
+    connection: duckdb.DuckDBPyConnection, buffer: rows.RowBuffer, event: events.RetryRequested
+) -> None:
     """Resolves the selection where the failures are: they never become a list in memory."""
+
+    def ask(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, parameters).fetchall()
+
     f = msgspec.json.decode(event.filter or "{}", type=FailureFilter)
-    chosen = choice(event.failure_ids, f, include_not_retryable=event.include_not_retryable)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE retry_choice AS {chosen.sql}", chosen.parameters
-    )
-    counted = SQL["count_choice"].replace("{choice}", "retry_choice")
-    connection.execute(
-        SQL["insert_retry_operation"].replace("{counted}", counted),
-        [
-            event.operation_id,
-            stored(event.at),
-            event.asked_by,
-            event.selection,
-            event.include_not_retryable,
-            event.rate,
-        ],
-    )
-    connection.execute(SQL["insert_retry_targets"], [event.operation_id])
+    where = chosen_failures(event.failure_ids, f)
+    total = Choice()
+    for part in choices(ask, where, include_not_retryable=event.include_not_retryable):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE retry_choice AS {part.sql}", part.parameters
+        )
+        counted = ask(SQL["count_choice"].replace("{choice}", "retry_choice"), ())
+        total += Choice(*counted[0])
+        connection.execute(SQL["insert_retry_targets"], [event.operation_id])
     connection.execute("DROP TABLE retry_choice")
+    row = rows.RetryOperationRow(
+        operation_id=event.operation_id,
+        asked_at=event.at,
+        asked_by=event.asked_by,
+        selection=event.selection,
+        include_not_retryable=event.include_not_retryable,
+        rate=event.rate,
+        **msgspec.structs.asdict(total),
+    )
+    connection.execute(SQL["insert_retry_operation"].replace("{rows}", buffer.relation([row])))
 
 
 def _progress(

@@ -1,27 +1,28 @@
--- Retry operations. {where} stands for the failures that were asked for.
+-- Retry operations. {where} stands for the failures that were asked for, {choice} for their items, and
+-- {counted} for how many these are.
 
 -- name: choose_items
--- The items of these failures, each with its newest failure and why it is left out, if it is. Of the
--- causes of its newest run one that a retry cannot help decides.
+-- The items of these failures (one part of them, by their keys), each with its newest failure and why
+-- it is left out, if it is. Attempts count the runs that failed on an item since it last succeeded. Of
+-- the causes of the last one one that a retry cannot help decides: it makes `last` odd.
 WITH chosen AS (
-    SELECT item_key, max(run_id) AS run_id, count(*) AS failures
-    FROM failures WHERE {where} GROUP BY item_key),
+    SELECT item_key, count(*) AS failures, max(attempt) FILTER (status <> 'resolved') AS attempt
+    FROM failures WHERE {where} AND item_key % ? = ? GROUP BY item_key),
 newest AS (
-    SELECT item_key, max(id) AS failure_id, max(run_id) AS run_id, any_value(pipeline) AS pipeline,
-           any_value(source) AS source, any_value(item) AS item, arg_max(status, id) AS status,
-           arg_max(retryable, run_id || CASE WHEN retryable THEN '0' ELSE '1' END) AS retryable
+    SELECT item_key, max(id) AS failure_id,
+           max(attempt * 2 + (NOT retryable)::INTEGER) FILTER (status <> 'resolved') AS last
     FROM failures WHERE item_key IN (SELECT item_key FROM chosen) GROUP BY item_key),
 asked AS (
     SELECT item_key FROM retry_targets JOIN retry_operations USING (operation_id)
     WHERE outcome IS NULL AND state IN ('pending', 'running'))
-SELECT failure_id, pipeline, source, item, item_key, failures,
-       CASE WHEN status = 'resolved' THEN 'resolved'
+SELECT failure_id, pipeline, source, item, chosen.item_key, chosen.failures,
+       CASE WHEN chosen.attempt IS NULL THEN 'resolved'
             WHEN status IN ('quarantined', 'ignored') THEN 'set_aside'
-            WHEN newest.run_id > chosen.run_id THEN 'superseded'
-            WHEN NOT retryable AND NOT ?::BOOLEAN THEN 'not_retryable'
-            WHEN item_key IN (SELECT item_key FROM asked) THEN 'in_other_operation'
+            WHEN last // 2 > chosen.attempt THEN 'superseded'
+            WHEN last % 2 = 1 AND NOT ?::BOOLEAN THEN 'not_retryable'
+            WHEN chosen.item_key IN (SELECT item_key FROM asked) THEN 'in_other_operation'
        END AS left_out
-FROM chosen JOIN newest USING (item_key)
+FROM chosen JOIN newest USING (item_key) JOIN failures ON failures.id = newest.failure_id
 
 -- name: count_choice
 -- How many there are, and how many are left out for which reason.
@@ -40,10 +41,8 @@ SELECT ? AS operation_id, failure_id, pipeline, source, item, item_key
 FROM retry_choice WHERE left_out IS NULL;
 
 -- name: insert_retry_operation
--- The operation itself. {counted} stands for its counts.
-INSERT INTO retry_operations BY NAME
-SELECT ? AS operation_id, ? AS asked_at, ? AS asked_by, ? AS selection, ? AS include_not_retryable,
-       ? AS rate, 'pending' AS state, counted.* FROM ({counted}) AS counted;
+-- The operation itself.
+INSERT INTO retry_operations BY NAME SELECT *, 'pending' AS state FROM {rows};
 
 -- name: write_retry_results
 -- What came of items. A result is final.
