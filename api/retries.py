@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
@@ -49,20 +49,19 @@ class RetryFailureQuery(Query, frozen=True, kw_only=True):
 @commands("/api/retries", status_code=202, summary="Retry failures")
 def retry(
     daemon: NamedDependency[Daemon], request: Request[None, None, Any], data: JSONBody[RetryOrder]
-) -> Response[RetryOperation]:
+) -> RetryOperation:
     """Retries chosen failures, all that match a filter, or a whole failure group, in the background.
 
     What triage says cannot succeed is left out and counted, unless `include_not_retryable` is set. A
-    `dry_run` answers 200 with what would be retried, and changes nothing.
+    `dry_run` answers what would be retried, and changes nothing.
     """
     if data.given() != 1:
         raise BadRequest([Mistake("one of failure_ids, filter and failure_group", pointer="")])
     who, wanted = asked_by(request), data.request(daemon.catalog)
     if data.dry_run:
-        preview = RetryOperation.preview(data, *daemon.retry_requests.preview(wanted), who)
-        return Response(preview, status_code=200)
+        return RetryOperation.preview(data, *daemon.retry_requests.preview(wanted), who)
     shown = msgspec.json.encode(data.selection()).decode()
-    return Response(_describe(daemon, daemon.retry_requests.ask(wanted, shown, who)))
+    return _describe(daemon, daemon.retry_requests.ask(wanted, shown, who))
 
 
 @reads("/api/retries", RetryPageQuery, summary="Retry operations, newest first")

@@ -31,6 +31,10 @@ STYLES = {
     "open": "red",
     "retrying": "yellow",
     "resolved": "green",
+    "pending": "cyan",
+    "completed": "green",
+    "failed_again": "red",
+    "not_retried": "yellow",
 }
 """Colours of statuses; what is not listed has none."""
 
