@@ -102,6 +102,7 @@ class MemoryIndex:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[FileFacts, FileStatus]] = {}
         self.forced: set[str] = set()
+        self.latest_run: str | None = None
 
     def learn(self, source: str, file: FileFacts | None, status: FileStatus) -> None:
         if file is not None:
@@ -124,7 +125,9 @@ class MemoryIndex:
         unchanged = (facts.size, facts.mtime_ns) == (listed.size, listed.mtime_ns)
         if unchanged and not forced:
             return None
-        return Candidate(listed, facts.content_hash, status, facts.rows_loaded, forced)
+        return Candidate(
+            listed, facts.content_hash, status, facts.rows_loaded, forced, self.latest_run
+        )
 
 
 class Ingestion:
