@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
 
 from api import (
     export,
@@ -31,7 +32,7 @@ from daemon.service import Daemon
 BODY_BYTES = 1_000_000
 """The largest request body that is read."""
 
-HANDLERS = [
+HANDLERS: list[ControllerRouterHandler] = [
     page.index,
     status.current_status,
     status.status,
@@ -54,8 +55,7 @@ HANDLERS = [
     files.release,
     files.download,
     rejected.list_rejected,
-    retries.retry,
-    retries.list_retries,
+    retries.Retries,
     retries.get_retry,
     retries.list_retry_failures,
     retries.cancel_retry,

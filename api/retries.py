@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request
+from litestar import Controller, Request
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
@@ -46,40 +46,47 @@ class RetryFailureQuery(Query, frozen=True, kw_only=True):
     ] = None
 
 
-@commands("/api/retries", status_code=202, summary="Retry failures")
-def retry(
-    daemon: NamedDependency[Daemon], request: Request[None, None, Any], data: JSONBody[RetryOrder]
-) -> RetryOperation:
-    """Retries chosen failures, all that match a filter, or a whole failure group, in the background.
+class Retries(Controller):
+    """What shares the path `/api/retries`: the framework knows its methods only if they come together."""
 
-    What triage says cannot succeed is left out and counted, unless `include_not_retryable` is set. A
-    `dry_run` answers what would be retried, and changes nothing.
-    """
-    if data.given() != 1:
-        raise BadRequest([Mistake("one of failure_ids, filter and failure_group", pointer="")])
-    who, wanted = asked_by(request), data.request(daemon.catalog)
-    if data.dry_run:
-        return RetryOperation.preview(data, *daemon.retry_requests.preview(wanted), who)
-    shown = msgspec.json.encode(data.selection()).decode()
-    return _describe(daemon, daemon.retry_requests.ask(wanted, shown, who))
+    path = "/api/retries"
 
+    @commands("/", status_code=202, summary="Retry failures")
+    def retry(
+        self,
+        daemon: NamedDependency[Daemon],
+        request: Request[None, None, Any],
+        data: JSONBody[RetryOrder],
+    ) -> RetryOperation:
+        """Retries chosen failures, all that match a filter, or a whole failure group, in the background.
 
-@reads("/api/retries", RetryPageQuery, summary="Retry operations, newest first")
-def list_retries(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[RetryPageQuery]
-) -> RetryOperationList:
-    """All retries that were asked for, with how far they are."""
-    page = daemon.retries.page(wanted.limit, wanted.cursor)
-    progress = daemon.retries.progress([record.operation_id for record in page.operations])
-    return RetryOperationList(
-        retries=[
-            _shown(daemon, record, progress.get(record.operation_id, []))
-            for record in page.operations
-        ],
-        total_retries=daemon.retries.total(),
-        next_cursor=page.next_cursor,
-        timestamp=daemon.clock.now(),
-    )
+        What triage says cannot succeed is left out and counted, unless `include_not_retryable` is set. A
+        `dry_run` answers what would be retried, and changes nothing.
+        """
+        if data.given() != 1:
+            raise BadRequest([Mistake("one of failure_ids, filter and failure_group", pointer="")])
+        who, wanted = asked_by(request), data.request(daemon.catalog)
+        if data.dry_run:
+            return RetryOperation.preview(data, *daemon.retry_requests.preview(wanted), who)
+        shown = msgspec.json.encode(data.selection()).decode()
+        return _describe(daemon, daemon.retry_requests.ask(wanted, shown, who))
+
+    @reads("/", RetryPageQuery, summary="Retry operations, newest first")
+    def list_retries(
+        self, daemon: NamedDependency[Daemon], wanted: NamedDependency[RetryPageQuery]
+    ) -> RetryOperationList:
+        """All retries that were asked for, with how far they are."""
+        page = daemon.retries.page(wanted.limit, wanted.cursor)
+        progress = daemon.retries.progress([record.operation_id for record in page.operations])
+        return RetryOperationList(
+            retries=[
+                _shown(daemon, record, progress.get(record.operation_id, []))
+                for record in page.operations
+            ],
+            total_retries=daemon.retries.total(),
+            next_cursor=page.next_cursor,
+            timestamp=daemon.clock.now(),
+        )
 
 
 @reads("/api/retries/{retry_id:str}", summary="One retry operation")

@@ -15,7 +15,7 @@ from daemon.store.records import stored
 from daemon.store.sql import SQL
 from daemon.triage.taxonomy import RetryState
 
-PART = 200_000
+PART = 100_000
 """Failures, on average, whose items are resolved at once: what DuckDB's memory_limit allows."""
 Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Answers a query with all its rows."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.product import GOOD, Product, wait_for
+from tests.support.product import GOOD, ROOT, Product, wait_for
 
 HEADER = "order_id,email,amount\n"
 JOBS = """
@@ -262,3 +266,41 @@ def test_files_are_loaded_once_though_their_retry_is_killed(product: Product) ->
     assert product.stop() == 0
     rows = product.warehouse("SELECT count(*), count(DISTINCT order_id) FROM orders")
     assert rows == [(120, 120)]
+
+
+def launched(product: Product, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "daemon", "retry", *arguments, "--url", product.url],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.mark.requirement("X6")
+def test_on_a_terminal_a_person_is_asked_and_ctrl_c_leaves_the_retry_running(
+    product: Product,
+) -> None:
+    jobs(product, items=15)
+    product.post("/api/pipelines/jobs/pause")
+    terminal, inside = os.openpty()
+    asked = launched(product, "--pipeline", "jobs", stdin=inside, stderr=inside)
+    os.write(terminal, b"n\n")
+    assert asked.wait(30) == 0
+    assert "15 of 15 items to retry" in asked.communicate()[0]
+    assert product.get("/api/retries")["retries"] == []
+    told = launched(product, "--pipeline", "jobs", stdin=inside, stderr=subprocess.PIPE)
+    os.close(inside)
+    assert told.stderr is not None
+    assert any("waits: the pipeline jobs is paused" in line for line in told.stderr)
+    told.send_signal(signal.SIGINT)
+    assert told.wait(30) == 130
+    assert "the retry goes on" in told.communicate()[1]
+    os.close(terminal)
+    (retry,) = product.get("/api/retries")["retries"]
+    assert retry["state"] == "running"
+    done = product.command("retry", "--cancel", retry["id"], "--url", product.url)
+    assert (done.returncode, "cancelled" in done.stdout) == (0, True)
+    done = product.command("retry", "--watch", retry["id"], "--url", product.url)
+    assert done.returncode == 1

@@ -17,7 +17,7 @@ from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.store.filters import FailureFilter
 from daemon.store.retries import Retries
-from daemon.triage.taxonomy import Category, FileStatus, RetryOutcome
+from daemon.triage.taxonomy import Category, FileStatus, RetryOutcome, RetryState
 from tests.unit.spine_support import MEMORY, START, assessed, failed, insert, succeeded
 
 ITEMS = ("a", "b", "c")
@@ -30,6 +30,23 @@ FAILS = st.tuples(
 SUCCEEDS = st.tuples(st.just("succeed"), st.sampled_from(ITEMS), st.just([]))
 IGNORES = st.tuples(st.just("ignore"), st.sampled_from(ITEMS), st.just([]))
 HISTORY = st.lists(st.one_of(FAILS, FAILS, SUCCEEDS, IGNORES), max_size=12)
+
+
+ASKED = "run-500"
+"""The operation: later than the runs before it, as ids are that sort by time."""
+
+
+def requested(chosen: FailureFilter, *, insist: bool) -> events.RetryRequested:
+    return events.RetryRequested(
+        at=START,
+        operation_id=ASKED,
+        asked_by="local",
+        selection="{}",
+        failure_ids=None,
+        filter=msgspec.json.encode(chosen).decode(),
+        include_not_retryable=insist,
+        rate=None,
+    )
 
 
 def record(database: Database, history: list[tuple[str, str, list[Category]]]) -> None:
@@ -86,18 +103,8 @@ def test_every_item_is_retried_or_left_out_for_the_reason_that_holds(
             retries = Retries(database)
             chosen = FailureFilter(category=wanted)
             choice, sources = retries.preview(None, chosen, include_not_retryable=insist)
-            asked = events.RetryRequested(
-                at=START + timedelta(hours=1),
-                operation_id="run-500",
-                asked_by="local",
-                selection="{}",
-                failure_ids=None,
-                filter=msgspec.json.encode(chosen).decode(),
-                include_not_retryable=insist,
-                rate=None,
-            )
-            insert(database, [Entry(asked)])
-            operation = retries.get("run-500")
+            insert(database, [Entry(requested(chosen, insist=insist))])
+            operation = retries.get(ASKED)
             targets = retries.targets_to_do(operation, "ingest", "orders", 100)
             again, _ = retries.preview(None, chosen, include_not_retryable=insist)
         finally:
@@ -122,23 +129,13 @@ def test_what_has_come_of_an_item_is_what_happened_last_and_results_are_final(
         database = Database(Path(folder) / "store.duckdb", memory_limit=MEMORY)
         try:
             insert(database, [failed("run-000", item) for item in failing])
-            asked = events.RetryRequested(
-                at=START,
-                operation_id="run-001",
-                asked_by="local",
-                selection="{}",
-                failure_ids=None,
-                filter="{}",
-                include_not_retryable=True,
-                rate=None,
-            )
-            insert(database, [Entry(asked)])
+            insert(database, [Entry(requested(FailureFilter(), insist=True))])
             for n, (item, works) in enumerate(history):
-                run, at = f"run-{n + 100}", START + timedelta(minutes=n + 1)
+                run, at = f"run-{n + 600}", START + timedelta(minutes=n + 1)
                 entry = succeeded(run, item, at) if works else failed(run, item, at)
                 insert(database, [entry], 100 + n)
             retries = Retries(database)
-            operation = retries.get("run-001")
+            operation = retries.get(ASKED)
             targets = retries.targets_to_do(operation, "ingest", "orders", 100)
             result = events.RetryResult(
                 failure_id=1, pipeline="ingest", outcome=RetryOutcome.SUCCEEDED
@@ -147,11 +144,9 @@ def test_what_has_come_of_an_item_is_what_happened_last_and_results_are_final(
                 failure_id=1, pipeline="ingest", outcome=RetryOutcome.FAILED_AGAIN
             )
             for told in (result, later):
-                progressed = events.RetryProgressed(
-                    at=START, operation_id="run-001", results=(told,)
-                )
+                progressed = events.RetryProgressed(at=START, operation_id=ASKED, results=(told,))
                 insert(database, [Entry(progressed)], 1000)
-            progress = retries.progress(["run-001"]).get("run-001", [])
+            progress = retries.progress([ASKED]).get(ASKED, [])
         finally:
             database.close()
     last = dict(history)
@@ -166,6 +161,27 @@ def test_what_has_come_of_an_item_is_what_happened_last_and_results_are_final(
     assert len(targets) == len(failing)
     assert sum(source.succeeded for source in progress) == bool(failing)
     assert not any(source.failed_again for source in progress)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([s for s in RetryState if s != RetryState.PENDING]), max_size=5))
+def test_an_operation_that_has_ended_stays_as_it_is(states: list[RetryState]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder) / "store.duckdb", memory_limit=MEMORY)
+        try:
+            insert(database, [Entry(requested(FailureFilter(), insist=False))])
+            changes = [
+                events.RetryChanged(at=START, operation_id=ASKED, state=state) for state in states
+            ]
+            insert(database, [Entry(change) for change in changes])
+            operation = Retries(database).get(ASKED)
+        finally:
+            database.close()
+    ends = [state for state in states if state is not RetryState.RUNNING]
+    begun = RetryState.RUNNING in (states[: states.index(ends[0])] if ends else states)
+    unended = RetryState.RUNNING if begun else RetryState.PENDING
+    assert operation.state == (ends[0] if ends else unended)
+    assert (operation.started_at is not None, operation.ended_at is not None) == (begun, bool(ends))
 
 
 @given(st.integers(1, 1_000_000), st.lists(st.floats(0, 100), max_size=20))
