@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, Request
+from litestar import Controller, HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
@@ -47,9 +47,17 @@ class RetryFailureQuery(Query, frozen=True, kw_only=True):
 
 
 class Retries(Controller):
-    """What shares the path `/api/retries`: the framework knows its methods only if they come together."""
+    """What shares the path `/api/retries`, registered together.
+
+    By itself the framework's answer to OPTIONS names only one of several methods.
+    """
 
     path = "/api/retries"
+
+    @route("/", http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False)
+    def allow(self) -> Response[None]:
+        """Says which methods there are."""
+        return Response(None, status_code=204, headers={"Allow": "GET, OPTIONS, POST"})
 
     @commands("/", status_code=202, summary="Retry failures")
     def retry(

@@ -163,6 +163,14 @@ def test_what_does_not_exist_is_said(served: Served) -> None:
     served.problem(400, RETRIES, params={"cursor": "x"})
 
 
+def test_both_methods_of_the_path_are_allowed(served: Served) -> None:
+    answer = served.client.options(RETRIES)
+    refused = served.client.delete(RETRIES)
+    assert (answer.status_code, refused.status_code) == (204, 405)
+    for found in (answer, refused):
+        assert set(found.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST"}
+
+
 @pytest.mark.requirement("S6")
 def test_a_key_that_may_only_read_cannot_retry_and_the_other_is_named(tmp_path: Path) -> None:
     with serving(tmp_path, WITH_KEYS) as served:
