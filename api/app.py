@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
 
 from api import (
     export,
@@ -16,13 +17,14 @@ from api import (
     page,
     pipelines,
     rejected,
+    retries,
     runs,
     statistics,
     status,
 )
 from api.description import Records, description
 from api.problems import answer_daemon, answer_http, answer_unexpected
-from api.security import Access, add_headers, key_name
+from api.security import Access, add_headers, asked_by
 from daemon.errors import TriagedError
 from daemon.pipelines.ingest.rejected_rows import RejectedRows
 from daemon.pipelines.ingest.rejects import Rejects
@@ -31,7 +33,7 @@ from daemon.service import Daemon
 BODY_BYTES = 1_000_000
 """The largest request body that is read."""
 
-HANDLERS = [
+HANDLERS: list[ControllerRouterHandler] = [
     page.index,
     status.current_status,
     status.status,
@@ -61,6 +63,10 @@ HANDLERS = [
     files.release,
     files.download,
     rejected.list_rejected,
+    retries.Retries,
+    retries.get_retry,
+    retries.list_retry_failures,
+    retries.cancel_retry,
     pipelines.list_pipelines,
     pipelines.pause,
     pipelines.resume,
@@ -78,7 +84,7 @@ def create_app(daemon: Daemon) -> Litestar:
         HANDLERS,
         dependencies={
             "daemon": Provide(lambda: daemon, sync_to_thread=False),
-            "by": Provide(key_name, sync_to_thread=False),
+            "by": Provide(asked_by, sync_to_thread=False),
             "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
         },
         on_shutdown=[rejected_rows.close],

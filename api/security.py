@@ -12,7 +12,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
-from litestar.connection import ASGIConnection, Request
+from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
@@ -23,7 +23,9 @@ from daemon.config import Settings
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_KEY_NAME = "key_name"
+LOCAL = "local"
+"""Whoever is on this machine, where there are no keys."""
+_ASKED_BY = "asked_by"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _HEADERS = {
     "cache-control": "no-store",
@@ -35,9 +37,9 @@ _HEADERS = {
 
 
 class _Key(NamedTuple):
-    name: str
     digest: bytes
     role: str
+    name: str
 
 
 class Access:
@@ -45,7 +47,7 @@ class Access:
 
     def __init__(self, settings: Settings) -> None:
         server = settings.config.server
-        self._keys = [_Key(key.name, _digest(key.value), key.role) for key in settings.keys]
+        self._keys = [_Key(_digest(key.value), key.role, key.name) for key in settings.keys]
         names = (*_LOCAL_NAMES, server.listen.host, *server.hosts)
         self._hosts = frozenset(map(_host_name, names))
 
@@ -55,7 +57,7 @@ class Access:
         if role is None:
             return
         if self._keys:
-            connection.scope["state"][_KEY_NAME] = self._check_key(connection.headers, role)
+            connection.state[_ASKED_BY] = self._check_key(connection.headers, role)
         else:
             self._check_host(connection.headers)
             if _changes_something(connection):
@@ -63,9 +65,9 @@ class Access:
         _check_content_type(connection)
 
     def _check_key(self, headers: Mapping[str, str], role: str) -> str:
-        """The name of the key."""
+        """The name of the key that was given, which may do what needs `role`."""
         given = _given_key(headers)
-        found = self._known(given) if given else None
+        found = self._find(given) if given else None
         if found is None:
             raise NotAuthorizedException(
                 detail="the API key is not known" if given else "an API key is needed",
@@ -75,8 +77,8 @@ class Access:
             raise PermissionDeniedException(detail="this API key may read, but not operate")
         return found.name
 
-    def _known(self, given: str) -> _Key | None:
-        """The key. Compares with all of them, in a time that does not depend on it."""
+    def _find(self, given: str) -> _Key | None:
+        """A key. Compares with all of them, in a time that does not depend on it."""
         digest, found = _digest(given), None
         for key in self._keys:
             if compare_digest(key.digest, digest):
@@ -91,10 +93,9 @@ class Access:
             )
 
 
-def key_name(request: Request[Any, Any, Any]) -> str | None:
-    """The name of the key that a request came with; None without keys. A dependency."""
-    name: str | None = request.scope["state"].get(_KEY_NAME)
-    return name
+def asked_by(request: Connection) -> str:
+    """Who asks: the name of the API key, or ``local`` where there are none."""
+    return str(request.state.get(_ASKED_BY, LOCAL))
 
 
 def _given_key(headers: Mapping[str, str]) -> str | None:

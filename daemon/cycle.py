@@ -56,8 +56,9 @@ class Cycles:
         trigger: Trigger,
         cycle_id: str | None = None,
         left_out: int = 0,
+        wanted: frozenset[str] | None = None,
     ) -> RunStatus:
-        """Runs the sources and returns what the cycle came to.
+        """Runs the sources, all items or those `wanted`, and returns what the cycle came to.
 
         `left_out` sources still wait after a failure: they make no cycle a success.
         """
@@ -77,7 +78,9 @@ class Cycles:
             pipeline.config.concurrency, thread_name_prefix=f"run-{pipeline.name}"
         ) as pool:
             statuses = list(
-                pool.map(lambda source: self._run(pipeline, source, started, counts), chosen)
+                pool.map(
+                    lambda source: self._run(pipeline, source, started, counts, wanted), chosen
+                )
             )
         ended = [status for status in statuses if status is not None]
         outcome = cycle_outcome(ended + [RunStatus.FAILED] * left_out)
@@ -100,6 +103,7 @@ class Cycles:
         source: Source,
         started: events.CycleStarted,
         counts: SourceCounts,
+        wanted: frozenset[str] | None,
     ) -> RunStatus | None:
         """One source; None when it was running already or the daemon is stopping."""
         if self._stopping.is_set():
@@ -107,7 +111,7 @@ class Cycles:
         counts.move("pending", "running")
         status: RunStatus | None = None
         try:
-            status = self._runner.run(pipeline, source, started.cycle_id, started.trigger)
+            status = self._runner.run(pipeline, source, started.cycle_id, started.trigger, wanted)
         except Conflict as conflict:
             log.info(str(conflict), extra={"event": "run_skipped", "pipeline": pipeline.name})
         finally:

@@ -11,7 +11,16 @@ from typing import Any
 
 import msgspec
 
-from daemon.triage.taxonomy import FileStatus, GroupDecision, RunState, RunStatus, Trigger
+from daemon.triage.taxonomy import (
+    FileStatus,
+    GroupDecision,
+    RetryOutcome,
+    RetryReason,
+    RetryState,
+    RunState,
+    RunStatus,
+    Trigger,
+)
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +202,7 @@ class GroupEvent(Event, frozen=True, kw_only=True):
     """A person decided something about failure groups."""
 
     by: str | None = None
-    """Name of the API key; None when there are no keys."""
+    """Name of the API key, or ``local`` without keys."""
 
 
 class GroupDecided(GroupEvent, frozen=True, kw_only=True, tag="group_decided"):
@@ -233,6 +242,51 @@ class GroupSplit(GroupEvent, frozen=True, kw_only=True, tag="group_split"):
     split_group: str
 
 
+class RetryRequested(Event, frozen=True, kw_only=True, tag="retry_requested"):
+    """A person asked for failures to be retried. Which items these are is resolved as it is stored."""
+
+    operation_id: str
+    asked_by: str
+    """Name of the API key, or ``local`` without keys."""
+    selection: str
+    """What was asked for, as JSON to be shown."""
+    failure_ids: tuple[int, ...] | None
+    filter: str | None
+    """A `daemon.store.filters.FailureFilter` as JSON, when there are no `failure_ids`."""
+    include_not_retryable: bool
+    rate: int | None
+    """Items a minute; None for as fast as can be."""
+
+
+class RetryResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one item of a retry operation."""
+
+    failure_id: int
+    """The failure that was to be retried, by which the operation knows the item."""
+    pipeline: str
+    outcome: RetryOutcome
+    reason: RetryReason | None = None
+    new_failure_id: int | None = None
+    category: str | None = None
+    """Of the new failure."""
+
+
+class RetryProgressed(Event, frozen=True, kw_only=True, tag="retry_progressed"):
+    """Some items of a retry operation have a result."""
+
+    operation_id: str
+    results: tuple[RetryResult, ...]
+
+
+class RetryChanged(Event, frozen=True, kw_only=True, tag="retry_changed"):
+    """A retry operation began, ended, or was cancelled. One that has ended stays as it is."""
+
+    operation_id: str
+    state: RetryState
+    error: str | None = None
+    """Why it failed."""
+
+
 AnyEvent = (
     RunStarted
     | StepEntered
@@ -250,6 +304,9 @@ AnyEvent = (
     | GroupsMerged
     | GroupUnmerged
     | GroupSplit
+    | RetryRequested
+    | RetryProgressed
+    | RetryChanged
 )
 
 

@@ -30,7 +30,7 @@ from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
 from daemon.store.entries import Committed, Entry
 from daemon.store.runs import SourceStanding
-from daemon.triage.taxonomy import CATEGORIES, RunStatus, Trigger
+from daemon.triage.taxonomy import CATEGORIES, RetryOutcome, RunStatus, Trigger
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -41,7 +41,7 @@ CYCLE_OUTCOMES = ("success", "partial", "failed", "interrupted")
 RUN_STATUSES = tuple(status.value for status in RunStatus if status is not RunStatus.RUNNING)
 ITEM_OUTCOMES = ("succeeded", "failed", "skipped")
 ROW_OUTCOMES = {"ingest": ("loaded", "rejected")}
-RETRY_OUTCOMES = ("success", "partial", "failed")
+RETRY_OUTCOMES = ("succeeded", "failed", "not_retried")
 
 
 class Measured(NamedTuple):
@@ -156,7 +156,8 @@ class Metrics:
         )
         self._retries = counter(
             "triaged_retries_total",
-            "Runs that a person or a due retry started, by how they ended.",
+            "Items of runs that were started to retry something, by outcome; not_retried are those that "
+            "a retry operation was asked for and that could not be retried.",
             "pipeline",
             "outcome",
         )
@@ -232,13 +233,14 @@ class Metrics:
         for entry in committed.entries:
             self._count(entry)
 
-    def _count(self, entry: Entry) -> None:
+    def _count(self, entry: Entry) -> None:  # noqa: C901 (one case for each kind of event)
         match entry.event:
             case events.ItemFailed() as event:
                 self._count_failure(event, entry)
             case events.ItemSucceeded() as event:
                 self._items.labels(event.pipeline, "succeeded").inc()
                 self._count_rows(event.pipeline, event.file)
+                self._count_retry(event, "succeeded")
             case events.ItemSkipped() as event:
                 self._items.labels(event.pipeline, "skipped").inc(event.count)
             case events.RunStarted(trigger=Trigger.RETRY) as event:
@@ -251,6 +253,18 @@ class Metrics:
                 self._cycle_completion.labels(event.pipeline).set(event.at.timestamp())
             case events.CycleSkipped() as event:
                 self._cycles_skipped.labels(event.pipeline, event.reason).inc()
+            case events.RetryProgressed() as event:
+                for result in event.results:
+                    if result.outcome is RetryOutcome.NOT_RETRIED:
+                        self._count_not_retried(result.pipeline)
+
+    def _count_retry(self, event: events.RunEvent, outcome: str) -> None:
+        if event.run_id in self._retrying:
+            self._retries.labels(event.pipeline, outcome).inc()
+
+    def _count_not_retried(self, pipeline: str) -> None:
+        if pipeline in self._catalog.pipelines:  # else it is one of an earlier configuration
+            self._retries.labels(pipeline, "not_retried").inc()
 
     def _count_failure(self, event: events.ItemFailed, entry: Entry) -> None:
         assessment = entry.assessment
@@ -260,6 +274,8 @@ class Metrics:
         if event.first_cause:
             self._items.labels(event.pipeline, "failed").inc()
             self._count_rows(event.pipeline, event.file)
+        if event.first_cause or event.item is None:
+            self._count_retry(event, "failed")
 
     def _count_rows(self, pipeline: str, file: events.FileFacts | None) -> None:
         if file is not None and not file.repeated:
@@ -270,9 +286,7 @@ class Metrics:
         status = event.status.value
         self._runs.labels(event.pipeline, status).inc()
         self._run_seconds.labels(event.pipeline, status).observe(event.duration_seconds)
-        if event.run_id in self._retrying:
-            self._retrying.discard(event.run_id)
-            self._retries.labels(event.pipeline, status).inc()
+        self._retrying.discard(event.run_id)
         state = self._sources.get((event.pipeline, event.source))
         if state is None:
             return

@@ -27,11 +27,13 @@ class Run:
         recorder: Recorder,
         clock: Clock,
         options: Mapping[str, Any],
+        wanted: frozenset[str] | None = None,
     ) -> None:
         self.run_id = started.run_id
         self.pipeline = started.pipeline
         self.source = started.source
         self.options = options
+        self.wanted = wanted
         self._recorder = recorder
         self._clock = clock
         self._began = clock.monotonic()

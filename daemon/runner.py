@@ -28,24 +28,34 @@ class Runner:
         self._stopping = False
 
     def run(
-        self, pipeline: Registered, source: Source, cycle_id: str, trigger: Trigger
+        self,
+        pipeline: Registered,
+        source: Source,
+        cycle_id: str,
+        trigger: Trigger,
+        wanted: frozenset[str] | None = None,
     ) -> RunStatus:
-        """One run. Returns how it ended; raises `Conflict` when the source is running already."""
+        """One run, of the items `wanted` or all. Returns how it ended; raises `Conflict` when the source is running already."""
         key = (pipeline.name, source.name)
         with self._lock:
             if key in self._active:
                 raise Conflict(f"{pipeline.name}/{source.name} is running already")
             self._active[key] = None
         try:
-            return self._run(pipeline, source, cycle_id, trigger)
+            return self._run(pipeline, source, cycle_id, trigger, wanted)
         finally:
             with self._lock:
                 del self._active[key]
 
     def _run(
-        self, pipeline: Registered, source: Source, cycle_id: str, trigger: Trigger
+        self,
+        pipeline: Registered,
+        source: Source,
+        cycle_id: str,
+        trigger: Trigger,
+        wanted: frozenset[str] | None,
     ) -> RunStatus:
-        run = self._begin(pipeline, source, cycle_id, trigger)
+        run = self._begin(pipeline, source, cycle_id, trigger, wanted)
         try:
             pipeline.function(run)
             status = self._stopped_as() if run.gave_up else run.outcome()
@@ -59,7 +69,14 @@ class Runner:
         self._recorder.wait(position)
         return status
 
-    def _begin(self, pipeline: Registered, source: Source, cycle_id: str, trigger: Trigger) -> Run:
+    def _begin(
+        self,
+        pipeline: Registered,
+        source: Source,
+        cycle_id: str,
+        trigger: Trigger,
+        wanted: frozenset[str] | None,
+    ) -> Run:
         started = events.RunStarted(
             at=self._clock.now(),
             run_id=new_id(self._clock),
@@ -69,7 +86,7 @@ class Runner:
             trigger=trigger,
             source_version=source.version,
         )
-        run = Run(started, self._recorder, self._clock, source.options)
+        run = Run(started, self._recorder, self._clock, source.options, wanted)
         # Work that cannot be recorded is not begun: this waits for the disk.
         self._recorder.wait(self._recorder.record(started))
         with self._lock:

@@ -126,10 +126,6 @@ class Scheduler:
             with suppress(JobLookupError):
                 self._scheduler.remove_job(name)
 
-    def is_paused(self, pipeline: str) -> bool:
-        """Whether a person paused the pipeline."""
-        return pipeline in self._paused
-
     def is_active(self, pipeline: str, source: str) -> bool:
         """Whether the source is running."""
         return self._runner.is_active(pipeline, source)
@@ -160,6 +156,10 @@ class Scheduler:
         """Whether cycles of the pipeline may start by themselves."""
         (self._paused.add if paused else self._paused.discard)(pipeline)
 
+    def is_paused(self, pipeline: str) -> bool:
+        """Whether a person paused the pipeline."""
+        return pipeline in self._paused
+
     def run_now(self, pipeline: str, source: str | None, trigger: Trigger) -> str:
         """Starts a cycle, even of a paused pipeline; returns its id. Raises `Conflict`."""
         registered = self._catalog.pipeline(pipeline)
@@ -175,6 +175,21 @@ class Scheduler:
             if self._stopped:
                 raise Conflict("the daemon is stopping")
         thread.start()
+        return cycle_id
+
+    def retry(self, pipeline: str, source: str, wanted: frozenset[str] | None) -> str:
+        """Runs one source in the calling thread, all of it or the items `wanted`.
+
+        Returns the id of its cycle, which has no run when the source was running already. Raises
+        `Conflict` when the daemon is stopping.
+        """
+        chosen = [self._catalog.source(pipeline, source)]
+        cycle_id = new_id(self._clock)
+        with self._tracked():
+            if self._stopped:
+                raise Conflict("the daemon is stopping")
+            registered = self._catalog.pipeline(pipeline)
+            self._cycles.run(registered, chosen, Trigger.RETRY, cycle_id, wanted=wanted)
         return cycle_id
 
     def _to_run(self, pipeline: Registered, source: str | None) -> list[Source]:

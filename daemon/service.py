@@ -29,14 +29,18 @@ from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
 from daemon.pipelines.own import load_function
 from daemon.recorder import Recorder
-from daemon.retry.automatic import Retries, budget_window
+from daemon.retry.automatic import AutomaticRetries, budget_window
 from daemon.retry.gate import Gate
+from daemon.retry_operations.chunk import Chunks
+from daemon.retry_operations.requests import RetryRequests
+from daemon.retry_operations.worker import RetryWorker
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.files import Files
+from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
 from daemon.triage import Triage
@@ -45,6 +49,8 @@ from daemon.triage.rule_files import load_rules
 log = logging.getLogger("triaged")
 
 UPKEEP_SECONDS = 3600.0
+RETRIES_GRACE_SECONDS = 2.0
+"""How long `stop` lets the results of a retry that has just ended be stored."""
 STORE_GRACE_SECONDS = 10.0
 """How long `stop` tries to write what is queued when the store cannot be written."""
 
@@ -89,8 +95,10 @@ class Daemon:
             self.gate,
             self.runs.paused(),
         )
-        self.retries = Retries(retry, self.catalog, self.gate, self.scheduler, self.clock)
-        self.retries.remember(
+        self.automatic_retries = AutomaticRetries(
+            retry, self.catalog, self.gate, self.scheduler, self.clock
+        )
+        self.automatic_retries.remember(
             self.runs.failed_sources(), self.runs.retried(budget_window(self.clock.now()))
         )
         self.operations = Operations(
@@ -105,11 +113,36 @@ class Daemon:
         self.group_operations = GroupOperations(
             self.database, self.recorder, self.triage.mask, self.clock
         )
+        self.retries = Retries(self.database)
+        self.retry_worker = self._make_retry_worker()
+        self.retry_requests = RetryRequests(
+            self.retries, self.recorder, self.clock, self.retry_worker.wake
+        )
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)
-        self.recorder.subscribe(self.retries.follow)
+        self.recorder.subscribe(self.automatic_retries.follow)
         self.recorder.subscribe(journal.write)
         self._stopping = False
+
+    def _make_retry_worker(self) -> RetryWorker:
+        chunks = Chunks(
+            self.catalog,
+            self.scheduler,
+            self.recorder,
+            self.retries,
+            self.files,
+            ingest_folders(self.settings),
+            self.clock,
+        )
+        return RetryWorker(
+            self.catalog,
+            self.scheduler,
+            self.runner,
+            self.recorder,
+            self.retries,
+            chunks,
+            self.clock,
+        )
 
     def _make_metrics(self) -> Metrics:
         metrics = Metrics(
@@ -129,15 +162,17 @@ class Daemon:
         return metrics
 
     def _retries_pending(self) -> dict[str, int]:
-        """Files and sources that wait for another attempt, by pipeline."""
-        return dict(Counter(self.files.retries_pending()) + Counter(self.retries.pending()))
+        """Files, sources and items of retry operations that wait for another attempt, by pipeline."""
+        waiting = (self.files.retries_pending, self.automatic_retries.pending, self.retries.pending)
+        return dict(sum((Counter(count()) for count in waiting), Counter[str]()))
 
     def start(self, *, schedule: bool = True) -> None:
         """Begins to record, and with `schedule` to run cycles."""
         self.writer.start()
         if schedule:
             self.scheduler.start()
-            self.retries.start()
+            self.automatic_retries.start()
+            self.retry_worker.start()
             self.scheduler.every(UPKEEP_SECONDS, self.keep_up)
 
     def keep_up(self) -> None:
@@ -154,11 +189,13 @@ class Daemon:
             return 0
         self._stopping = True
         log.info("stopping", extra={"event": "stopping", "runs": self.runner.active})
+        self.retry_worker.stop()
         self.scheduler.stop()
         self.runner.cancel()
         seconds = self.settings.config.server.grace if grace is None else grace
         self.scheduler.wait(seconds)
         interrupted = self.runner.interrupt()
+        self.retry_worker.wait(RETRIES_GRACE_SECONDS)
         lost = self.writer.close(STORE_GRACE_SECONDS)
         self.database.close()
         log.info(

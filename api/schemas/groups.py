@@ -49,7 +49,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ]
     by: Annotated[
         str | None,
-        Meta(description="Name of the API key; null without keys.", examples=["on-call"]),
+        Meta(description="Name of the API key, or local without keys.", examples=["on-call"]),
     ]
     at: Annotated[datetime, Meta(description="When it was decided, in UTC.")]
 

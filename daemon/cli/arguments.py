@@ -34,7 +34,11 @@ def make_parser() -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"triaged {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (_serve, _run, _check, _failures, _groups, _runs, _watch, _classify, _unclassified):
+    add_commands = (
+        *(_serve, _run, _check, _failures, _groups, _runs, _retry, _watch, _classify),
+        _unclassified,
+    )
+    for add in add_commands:
         add(commands)
     return parser
 
@@ -117,9 +121,7 @@ def _failures(commands: Commands) -> None:
         help=f"with --groups: only groups that stand so, one of {', '.join(states)}",
     )
     _filters(parser, [*map(str, FailureStatus)], "failures")
-    parser.add_argument("--q", metavar="TEXT", help="text in message, item or advice, in any case")
-    parser.add_argument("--run-id", metavar="ID", help="only of this run")
-    parser.add_argument("--failure-group", metavar="ID", help="only of this failure group")
+    _failure_filters(parser, "--failure-group")
     _reading(parser)
 
 
@@ -183,6 +185,45 @@ def _runs(commands: Commands) -> None:
     _reading(parser)
 
 
+def _retry(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "retry",
+        "retry failures by id, by group or by filter, and show what failed again",
+        "Asks the daemon that runs, which retries in the background. What triage says a retry",
+        "cannot help is left out. Ctrl-C leaves the operation running. Exit codes: 0 all succeeded,",
+        "1 some failed again or could not be retried, 5 no daemon answers, 130 left by Ctrl-C.",
+        "",
+        "example:  triaged retry 4711 4712",
+        "example:  triaged retry --group 9f86d081884c7d65 --rate 600",
+        "example:  triaged retry --category connection --since 2h --dry-run",
+        "example:  triaged retry --list",
+    )
+    parser.add_argument(
+        "failure_ids", metavar="FAILURE_ID", nargs="*", type=_positive, help="these failures"
+    )
+    _scope(parser, [*map(str, FailureStatus)])
+    _failure_filters(parser, "--group", "--failure-group")
+    parser.add_argument("--rate", metavar="N", type=_positive, help="items a minute at most")
+    parser.add_argument(
+        "--include-not-retryable",
+        action="store_true",
+        help="also what triage says a retry cannot help",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be retried, and change nothing"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--no-wait", action="store_true", help="do not wait for the end")
+    others = parser.add_mutually_exclusive_group()
+    others.add_argument("--list", action="store_true", help="show retries, newest first")
+    others.add_argument("--watch", metavar="ID", help="follow a retry to its end")
+    others.add_argument("--cancel", metavar="ID", help="end a retry")
+    _json(parser, "JSON Lines")
+    _url(parser)
+    _key(parser)
+
+
 def _watch(commands: Commands) -> None:
     parser = _command(
         commands,
@@ -233,7 +274,20 @@ def _unclassified(commands: Commands) -> None:
     _where(parser)
 
 
+def _failure_filters(parser: ArgumentParser, *group: str) -> None:
+    parser.add_argument("--q", metavar="TEXT", help="text in message, item or advice, in any case")
+    parser.add_argument("--run-id", metavar="ID", help="only of this run")
+    parser.add_argument(
+        *group, metavar="ID", dest="failure_group", help="only of this failure group"
+    )
+
+
 def _filters(parser: ArgumentParser, statuses: list[str], things: str) -> None:
+    _scope(parser, statuses)
+    _limit(parser, things)
+
+
+def _scope(parser: ArgumentParser, statuses: list[str]) -> None:
     categories = [*map(str, Category), *CATEGORY_ALIASES]
     parser.add_argument("--pipeline", metavar="P", help="only of this pipeline")
     parser.add_argument("--source", metavar="S", help="only of this source")
@@ -244,7 +298,6 @@ def _filters(parser: ArgumentParser, statuses: list[str], things: str) -> None:
         "--status", metavar="S", choices=statuses, help=f"one of {', '.join(statuses)}"
     )
     _range(parser)
-    _limit(parser, things)
 
 
 def _range(parser: ArgumentParser) -> None:

@@ -22,6 +22,8 @@ from daemon.config.load import resolve_secret
 from daemon.errors import ConfigError, Problem, TriagedError
 
 KEY_VARIABLE = "TRIAGED_API_KEY"
+COMMAND_SECONDS = 90.0
+"""How long a command may take: longer than the daemon waits for its store."""
 _CHUNK = 256 * 1024
 
 Answer = TypeVar("Answer")
@@ -68,9 +70,9 @@ class Client:
             return self._decoded(response.read(), kind)
 
     def post(self, path: str, kind: type[Answer], body: Any = None) -> Answer:
-        """What a command at `path` answers, as a `kind`. Raises `Unreachable`, `Refused`."""
-        data = b"" if body is None else msgspec.json.encode(body)
-        with self._open(path, {}, data) as response:
+        """What a command answers, as a `kind`. Raises `Unreachable`, `Refused`."""
+        content = b"" if body is None else msgspec.json.encode(body)
+        with self._open(path, {}, content) as response:
             return self._decoded(response.read(), kind)
 
     def _decoded(self, body: bytes, kind: type[Answer]) -> Answer:
@@ -89,14 +91,15 @@ class Client:
 
     @contextmanager
     def _open(
-        self, path: str, query: dict[str, Any], data: bytes | None = None
+        self, path: str, query: dict[str, Any], body: bytes | None = None
     ) -> Iterator[HTTPResponse]:
         given = {key: value for key, value in query.items() if value is not None}
         address = f"{self.url}{path}{'?' if given else ''}{urlencode(given)}"
-        headers = self._headers | ({"Content-Type": "application/json"} if data else {})
-        request = Request(address, data, headers)  # noqa: S310 the scheme is checked
+        headers = self._headers | ({"Content-Type": "application/json"} if body else {})
+        request = Request(address, body, headers)  # noqa: S310 the scheme is checked
+        timeout = self._timeout if body is None else COMMAND_SECONDS
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
+            with self._opener.open(request, timeout=timeout) as response:
                 yield response
         except HTTPError as error:
             with error:

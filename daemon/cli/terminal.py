@@ -32,6 +32,10 @@ STYLES = {
     "retrying": "yellow",
     "resolved": "green",
     "regressed": "bold red",
+    "pending": "cyan",
+    "completed": "green",
+    "failed_again": "red",
+    "not_retried": "yellow",
 }
 """Colours of statuses; what is not listed has none."""
 

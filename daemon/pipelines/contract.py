@@ -30,6 +30,14 @@ class RunHandle(Protocol):
         ...
 
     @property
+    def wanted(self) -> frozenset[str] | None:
+        """The items that a person asked to be retried; None when it is all of them.
+
+        Going by it spares work: a pipeline may process other items as well, or look at all.
+        """
+        ...
+
+    @property
     def cancelled(self) -> bool:
         """True once the run should stop: look at it between items and return."""
         ...

@@ -27,7 +27,7 @@ BUSY_SECONDS = 5.0
 """How long a retry waits for a run of the same source to end, or for its pipeline to be resumed."""
 
 
-class Retries:
+class AutomaticRetries:
     """Listens to what is stored, and keeps one timer for each source that is to be tried again."""
 
     def __init__(

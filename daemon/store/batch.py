@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon import events
 from daemon.store import build, rows
 from daemon.store.entries import Entry, NewFailure
+from daemon.store.retry_changes import RetryEvent
 from daemon.triage.assessment import Assessment
 from daemon.triage.taxonomy import FailureStatus, FileStatus, RunStatus
 
@@ -32,6 +33,7 @@ class Batch:
         self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
         self.group_events: list[events.GroupEvent] = []
+        self.retries: list[RetryEvent] = []
         self._latest_run: dict[int, str] = {}
         """The run that decided about an item last."""
 
@@ -43,7 +45,7 @@ class Batch:
             batch.add(entry)
         return batch
 
-    def add(self, entry: Entry) -> None:  # noqa: C901 (one case for each kind of event)
+    def add(self, entry: Entry) -> None:  # noqa: C901, PLR0912 (one case for each kind)
         """Takes one entry in."""
         match entry.event:
             case events.ItemFailed() as event:
@@ -71,6 +73,10 @@ class Batch:
                 self.pauses.append(event)
             case events.GroupEvent() as event:
                 self.group_events.append(event)
+            case (
+                events.RetryRequested() | events.RetryProgressed() | events.RetryChanged() as event
+            ):
+                self.retries.append(event)
             case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
 

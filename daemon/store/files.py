@@ -82,9 +82,14 @@ class Files:
         )
         return [
             Candidate(
-                listed[n], known_hash, FileStatus(status) if status else None, known_rows, forced
+                listed[n],
+                known_hash,
+                FileStatus(status) if status else None,
+                known_rows,
+                forced,
+                known_run,
             )
-            for n, known_hash, status, known_rows, forced in rows
+            for n, known_hash, status, known_rows, forced, known_run in rows
         ]
 
     def page(
@@ -130,6 +135,15 @@ class Files:
             [self._pipeline, source, list(paths)],
         )
         return {path for (path,) in rows}
+
+    def statuses(self, source: str, paths: Sequence[str]) -> dict[str, FileStatus]:
+        """How those of `paths` stand that the ingestion tracks."""
+        rows = self._database.rows(
+            "SELECT path, status FROM files WHERE pipeline = ? AND source = ? "
+            "AND path IN (SELECT unnest(?::VARCHAR[]))",
+            [self._pipeline, source, list(paths)],
+        )
+        return {path: FileStatus(status) for path, status in rows}
 
     def badge(self, source: str) -> Badge:
         """The ingestion at a glance."""
@@ -177,11 +191,11 @@ _CANDIDATES = """
         SELECT unnest($paths::VARCHAR[]) AS path, unnest($sizes::BIGINT[]) AS size,
                unnest($times::BIGINT[]) AS mtime_ns, unnest(range(len($paths))) AS n),
     known AS (
-        SELECT path, size, mtime_ns, content_hash, status, rows_loaded,
+        SELECT path, size, mtime_ns, content_hash, status, rows_loaded, run_id,
                status = 'retrying'
                    OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false)) AS due
         FROM files WHERE pipeline = $pipeline AND source = $source)
-    SELECT n, content_hash, status, coalesce(rows_loaded, 0), coalesce(due, false)
+    SELECT n, content_hash, status, coalesce(rows_loaded, 0), coalesce(due, false), run_id
     FROM listed LEFT JOIN known USING (path)
     WHERE known.path IS NULL OR due
        OR (status NOT IN ('quarantined', 'ignored')

@@ -168,6 +168,30 @@ class FileMarkRow(Row, frozen=True, kw_only=True):
     status: str
 
 
+class RetryOperationRow(Row, frozen=True, kw_only=True):
+    operation_id: str
+    asked_at: datetime
+    asked_by: str
+    selection: str
+    include_not_retryable: bool
+    rate: int | None
+    failures: int
+    selected: int
+    not_retryable: int
+    resolved: int
+    set_aside: int
+    superseded: int
+    in_other_operation: int
+
+
+class RetryResultRow(Row, frozen=True, kw_only=True):
+    failure_id: int
+    outcome: str
+    reason: str | None
+    new_failure_id: int | None
+    category: str | None
+
+
 _TYPES = {
     str: "VARCHAR",
     int: "BIGINT",

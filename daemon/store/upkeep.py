@@ -40,6 +40,12 @@ def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
     connection.execute("DELETE FROM failures WHERE error_time < ?", [start])
     connection.execute("DELETE FROM run_log WHERE logged_at < ?", [start])
     connection.execute("DELETE FROM runs WHERE started_at < ? AND status <> 'running'", [start])
+    connection.execute(
+        "DELETE FROM retry_targets WHERE operation_id IN (SELECT operation_id FROM retry_operations "
+        "WHERE ended_at < ?)",
+        [start],
+    )
+    connection.execute("DELETE FROM retry_operations WHERE ended_at < ?", [start])
     connection.execute("DELETE FROM cycles WHERE started_at < ?", [start])
     connection.execute(
         "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT failure_group FROM failures) "

@@ -164,3 +164,31 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     MANUAL = "manual"
     RETRY = "retry"
+
+
+class RetryState(StrEnum):
+    """How a retry operation stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class RetryOutcome(StrEnum):
+    """What a retry operation came to for one item."""
+
+    SUCCEEDED = "succeeded"
+    FAILED_AGAIN = "failed_again"
+    NOT_RETRIED = "not_retried"
+
+
+class RetryReason(StrEnum):
+    """Why an item could not be retried."""
+
+    SOURCE_UNKNOWN = "source_unknown"
+    FILE_GONE = "file_gone"
+    SET_ASIDE = "set_aside"
+    RUN_FAILED = "run_failed"
+    NOT_TOUCHED = "not_touched"

@@ -115,7 +115,7 @@ def test_a_busy_server_is_asked_again_when_it_said_and_a_refusal_not_at_all(
     busy = wait_for(lambda: product.failures(source="busy", status="resolved"))
     assert [failure["attempt"] for failure in busy] == [2, 1]
     assert {failure["error_category"] for failure in busy} == {"service_unavailable"}
-    retried = 'triaged_retries_total{outcome="success",pipeline="calls"}'
+    retried = 'triaged_retries_total{outcome="succeeded",pipeline="calls"}'
     wait_for(lambda: product.metrics()[retried] == 1)
 
     assert len(server.asked["/refused"]) == 1

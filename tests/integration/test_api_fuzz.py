@@ -16,19 +16,24 @@ from tests.integration.api_server import running
 EXAMPLES = 20
 SECONDS = 240
 
-OPAQUE_CURSOR = """
+EXCEPTIONS = """
 [[operations]]
 include-name = "GET /api/ingestions/{name}/rejected"
 checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-name = "POST /api/retries"
+checks.positive_data_acceptance.enabled = false
 """
-"""A cursor that no pattern describes: text that looks like one may be refused all the same."""
+"""A cursor that no pattern describes: text that looks like one may be refused all the same. And three
+fields of which exactly one has to be there."""
 
 
 @pytest.mark.slow
 @pytest.mark.requirement("F1", "X4")
 def test_the_api_does_what_its_description_says(tmp_path: Path) -> None:
     config = tmp_path / "schemathesis.toml"
-    config.write_text(OPAQUE_CURSOR)
+    config.write_text(EXCEPTIONS)
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "run"),
         *("--phases", "coverage,fuzzing", "--max-examples", str(EXAMPLES)),

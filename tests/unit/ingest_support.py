@@ -47,6 +47,7 @@ class RecordingRun:
         self.run_id = run_id
         self.source = source
         self.options: Mapping[str, Any] = {}
+        self.wanted: frozenset[str] | None = None
         self.cancelled = False
         self.cancel_after: int | None = None
         self.index = index
@@ -101,6 +102,7 @@ class MemoryIndex:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[FileFacts, FileStatus]] = {}
         self.forced: set[str] = set()
+        self.latest_run: str | None = None
 
     def learn(self, source: str, file: FileFacts | None, status: FileStatus) -> None:
         if file is not None:
@@ -123,7 +125,9 @@ class MemoryIndex:
         unchanged = (facts.size, facts.mtime_ns) == (listed.size, listed.mtime_ns)
         if unchanged and not forced:
             return None
-        return Candidate(listed, facts.content_hash, status, facts.rows_loaded, forced)
+        return Candidate(
+            listed, facts.content_hash, status, facts.rows_loaded, forced, self.latest_run
+        )
 
 
 class Ingestion:

@@ -434,6 +434,38 @@ def test_killed_at_any_moment_each_file_is_loaded_once(tmp_path, moment):
     assert len(ingestion.rejected()) == 1
 
 
+def test_a_file_to_be_tried_again_is_not_loaded_twice_when_the_store_missed_the_first_time(
+    tmp_path: Path,
+) -> None:
+    ingestion = Ingestion(tmp_path)
+    ingestion.put("a.csv", HEADER + "1,a,1\nx,b,1\n")
+    ingestion.run()
+    ingestion.index.latest_run = "run-1"
+    ingestion.index.forced.add("a.csv")
+    known = dict(ingestion.index._known)
+    loaded = "SELECT run_id FROM triaged_files"
+    assert ingestion.run().causes == [("a.csv", "CAST", "order_id", 1)]
+    assert ingestion.query(loaded) == [("run-2",)]
+    ingestion.index._known = known  # a crash before the store heard of it
+    assert ingestion.run().causes == [("a.csv", "CAST", "order_id", 1)]
+    assert ingestion.query(loaded) == [("run-2",)]
+    ingestion.index.latest_run = "run-2"
+    ingestion.run()
+    assert ingestion.query(loaded) == [("run-4",)]
+    assert len(ingestion.rejected()) == 1
+
+
+def test_a_run_looks_at_nothing_but_the_files_that_are_wanted(tmp_path: Path) -> None:
+    ingestion = Ingestion(tmp_path)
+    for name in ("a", "b", "c"):
+        ingestion.put(f"{name}.csv", HEADER + f"1,{name},1\n")
+    run = ingestion.handle()
+    run.wanted = frozenset({"b.csv", "gone.csv"})
+    ingestion.pipeline(run)
+    assert (list(run.succeeded), run.failures, run.skipped) == (["b.csv"], [], [])
+    assert ingestion.rows() == [(1, "b", Decimal("1.00"))]
+
+
 def test_a_missing_folder_fails_the_run(tmp_path: Path):
     ingestion = Ingestion(tmp_path, files="nowhere/*.csv")
     with pytest.raises(FolderError):

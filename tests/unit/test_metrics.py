@@ -143,7 +143,8 @@ def test_what_happened_is_counted_once_it_is_on_disk(target: Store, scraped: Scr
     assert value("run_duration_seconds_sum", status="partial", **labels) == 40
     assert value("run_duration_seconds_bucket", status="partial", le="15.0", **labels) == 0
     assert value("run_duration_seconds_bucket", status="partial", le="60.0", **labels) == 1
-    assert value("retries_total", outcome="partial", **labels) == 1
+    for outcome in ("succeeded", "failed"):
+        assert value("retries_total", outcome=outcome, **labels) == 1
     assert value("failures_open", category="connection", **labels) == 1
     assert value("failures_retryable_ratio", **labels) == 0.5
     assert value("store_commit_seconds_count") == 1

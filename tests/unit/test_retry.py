@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from daemon.clock import FakeClock, SystemClock
 from daemon.config import RetryConfig
 from daemon.pipelines.catalog import Source
-from daemon.retry.automatic import Retries, budget_window
+from daemon.retry.automatic import AutomaticRetries, budget_window
 from daemon.retry.budget import HOUR, Budget
 from daemon.retry.gate import Gate, Reason
 from daemon.run import Run
@@ -141,13 +141,15 @@ class Attempts:
 @contextmanager
 def retrying(
     target: Store, function: Callable[[Run], None], version: str = "1", **limits: int
-) -> Iterator[tuple[Machinery, Retries]]:
+) -> Iterator[tuple[Machinery, AutomaticRetries]]:
     """A daemon's scheduler with retries, over a store whose clock stands still."""
     registered = pipeline(function, "a")
     registered.sources["a"] = Source("a", True, {}, version=version)
     machinery = Machinery(target, registered)
     config = RetryConfig(**limits)
-    retries = Retries(config, machinery.catalog, machinery.gate, machinery.scheduler, target.clock)
+    retries = AutomaticRetries(
+        config, machinery.catalog, machinery.gate, machinery.scheduler, target.clock
+    )
     retries.remember(target.runs.failed_sources(), target.runs.retried(budget_window(START)))
     target.recorder.subscribe(retries.follow)
     machinery.scheduler.start()

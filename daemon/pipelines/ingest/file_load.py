@@ -54,15 +54,15 @@ class FileLoader:
         self._expected = paths
         self._looked_up = None
 
-    def already_loaded(self, file: SourceFile) -> Outcome | None:
+    def already_loaded(self, file: SourceFile, after: str = "") -> Outcome | None:
         """What came of exactly this content when it was loaded, if its rows are in the table.
 
         So a file that was only touched is not read again, nor is one that was loaded right before
-        a crash. Raises `WarehouseError`.
+        a crash. Only runs later than `after` count. Raises `WarehouseError`.
         """
         with _understood():
             entry = self._ledger.find(file.path)
-            if entry is None or entry.content_hash != file.content_hash:
+            if entry is None or entry.content_hash != file.content_hash or entry.run_id <= after:
                 return None
             columns = self._columns or tables.existing_columns(
                 self._session.connection, self._source.table

@@ -25,6 +25,7 @@ class Entry(msgspec.Struct, frozen=True):
     table_name: str
     rows_loaded: int
     rows_rejected: int
+    run_id: str
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
@@ -55,7 +56,7 @@ class Ledger:
     def look_up(self, paths: Sequence[str]) -> None:
         """Reads what is loaded of these files, and reserves a number for each that is new."""
         rows = self._connection.execute(
-            f"""SELECT path, file_id, content_hash, table_name, rows_loaded, rows_rejected
+            f"""SELECT path, file_id, content_hash, table_name, rows_loaded, rows_rejected, run_id
                 FROM {TABLE} WHERE source = ? AND path IN (SELECT unnest(?::VARCHAR[]))""",
             [self._source, list(paths)],
         ).fetchall()

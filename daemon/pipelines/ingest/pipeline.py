@@ -79,7 +79,7 @@ class IngestPipeline:
         They are listed again to be processed, so that a hundred thousand of them take no memory.
         """
         listed = found = 0
-        for batch in folder.batches():
+        for batch in _asked_for(run, folder):
             listed += len(batch)
             found += len(self._index.candidates(run.source, batch))
         if listed > found:
@@ -89,7 +89,7 @@ class IngestPipeline:
     def _candidates(
         self, run: RunHandle, folder: Folder, loader: FileLoader
     ) -> Iterator[Candidate]:
-        for batch in folder.batches():
+        for batch in _asked_for(run, folder):
             found = self._index.candidates(run.source, batch)
             loader.expect([candidate.listed.path for candidate in found])
             yield from found
@@ -117,3 +117,9 @@ class IngestPipeline:
         if source is None:
             raise NotFound(f"There is no ingestion {name}.")
         return source
+
+
+def _asked_for(run: RunHandle, folder: Folder) -> Iterator[list[Listed]]:
+    """The folder's files, or those of them that are wanted, in batches."""
+    for batch in folder.batches():
+        yield batch if run.wanted is None else [f for f in batch if f.path in run.wanted]

@@ -30,6 +30,8 @@ class Candidate(msgspec.Struct, frozen=True):
     """Rows that were loaded of it then."""
     forced: bool
     """A person asked for another attempt, or a retry is due: read it though its content is the same."""
+    known_run: str | None = None
+    """The run in which it was last processed, as far as the index knows. Ids of later runs are higher."""
 
 
 class FileIndex(Protocol):

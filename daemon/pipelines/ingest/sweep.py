@@ -75,14 +75,21 @@ class Sweep:
     def _load(self, file: SourceFile, candidate: Candidate) -> Outcome:
         encoding = encoding_of(file.path, self._source)
         file.scan(encoding)
-        if not candidate.forced and (known := self._known(file, candidate)):
+        if known := self._known(file, candidate):
             return known
         outcome = self._loader.load(file, encoding, self._run.run_id)
         self._log_loaded(outcome.facts)
         return outcome
 
     def _known(self, file: SourceFile, candidate: Candidate) -> Outcome | None:
-        """What came of exactly this content before, so that a touched file is not loaded again."""
+        """What came of exactly this content before, so that a touched file is not loaded again.
+
+        One to be tried again is loaded again, unless it was just before a crash: then the ledger
+        knows a later run than the index does.
+        """
+        if candidate.forced:
+            after = candidate.known_run
+            return self._loader.already_loaded(file, after) if after is not None else None
         repeated = candidate.known_hash == file.content_hash
         if repeated and candidate.known_status is FileStatus.SUCCESS:
             return Outcome(replace(file.facts, rows_loaded=candidate.known_rows, repeated=True))

@@ -1,0 +1,194 @@
+"""`triaged retry`: failures retried by a running daemon, followed to their end."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from itertools import islice
+from urllib.parse import quote
+
+import msgspec
+
+from api.schemas.retries import (
+    RetryFailure,
+    RetryFailureList,
+    RetryFilter,
+    RetryOperation,
+    RetryOperationList,
+    RetryOrder,
+)
+from daemon.cli import terminal
+from daemon.cli.client import Client, make_client
+from daemon.cli.filters import failure_filter
+from daemon.cli.main import Exit, complain
+from daemon.cli.retry_progress import follow
+from daemon.cli.retry_tables import (
+    preview_lines,
+    retries_table,
+    retry_failures_table,
+    sources_table,
+)
+from daemon.errors import ConfigError, Problem
+from daemon.triage.taxonomy import RetryState
+
+PATH = "/api/retries"
+SHOWN_FAILURES = 50
+_FILTERS = (
+    "pipeline", "source", "category", "status", "since", "until", "q", "run_id", "failure_group",
+)  # fmt: skip
+
+
+class RetryLine(msgspec.Struct, frozen=True):
+    """A line of `--json` about the operation."""
+
+    retry: RetryOperation
+
+
+class RetryFailureLine(msgspec.Struct, frozen=True):
+    """A line of `--json` about what it failed on."""
+
+    failure: RetryFailure
+
+
+def run(args: Namespace) -> int:
+    """Retries, or shows, follows or cancels what was asked for before."""
+    order = order_of(args)
+    client = make_client(args)
+    if args.list:
+        return _list(client, args)
+    if args.cancel is not None:
+        return _cancel(client, args)
+    if args.watch is not None:
+        return _follow(client, _get(client, args.watch), args)
+    assert order is not None
+    return _retry(client, order, args)
+
+
+def _retry(client: Client, order: RetryOrder, args: Namespace) -> int:
+    preview = client.post(PATH, RetryOperation, msgspec.structs.replace(order, dry_run=True))
+    _show_preview(preview, args)
+    if args.dry_run or not preview.totals.to_retry:
+        return Exit.SUCCESS
+    if not args.yes and not _confirmed():
+        return complain(Exit.SUCCESS, "nothing was changed")
+    operation = client.post(PATH, RetryOperation, order)
+    if args.no_wait:
+        _show(operation, args)
+        return Exit.SUCCESS
+    return _follow(client, operation, args)
+
+
+def order_of(args: Namespace) -> RetryOrder | None:
+    """What the arguments ask to be retried; None when they ask for something else."""
+    filters = any(getattr(args, name) is not None for name in _FILTERS)
+    if args.list or args.watch is not None or args.cancel is not None:
+        if filters or args.failure_ids:
+            raise ConfigError([Problem("", "--list, --watch and --cancel take no failures")])
+        return None
+    if filters == bool(args.failure_ids):
+        raise ConfigError([Problem("", "say what to retry: ids of failures, --group, or filters")])
+    return RetryOrder(
+        failure_ids=args.failure_ids or None,
+        filter=_filter(args) if filters else None,
+        rate=args.rate,
+        include_not_retryable=args.include_not_retryable,
+    )
+
+
+def _filter(args: Namespace) -> RetryFilter:
+    chosen = failure_filter(args)
+    given = {name: getattr(chosen, name) for name in _FILTERS}
+    try:
+        return msgspec.convert(given, RetryFilter)
+    except msgspec.ValidationError as error:
+        raise ConfigError([Problem("", str(error))]) from None
+
+
+def _get(client: Client, retry_id: str) -> RetryOperation:
+    return client.get(f"{PATH}/{quote(retry_id, safe='')}", RetryOperation)
+
+
+def _list(client: Client, args: Namespace) -> int:
+    found = client.get(PATH, RetryOperationList)
+    if args.json:
+        terminal.write_json(found.retries)
+        return Exit.SUCCESS
+    console = terminal.make_console()
+    if found.retries:
+        console.print(retries_table(found.retries))
+    shown, total = len(found.retries), found.total_retries
+    text = f"The newest {shown} of {total} retries." if shown < total else f"{total} retries."
+    console.print(text, style="dim")
+    return Exit.SUCCESS
+
+
+def _cancel(client: Client, args: Namespace) -> int:
+    path = f"{PATH}/{quote(args.cancel, safe='')}/cancel"
+    _show(client.post(path, RetryOperation), args)
+    return Exit.SUCCESS
+
+
+def _show(operation: RetryOperation, args: Namespace) -> None:
+    if args.json:
+        terminal.write_json([RetryLine(operation)])
+    else:
+        terminal.make_console().print(retries_table([operation]))
+
+
+def _show_preview(preview: RetryOperation, args: Namespace) -> None:
+    if args.json:
+        if args.dry_run:
+            terminal.write_json([RetryLine(preview)])
+        return
+    console = terminal.make_console()
+    for line in preview_lines(preview):
+        console.print(line)
+    if preview.sources:
+        console.print(sources_table(preview))
+
+
+def _confirmed() -> bool:
+    """Whether the person on the terminal agrees; a program that asks is taken at its word."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    print("Retry them? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _follow(client: Client, operation: RetryOperation, args: Namespace) -> int:
+    """Shows progress to the end, then what failed. Ctrl-C leaves the operation as it is."""
+    retry_id = operation.id or ""
+    try:
+        operation = follow(lambda: _get(client, retry_id), operation, quiet=args.json)
+    except KeyboardInterrupt:
+        return complain(
+            Exit.INTERRUPTED,
+            f"the retry goes on: `triaged retry --watch {retry_id}` follows it, "
+            f"`triaged retry --cancel {retry_id}` ends it",
+        )
+    _show(operation, args)
+    failed = operation.totals.failed_again + operation.totals.not_retried
+    if args.json:
+        terminal.write_json(map(RetryFailureLine, _failures(client, retry_id)))
+    elif failed:
+        console = terminal.make_console()
+        shown = list(islice(_failures(client, retry_id), SHOWN_FAILURES))
+        console.print(retry_failures_table(shown))
+        if len(shown) < failed:
+            path = f"{PATH}/{retry_id}/failures"
+            more = f"{terminal.number(len(shown))} of {terminal.number(failed)}; {path} has all."
+            console.print(more, style="dim")
+    return Exit.FAILURES if failed or operation.state != RetryState.COMPLETED else Exit.SUCCESS
+
+
+def _failures(client: Client, retry_id: str) -> Iterator[RetryFailure]:
+    """All that it failed on, a page at a time."""
+    cursor = None
+    while True:
+        path = f"{PATH}/{quote(retry_id, safe='')}/failures"
+        page = client.get(path, RetryFailureList, limit=100, cursor=cursor)
+        yield from page.failures
+        cursor = page.next_cursor
+        if cursor is None:
+            return

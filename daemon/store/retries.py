@@ -1,0 +1,252 @@
+"""Reads retry operations: what was asked for, how far it is, and what could not be done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from daemon.errors import NotFound
+from daemon.store.database import Database
+from daemon.store.filters import FailureFilter
+from daemon.store.records import select, stored, utc
+from daemon.store.retry_changes import Choice, choices, chosen_failures
+from daemon.store.sql import SQL
+from daemon.triage.taxonomy import RunStatus
+
+
+class RetryRecord(msgspec.Struct, frozen=True):
+    """A stored retry operation. The order of the fields is the order of the columns that are read."""
+
+    operation_id: str
+    asked_at: datetime
+    asked_by: str
+    selection: str
+    include_not_retryable: bool
+    rate: int | None
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+    failures: int
+    selected: int
+    not_retryable: int
+    resolved: int
+    set_aside: int
+    superseded: int
+    in_other_operation: int
+
+
+class SourceProgress(NamedTuple):
+    """How far an operation is with one source, in items."""
+
+    pipeline: str
+    source: str
+    items: int
+    succeeded: int
+    failed_again: int
+    not_retried: int
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An item that is still to be retried, and what has come of it since that was asked for."""
+
+    failure_id: int
+    pipeline: str
+    source: str
+    item: str | None
+    """As it is shown: masked. None for the run itself."""
+    item_key: int
+    resolved: bool
+    new_failure_id: int | None
+    category: str | None
+
+
+class Unsuccessful(msgspec.Struct, frozen=True):
+    """An item that failed again, or could not be retried."""
+
+    failure_id: int
+    pipeline: str
+    source: str
+    item: str | None
+    outcome: str
+    reason: str | None
+    new_failure_id: int | None
+    category: str | None
+    ended_at: datetime
+
+
+class RetryRun(NamedTuple):
+    """A run that an operation started, with its own failure, if it has one."""
+
+    status: RunStatus
+    failure_id: int | None
+    category: str | None
+
+
+class RetryPage(NamedTuple):
+    """Some operations, newest first."""
+
+    operations: list[RetryRecord]
+    next_cursor: str | None
+
+
+class UnsuccessfulPage(NamedTuple):
+    """Some of what an operation failed on, by the id of the failure, and how many there are."""
+
+    items: list[Unsuccessful]
+    next_cursor: int | None
+    total: int
+
+
+class Retries:
+    """Queries over retry operations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, operation_id: str) -> RetryRecord:
+        """One operation. Raises `NotFound`."""
+        row = self._database.row(
+            f"SELECT {select(RetryRecord)} FROM retry_operations WHERE operation_id = ?",
+            [operation_id],
+        )
+        if row is None:
+            raise NotFound("there is no retry operation of that id")
+        return _record(row)
+
+    def page(self, limit: int, cursor: str | None = None) -> RetryPage:
+        """The newest `limit` operations, after `cursor`."""
+        rows = self._database.rows(
+            f"SELECT {select(RetryRecord)} FROM retry_operations "
+            "WHERE operation_id < coalesce(?, '~') ORDER BY operation_id DESC LIMIT ?",
+            [cursor, limit + 1],
+        )
+        found = [_record(row) for row in rows[:limit]]
+        return RetryPage(found, found[-1].operation_id if len(rows) > limit else None)
+
+    def total(self) -> int:
+        """How many operations there are."""
+        row = self._database.row("SELECT count(*) FROM retry_operations")
+        return int(row[0]) if row else 0
+
+    def unfinished(self) -> list[RetryRecord]:
+        """Operations that have not ended, oldest first."""
+        rows = self._database.rows(
+            f"SELECT {select(RetryRecord)} FROM retry_operations "
+            "WHERE state IN ('pending', 'running') ORDER BY operation_id"
+        )
+        return [_record(row) for row in rows]
+
+    def progress(self, operation_ids: Sequence[str]) -> dict[str, list[SourceProgress]]:
+        """How far operations are, by source."""
+        rows = self._database.rows(_PROGRESS, [list(operation_ids)])
+        found: dict[str, list[SourceProgress]] = {}
+        for operation_id, *progress in rows:
+            found.setdefault(operation_id, []).append(SourceProgress(*progress))
+        return found
+
+    def preview(
+        self,
+        failure_ids: Sequence[int] | None,
+        f: FailureFilter,
+        *,
+        include_not_retryable: bool,
+    ) -> tuple[Choice, list[SourceProgress]]:
+        """What an operation would come to if it were asked for now."""
+        where = chosen_failures(failure_ids, f)
+        total, sources = Choice(), Counter[tuple[str, str]]()
+        with self._database.snapshot() as snapshot:
+            for part in choices(snapshot.rows, where, include_not_retryable=include_not_retryable):
+                for pipeline, source, *counts in snapshot.rows(
+                    _PREVIEW.replace("{choice}", f"({part.sql})"), part.parameters
+                ):
+                    total += Choice(*counts)
+                    sources[pipeline, source] += counts[1] - sum(counts[2:])
+        return total, [
+            SourceProgress(*name, items, 0, 0, 0)
+            for name, items in sorted(sources.items())
+            if items
+        ]
+
+    def unknown_failures(self, failure_ids: Sequence[int]) -> list[int]:
+        """Those of `failure_ids` that are no stored failures."""
+        rows = self._database.rows(
+            "SELECT DISTINCT id FROM (SELECT unnest(?::BIGINT[]) AS id) ANTI JOIN failures USING (id) "
+            "ORDER BY id",
+            [list(failure_ids)],
+        )
+        return [failure_id for (failure_id,) in rows]
+
+    def sources_to_do(self, operation_id: str) -> list[tuple[str, str]]:
+        """Pipelines and sources that have items without a result."""
+        rows = self._database.rows(
+            "SELECT DISTINCT pipeline, source FROM retry_targets "
+            "WHERE operation_id = ? AND outcome IS NULL ORDER BY ALL",
+            [operation_id],
+        )
+        return [(pipeline, source) for pipeline, source in rows]
+
+    def targets_to_do(
+        self, operation: RetryRecord, pipeline: str, source: str, limit: int
+    ) -> list[Target]:
+        """The next items of a source without a result, in a fixed order."""
+        rows = self._database.rows(
+            SQL["retry_targets_to_do"],
+            {
+                "operation": operation.operation_id,
+                "asked_at": stored(operation.asked_at),
+                "pipeline": pipeline,
+                "source": source,
+                "limit": limit,
+            },
+        )
+        return [Target(*row) for row in rows]
+
+    def run_of(self, cycle_id: str) -> RetryRun | None:
+        """The run of a cycle of one source; None when it was not begun."""
+        row = self._database.row(_RUN, [cycle_id])
+        return RetryRun(RunStatus(row[0]), row[1], row[2]) if row else None
+
+    def unsuccessful(
+        self, operation_id: str, limit: int, after: int | None = None
+    ) -> UnsuccessfulPage:
+        """What the operation failed on, after the failure `after`."""
+        where = "operation_id = ? AND outcome IN ('failed_again', 'not_retried')"
+        total = self._database.row(
+            f"SELECT count(*) FROM retry_targets WHERE {where}", [operation_id]
+        )
+        rows = self._database.rows(
+            f"SELECT {select(Unsuccessful)} FROM retry_targets WHERE {where} AND failure_id > ? "
+            "ORDER BY failure_id LIMIT ?",
+            [operation_id, -1 if after is None else after, limit + 1],
+        )
+        found = [Unsuccessful(*map(utc, row)) for row in rows[:limit]]
+        more = found[-1].failure_id if len(rows) > limit else None
+        return UnsuccessfulPage(found, more, total[0] if total else 0)
+
+    def pending(self) -> dict[str, int]:
+        """Items that operations have still to retry, by pipeline, without files that wait anyway."""
+        return dict(self._database.rows(SQL["retries_to_do"]))
+
+
+_PROGRESS = """
+    SELECT operation_id, pipeline, source, count(*),
+           count(*) FILTER (outcome = 'succeeded'), count(*) FILTER (outcome = 'failed_again'),
+           count(*) FILTER (outcome = 'not_retried')
+    FROM retry_targets WHERE list_contains(?::VARCHAR[], operation_id)
+    GROUP BY ALL ORDER BY ALL"""
+
+_PREVIEW = SQL["count_choice"].replace("SELECT", "SELECT pipeline, source,", 1) + " GROUP BY ALL"
+
+_RUN = """
+    SELECT r.status, min(f.id), arg_min(f.category, f.id) FROM runs AS r LEFT JOIN failures AS f
+        ON f.run_id = r.run_id AND f.item IS NULL AND f.error_time >= r.started_at
+    WHERE r.cycle_id = ? GROUP BY r.run_id, r.status"""
+
+
+def _record(row: tuple[Any, ...]) -> RetryRecord:
+    return RetryRecord(*map(utc, row))

@@ -1,0 +1,131 @@
+"""Writes what happens to retry operations, in the transaction of its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import duckdb
+import msgspec
+
+from daemon import events
+from daemon.store import rows
+from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time
+from daemon.store.records import stored
+from daemon.store.sql import SQL
+from daemon.triage.taxonomy import RetryState
+
+PART = 100_000
+"""Failures, on average, whose items are resolved at once: what DuckDB's memory_limit allows."""
+Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+"""Answers a query with all its rows."""
+RetryEvent = events.RetryRequested | events.RetryProgressed | events.RetryChanged
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What a selection comes to: failures, their items, and how many of these are left out why."""
+
+    failures: int = 0
+    selected: int = 0
+    not_retryable: int = 0
+    resolved: int = 0
+    set_aside: int = 0
+    superseded: int = 0
+    in_other_operation: int = 0
+
+    def __add__(self, other: Choice) -> Choice:
+        fields = self.__struct_fields__
+        return Choice(**{name: getattr(self, name) + getattr(other, name) for name in fields})
+
+
+def choices(ask: Ask, where: Where, *, include_not_retryable: bool) -> Iterator[Where]:
+    """Relations of the items that failures belong to, each with why it is left out, or NULL.
+
+    A million items are more than DuckDB has memory for, so they come in parts.
+    """
+    found = ask(f"SELECT count(*) FROM failures WHERE {where.sql}", where.parameters)[0][0]
+    parts = found // PART + 1
+    sql = SQL["choose_items"].replace("{where}", where.sql)
+    for part in range(parts):
+        yield Where(sql, [*where.parameters, parts, part, include_not_retryable])
+
+
+def chosen_failures(failure_ids: Sequence[int] | None, f: FailureFilter) -> Where:
+    """The failures with these ids, or without any those that match."""
+    if failure_ids is not None:
+        return Where("id IN (SELECT unnest(?::BIGINT[]))", [list(failure_ids)])
+    return by_kind(f) + by_text(f) + by_time(f.since, f.until)
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection, buffer: rows.RowBuffer, changes: Sequence[RetryEvent]
+) -> None:
+    """Writes the changes in their order."""
+    for change in changes:
+        match change:
+            case events.RetryRequested():
+                _request(connection, buffer, change)
+            case events.RetryProgressed() if change.results:
+                _progress(connection, buffer, change)
+            case events.RetryChanged():
+                _change(connection, change)
+
+
+def _request(
+    connection: duckdb.DuckDBPyConnection, buffer: rows.RowBuffer, event: events.RetryRequested
+) -> None:
+    """Resolves the selection where the failures are: they never become a list in memory."""
+
+    def ask(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, parameters).fetchall()
+
+    f = msgspec.json.decode(event.filter or "{}", type=FailureFilter)
+    where = chosen_failures(event.failure_ids, f)
+    total = Choice()
+    for part in choices(ask, where, include_not_retryable=event.include_not_retryable):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE retry_choice AS {part.sql}", part.parameters
+        )
+        counted = ask(SQL["count_choice"].replace("{choice}", "retry_choice"), ())
+        total += Choice(*counted[0])
+        connection.execute(SQL["insert_retry_targets"], [event.operation_id])
+    connection.execute("DROP TABLE retry_choice")
+    row = rows.RetryOperationRow(
+        operation_id=event.operation_id,
+        asked_at=event.at,
+        asked_by=event.asked_by,
+        selection=event.selection,
+        include_not_retryable=event.include_not_retryable,
+        rate=event.rate,
+        **msgspec.structs.asdict(total),
+    )
+    connection.execute(SQL["insert_retry_operation"].replace("{rows}", buffer.relation([row])))
+
+
+def _progress(
+    connection: duckdb.DuckDBPyConnection, buffer: rows.RowBuffer, event: events.RetryProgressed
+) -> None:
+    results = [
+        rows.RetryResultRow(
+            failure_id=result.failure_id,
+            outcome=result.outcome,
+            reason=result.reason,
+            new_failure_id=result.new_failure_id,
+            category=result.category,
+        )
+        for result in event.results
+    ]
+    connection.execute(
+        SQL["write_retry_results"].replace("{rows}", buffer.relation(results)),
+        [stored(event.at), event.operation_id],
+    )
+
+
+def _change(connection: duckdb.DuckDBPyConnection, event: events.RetryChanged) -> None:
+    at = stored(event.at)
+    if event.state is RetryState.RUNNING:
+        connection.execute(SQL["begin_retry_operation"], [at, event.operation_id])
+    else:
+        connection.execute(
+            SQL["end_retry_operation"], [event.state, at, event.error, event.operation_id]
+        )
