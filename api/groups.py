@@ -210,7 +210,7 @@ def reopen(
     )
 
 
-@commands("/api/failures/groups/merge", status_code=200, summary="Merge groups")
+@commands("/api/failures/groups/merge", 404, status_code=200, summary="Merge groups")
 def merge(
     daemon: NamedDependency[Daemon], by: NamedDependency[str | None], data: JSONBody[MergeRequest]
 ) -> schemas.FailureGroupDetail:

@@ -37,9 +37,14 @@ def reads(
     return get(path, opt={"role": role}, **_options(path, query, responses, also), **options)
 
 
-def commands(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A POST endpoint whose handler blocks, for keys that may operate."""
-    responses = problems(400, 401, 403, 409, 413, 415, 421, 500, 503)
+def commands(
+    path: str, *also: int, **options: Any
+) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """A POST endpoint whose handler blocks, for keys that may operate.
+
+    `also` are problems that its path does not tell it may answer with.
+    """
+    responses = problems(400, 401, 403, 409, 413, 415, 421, 500, 503, *also)
     return post(path, opt={"role": "operate"}, **_options(path, Query, responses), **options)
 
 

@@ -195,7 +195,7 @@ def test_a_rate_is_kept_and_a_cancelled_retry_stops_after_its_chunk(product: Pro
         return product.get(f"/api/retries/{retry['id']}")
 
     wait_for(lambda: progress()["totals"]["done"] == 10)
-    assert progress()["state_text"] == "keeps to 60 items a minute"
+    wait_for(lambda: progress()["state_text"] == "keeps to 60 items a minute")
     assert product.metrics()['triaged_retries_pending{pipeline="jobs"}'] == 30
     starts = [
         datetime.fromisoformat(run["start_time"])
