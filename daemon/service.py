@@ -116,7 +116,7 @@ class Daemon:
         self.retries = Retries(self.database)
         self.retry_worker = self._make_retry_worker()
         self.retry_requests = RetryRequests(
-            self.retries, self.recorder, self.clock, self.retry_worker.wake
+            self.retries, self.failures, self.recorder, self.clock, self.retry_worker.wake
         )
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)

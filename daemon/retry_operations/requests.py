@@ -11,6 +11,7 @@ from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound, StoreUnavailable
 from daemon.recorder import Recorder
 from daemon.runner import new_id
+from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.retries import Retries, RetryRecord, SourceProgress
 from daemon.store.retry_changes import Choice
@@ -35,10 +36,16 @@ class RetryRequests:
     """Commands of people about retries. Decisions become events, which the recorder stores."""
 
     def __init__(
-        self, retries: Retries, recorder: Recorder, clock: Clock, wake: Callable[[], None]
+        self,
+        retries: Retries,
+        failures: Failures,
+        recorder: Recorder,
+        clock: Clock,
+        wake: Callable[[], None],
     ) -> None:
         """`wake` is called after a decision."""
         self._retries = retries
+        self._failures = failures
         self._recorder = recorder
         self._clock = clock
         self._wake = wake
@@ -48,7 +55,7 @@ class RetryRequests:
         self._require_known(request)
         return self._retries.preview(
             request.failure_ids,
-            request.filter,
+            self._failures.narrowed(request.filter),
             include_not_retryable=request.include_not_retryable,
         )
 
@@ -66,7 +73,7 @@ class RetryRequests:
                 asked_by=asked_by,
                 selection=selection,
                 failure_ids=request.failure_ids,
-                filter=msgspec.json.encode(request.filter).decode(),
+                filter=msgspec.json.encode(self._failures.narrowed(request.filter)).decode(),
                 include_not_retryable=request.include_not_retryable,
                 rate=request.rate,
             )

@@ -63,7 +63,7 @@ def test_a_resolved_group_that_fails_again_has_regressed(served: Served) -> None
     resolved = post(served, f"{group}/resolve", note="new password for ann@example.com")
     assert resolved["state"] == "resolved"
     assert resolved["decision"]["note"] == "new password for [email]"
-    assert resolved["decision"]["by"] is None
+    assert resolved["decision"]["by"] == "local"
     assert [g["failure_group"] for g in served.get(GROUPS, state="resolved")["groups"]] == [group]
     served.run("mailbox")
     assert served.get(f"{GROUPS}/{group}")["state"] == "regressed"
@@ -104,6 +104,9 @@ def test_merged_groups_are_one_and_an_old_id_leads_to_it(served: Served) -> None
         assert {failure["failure_group"] for failure in found["failures"]} == {one}
     (series,) = served.get("/api/failures/trends", by="failure_group")["series"]
     assert (series["key"], series["total"]) == (one, 8)
+    body = {"failure_group": other, "dry_run": True, "include_not_retryable": True}
+    tried = served.client.post("/api/retries", json=body).json()
+    assert tried["totals"]["failures"] == 8
     assert post(served, f"{other}/unmerge")["failure_groups"] == [other]
     assert served.get(GROUPS)["total_groups"] == 2
 
