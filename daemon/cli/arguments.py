@@ -28,7 +28,7 @@ def make_parser() -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"triaged {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (_serve, _run, _check, _failures, _runs, _watch, _classify, _unclassified):
+    for add in (_serve, _run, _check, _failures, _runs, _watch, _classify, _unclassified, _rules):
         add(commands)
     return parser
 
@@ -171,6 +171,50 @@ def _unclassified(commands: Commands) -> None:
     _limit(parser, "groups", "20")
     _json(parser, "JSON Lines")
     _where(parser)
+
+
+def _rules(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "rules",
+        "list the rules, show one, or test them with their examples",
+        "",
+        "example:  triaged rules list --category authentication",
+        "example:  triaged rules show disk_full",
+        "example:  triaged rules test rules.toml",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    listing = _command(actions, "list", "list the rules in the order in which they are considered")
+    listing.add_argument("--pipeline", metavar="P", help="only those that apply to this pipeline")
+    categories = [*map(str, Category), *CATEGORY_ALIASES]
+    listing.add_argument(
+        "--category", metavar="C", choices=categories, help="only of this category"
+    )
+    _rules_file(listing)
+    _json(listing, "JSON Lines")
+    showing = _command(actions, "show", "show all of a rule and where it is written")
+    showing.add_argument("name", metavar="NAME")
+    _rules_file(showing)
+    _json(showing, "a JSON line for each rule of that name")
+    testing = _command(
+        actions,
+        "test",
+        "check rules, and that each answers its own examples",
+        "Exit codes: 0 all do, 1 one does not, 2 mistakes in the rules.",
+    )
+    file = _rules_file(testing)
+    file.add_argument("file", metavar="FILE", type=Path, nargs="?", help="rules of your own")
+    _json(testing, "a JSON line for each example")
+
+
+def _rules_file(parser: ArgumentParser) -> Any:
+    """Whose rules besides the bundled ones."""
+    places = parser.add_mutually_exclusive_group()
+    places.add_argument("--rules", metavar="FILE", type=Path, help="with rules of your own")
+    places.add_argument(
+        "--config", metavar="FILE", type=Path, help="with the rules that this configuration names"
+    )
+    return places
 
 
 def _filters(parser: ArgumentParser, statuses: list[str], things: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from daemon.triage.retry import Retry, reason
 from daemon.triage.taxonomy import CATEGORIES, Category, Group, RetryStrategy
 
 
@@ -11,7 +12,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """An error understood: masked, classified, grouped, with advice."""
 
     category: Category
-    retryable: bool
+    retry: Retry
     strategy: RetryStrategy
     rule: str
     """Name of the rule that matched, ``unmatched`` when none did."""
@@ -27,6 +28,16 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """16 hex digits: same pipeline, step, category, rule and normalised message."""
     normalised_message: str
     """The message with numbers, names and ids replaced, as the group shows it."""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it is known that another attempt may help."""
+        return self.retry is Retry.YES
+
+    @property
+    def retry_reason(self) -> str:
+        """Why it is retried, or why not, in words."""
+        return reason(self.category, self.retry)
 
     @property
     def group(self) -> Group:

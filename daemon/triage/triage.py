@@ -50,7 +50,7 @@ class Triage:
         normalised = normalise(message)
         return Assessment(
             category=rule.category,
-            retryable=rule.may_retry,
+            retry=rule.retry,
             strategy=rule.waiting,
             rule=rule.name,
             user_message=_about(rule.user_message, column),
