@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno as errno_numbers
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,19 +144,41 @@ def _classify(commands: Commands) -> None:
         "classify",
         "say what kind of failure an error message is, and what to do about it",
         'JSON Lines come in as {"id": 1, "message": "...", "exception": "...", "pipeline": "..."},',
-        "of which only the message is required, and go out with the same id.",
+        "of which only the message is required, and go out with the same id. Further keys are the",
+        "facts http_status, errno, sqlstate, error_class and imap_code.",
         "Exit codes: 0, or 1 when a line could not be read.",
         "",
         'example:  triaged classify "535 5.7.8 Authentication failed"',
         "example:  triaged classify --jsonl errors.jsonl > classified.jsonl",
+        'example:  triaged classify --explain --http-status 400 "invalid_grant"',
     )
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("message", metavar="MESSAGE", nargs="?", help="the message; - is stdin")
     given.add_argument("--jsonl", metavar="FILE", help="a file of JSON Lines; - is stdin")
     parser.add_argument("--pipeline", metavar="P", default="", help="the pipeline it comes from")
     parser.add_argument("--exception", metavar="TYPE", help="the type of the exception")
+    _facts(parser)
     parser.add_argument("--rules", metavar="FILE", type=Path, help="rules of your own")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="also show what matched, what stood lower, and what nearly matched",
+    )
     _json(parser, "a JSON line rather than text")
+
+
+def _facts(parser: ArgumentParser) -> None:
+    """Structured facts, as an exception would carry them."""
+    parser.add_argument("--http-status", metavar="N", type=_positive, help="status of the answer")
+    parser.add_argument("--errno", metavar="N", type=_errno, help="number, or name such as ENOSPC")
+    parser.add_argument("--sqlstate", metavar="STATE", help="SQLSTATE of a database")
+    parser.add_argument("--error-class", metavar="NAME", help="error class of DuckDB or Spark")
+    parser.add_argument("--imap-code", metavar="CODE", help="response code of an IMAP server")
+
+
+def _errno(text: str) -> int:
+    number = getattr(errno_numbers, text, None)
+    return number if isinstance(number, int) else _positive(text)
 
 
 def _unclassified(commands: Commands) -> None:

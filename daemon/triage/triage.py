@@ -27,7 +27,7 @@ class Triage:
     """Classifies, masks, truncates and groups errors. Immutable; threads may share it."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._classifier = Classifier(rules)
+        self.classifier = Classifier(rules)
 
     @classmethod
     def load(cls, extra: Path | None = None) -> Triage:
@@ -64,7 +64,7 @@ class Triage:
 
     def classify(self, error: events.ErrorInfo, pipeline: str) -> Rule:
         """The rule that recognises the error; the one named ``unmatched`` when none does."""
-        return self._classifier.classify(error, pipeline)
+        return self.classifier.classify(error, pipeline)
 
     @staticmethod
     def mask(text: str) -> str:
