@@ -18,6 +18,7 @@ from api import (
     runs,
     statistics,
     status,
+    unclassified,
 )
 from api.description import Records, description
 from api.problems import answer_daemon, answer_http, answer_unexpected
@@ -42,6 +43,7 @@ HANDLERS = [
     failures.list_failures,
     failures.list_groups,
     failures.failure_trends,
+    unclassified.list_unclassified,
     failures.get_failure,
     export.export_failures,
     ingestions.list_ingestions,

@@ -185,14 +185,18 @@ def _unclassified(commands: Commands) -> None:
     parser = _command(
         commands,
         "unclassified",
-        "show messages that no rule recognises, grouped, for authors of rules",
+        "show messages that no rule recognises, grouped, with rules to start from",
+        "Each comes with a rule to start from, which `triaged rules test` accepts as it is.",
         "",
         "example:  triaged unclassified --config triaged.toml",
+        "example:  triaged unclassified --toml --limit 5 > rules.toml",
     )
     parser.add_argument("--pipeline", metavar="P", help="only of this pipeline")
     _range(parser)
     _limit(parser, "groups", "20")
-    _json(parser, "JSON Lines")
+    forms = parser.add_mutually_exclusive_group()
+    _json(forms, "JSON Lines")
+    forms.add_argument("--toml", action="store_true", help="only the proposed rules")
     _where(parser)
 
 
