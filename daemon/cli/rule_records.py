@@ -79,11 +79,18 @@ class ShownRule(ListedLine, frozen=True, kw_only=True):
             "what to do": self.suggested_action,
         }
         if self.examples:
-            shown["examples"] = [
-                each if isinstance(each, str) else f"{each.exception or ''}: {each.message}"
-                for each in self.examples
-            ]
+            shown["examples"] = list(map(_example, self.examples))
         return shown
+
+
+def _example(example: str | Example) -> str:
+    """The message, after the facts that come with it."""
+    if isinstance(example, str):
+        return example
+    facts = msgspec.structs.asdict(example)
+    message = facts.pop("message")
+    given = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+    return f"{given}: {message}" if given else message
 
 
 def _place_and_standing(listed: ListedRule) -> dict[str, Any]:

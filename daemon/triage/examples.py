@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno as errno_numbers
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -42,6 +43,11 @@ def _checked(classifier: Classifier, rule: Rule, example: Example) -> CheckedExa
         example.message,
         exception_type=example.exception,
         exception_bases=builtin_bases(example.exception),
+        http_status=example.http_status,
+        errno=getattr(errno_numbers, example.errno or "", None),
+        sqlstate=example.sqlstate,
+        error_class=example.error_class,
+        imap_code=example.imap_code,
     )
     answer = classifier.classify(error, pipeline).name
     return CheckedExample(

@@ -17,7 +17,7 @@ import tomli
 from daemon.errors import ConfigError, Problem
 from daemon.triage.patterns import search_set
 from daemon.triage.retry import Retry
-from daemon.triage.rules import CONDITIONS, UNMATCHED, Rule
+from daemon.triage.rules import CONDITIONS, UNMATCHED, Example, Rule
 from daemon.triage.taxonomy import RetryStrategy
 
 BUNDLED = resources.files("daemon.triage").joinpath("bundled")
@@ -168,6 +168,12 @@ def _contradictions(rule: Rule) -> list[tuple[str, str]]:
         ("errno", f"{name!r} is not known; expected names such as ENOSPC")
         for name in rule.errno
         if not isinstance(getattr(errno_numbers, name, None), int)
+    ]
+    mistakes += [
+        ("examples", f"errno {example.errno!r} is not known; expected names such as ENOSPC")
+        for example in rule.examples
+        if isinstance(example, Example) and example.errno is not None
+        if not isinstance(getattr(errno_numbers, example.errno, None), int)
     ]
     mistakes += [
         (field, f"{found[0]} is not known; only {{column}} is replaced")

@@ -47,6 +47,12 @@ class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Qualified name of the exception's type."""
     pipeline: str | None = None
     """None: the first of the rule's own pipelines, or any."""
+    http_status: Annotated[int, Meta(ge=100, le=599)] | None = None
+    errno: str | None = None
+    """A name, such as ``ENOSPC``."""
+    sqlstate: str | None = None
+    error_class: str | None = None
+    imap_code: str | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

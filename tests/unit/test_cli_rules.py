@@ -23,7 +23,7 @@ patterns = ["disk", "quota"]
 pipelines = ["nightly"]
 user_message = "Ours."
 suggested_action = "Call us."
-examples = ["a disk"]
+examples = ["a disk", { message = "disk", errno = "ENOSPC", pipeline = "nightly" }]
 """
 
 
@@ -79,11 +79,12 @@ def test_a_rule_is_shown_whole_beside_the_one_that_it_replaces(capsys, rules):
     assert len(lines) == 2
     assert ours["conditions"] == {"patterns": ["disk", "quota"], "errno": ["ENOSPC"]}
     assert (ours["retry"], ours["strategy"], ours["line"]) == ("unknown", "none", 4)
-    assert (ours["user_message"], ours["examples"]) == ("Ours.", ["a disk"])
+    assert (ours["user_message"], ours["examples"][0]) == ("Ours.", "a disk")
     assert main(["rules", "show", "disk_full", "--rules", rules]) == 0
     words = capsys.readouterr().out
     assert "disk_full (overridden)" in words
     assert "Call us." in words
+    assert "pipeline nightly, errno ENOSPC: disk" in words
 
 
 def test_a_rule_that_is_not_there_is_said_with_one_that_is_like_it(capsys):

@@ -147,6 +147,38 @@ def test_an_example_that_another_rule_answers_is_told_with_that_rule() -> None:
     assert right.ok
 
 
+def test_examples_may_carry_facts(tmp_path: Path) -> None:
+    given = rule(
+        "facts",
+        http_status=(418,),
+        errno=("ENOSPC",),
+        sqlstate=("08",),
+        error_class=("TEA",),
+        imap_code=("TEA",),
+        examples=(
+            Example(
+                message="",
+                http_status=418,
+                errno="ENOSPC",
+                sqlstate="08001",
+                error_class="TEA",
+                imap_code="tea",
+            ),
+            Example(message="", http_status=418),
+        ),
+    )
+    assert [each.ok for each in check_examples([given])] == [True, False]
+
+
+def test_an_example_with_an_unknown_errno_is_a_mistake() -> None:
+    text = (
+        '[[rule]]\nname="s"\ncategory="rejected"\nuser_message="m"\nsuggested_action="a"\n'
+        'patterns=["x"]\nexamples=[{message="x", errno="EWHAT"}]'
+    )
+    with pytest.raises(ConfigError, match=r"'s'\.examples: errno 'EWHAT' is not known"):
+        parse_rules(text, "f.toml")
+
+
 @pytest.mark.requirement("F4")
 def test_a_user_disables_bundled_rules_by_name(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
