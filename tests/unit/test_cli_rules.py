@@ -46,7 +46,8 @@ def test_rules_are_listed_in_the_order_in_which_they_are_considered(capsys):
 
 
 @pytest.mark.requirement("F4")
-def test_the_list_says_which_rules_are_ours_overridden_or_disabled(capsys, rules):
+def test_the_list_says_which_rules_are_ours_overridden_or_disabled(capsys, rules, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
     lines = listed(capsys, "list", "--rules", rules)
     states = {(line["name"], line["origin"]): line["state"] for line in lines}
     assert states["disk_full", "own"] == "active"
@@ -54,7 +55,7 @@ def test_the_list_says_which_rules_are_ours_overridden_or_disabled(capsys, rules
     assert states["http_forbidden", "bundled"] == "disabled"
     main(["rules", "list", "--rules", rules])
     shown = capsys.readouterr().out
-    assert "rules.toml:4" in shown.replace("\n", "")
+    assert "rules.toml:4" in shown
     assert "overridden" in shown
 
 

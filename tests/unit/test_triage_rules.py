@@ -12,7 +12,7 @@ from daemon.triage.examples import check_examples
 from daemon.triage.retry import Retry, reason
 from daemon.triage.rule_files import BUNDLED, load_rules, parse_rules
 from daemon.triage.rule_listing import listed_rules
-from daemon.triage.rules import Example, Rule, by_standing
+from daemon.triage.rules import USER_PRIORITY, Example, Rule, by_standing
 from daemon.triage.taxonomy import Category, RetryStrategy
 
 
@@ -130,7 +130,17 @@ def test_a_strategy_follows_from_the_category_unless_the_rule_says_otherwise() -
 def test_bundled_rules_have_names_of_their_own_and_stay_below_the_users() -> None:
     rules = load_rules()
     assert len({each.name for each in rules}) == len(rules) > 80
-    assert all(0 <= each.priority <= 90 or each.structured for each in rules)
+    assert all(0 <= each.priority < USER_PRIORITY for each in rules)
+
+
+@pytest.mark.requirement("F4")
+def test_a_users_rule_with_facts_comes_before_every_bundled_one(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        '[[rule]]\nname="zz"\ncategory="resource"\nuser_message="m"\nsuggested_action="a"\n'
+        'http_status=["4xx", "5xx"]\n'
+    )
+    assert by_standing(load_rules(file))[0].name == "zz"
 
 
 def test_each_bundled_rule_answers_its_own_examples() -> None:
