@@ -220,6 +220,8 @@ def _words_only(text: _Text, weighed: Sequence[_Weighed]) -> Iterator[Considered
     for words, each in close[:MOST]:
         spoken = ", ".join(f'"{word}"' for word in words)
         pattern = each.close[0].expression
+        if len(pattern) > _LONGEST_PIECE:
+            pattern = f"{pattern[:_LONGEST_PIECE]} …"
         yield _considered(each, f"the words {spoken} are there, but the pattern is not: {pattern}")
 
 
