@@ -55,8 +55,12 @@ class Cycles:
         sources: Iterable[Source],
         trigger: Trigger,
         cycle_id: str | None = None,
+        left_out: int = 0,
     ) -> RunStatus:
-        """Runs the sources and returns what the cycle came to."""
+        """Runs the sources and returns what the cycle came to.
+
+        `left_out` sources still wait after a failure: they make no cycle a success.
+        """
         chosen = tuple(sources)
         started = events.CycleStarted(
             at=self._clock.now(),
@@ -75,7 +79,8 @@ class Cycles:
             statuses = list(
                 pool.map(lambda source: self._run(pipeline, source, started, counts), chosen)
             )
-        outcome = cycle_outcome([status for status in statuses if status is not None])
+        ended = [status for status in statuses if status is not None]
+        outcome = cycle_outcome(ended + [RunStatus.FAILED] * left_out)
         if self._stopping.is_set():
             outcome = RunStatus.INTERRUPTED
         self._recorder.record(

@@ -79,6 +79,8 @@ class RunStarted(RunEvent, frozen=True, kw_only=True, tag="run_started"):
 
     cycle_id: str
     trigger: Trigger
+    source_version: str = ""
+    """Which configuration the source had; changes when the configuration does."""
 
 
 class StepEntered(RunEvent, frozen=True, kw_only=True, tag="step_entered"):

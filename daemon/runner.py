@@ -67,6 +67,7 @@ class Runner:
             source=source.name,
             cycle_id=cycle_id,
             trigger=trigger,
+            source_version=source.version,
         )
         run = Run(started, self._recorder, self._clock, source.options)
         # Work that cannot be recorded is not begun: this waits for the disk.

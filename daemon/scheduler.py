@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from daemon.clock import Clock
@@ -23,6 +25,7 @@ from daemon.errors import Conflict, Problem, RecorderClosed
 from daemon.events import CycleSkipped
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.recorder import Recorder
+from daemon.retry.gate import Gate
 from daemon.runner import Runner, new_id
 from daemon.triage.taxonomy import Trigger
 
@@ -52,6 +55,7 @@ class Scheduler:
         runner: Runner,
         recorder: Recorder,
         clock: Clock,
+        gate: Gate,
         paused: Iterable[str] = (),
     ) -> None:
         self._catalog = catalog
@@ -59,6 +63,7 @@ class Scheduler:
         self._runner = runner
         self._recorder = recorder
         self._clock = clock
+        self._gate = gate
         self._paused = set(paused)
         self._changed = threading.Condition()
         self._cycles_active = 0
@@ -104,13 +109,41 @@ class Scheduler:
                 coalesce=True,
             )
 
+    def once(self, moment: datetime, name: str, job: Callable[[], None]) -> None:
+        """Runs a job at a moment, however late; another one of that name takes its place."""
+        if self._scheduler is not None and not self._stopped:
+            self._scheduler.add_job(
+                job,
+                DateTrigger(moment),
+                id=name,
+                replace_existing=True,
+                misfire_grace_time=None,
+            )
+
+    def cancel(self, name: str) -> None:
+        """Forgets the job that `once` was told, if it has not run yet."""
+        if self._scheduler is not None:
+            with suppress(JobLookupError):
+                self._scheduler.remove_job(name)
+
+    def is_paused(self, pipeline: str) -> bool:
+        """Whether a person paused the pipeline."""
+        return pipeline in self._paused
+
+    def is_active(self, pipeline: str, source: str) -> bool:
+        """Whether the source is running."""
+        return self._runner.is_active(pipeline, source)
+
     def _due(self, pipeline: Registered) -> None:
         if pipeline.name in self._paused:
             self._skip(pipeline.name, "paused")
         else:
-            sources = [source for source in pipeline.sources.values() if source.enabled]
+            enabled = [source for source in pipeline.sources.values() if source.enabled]
+            ready = [s for s in enabled if self._gate.waiting(pipeline.name, s.name) is None]
             with self._tracked():
-                self._cycles.run(pipeline, sources, Trigger.SCHEDULE)
+                self._cycles.run(
+                    pipeline, ready, Trigger.SCHEDULE, left_out=len(enabled) - len(ready)
+                )
 
     def _skipped(self, event: Any) -> None:
         if event.job_id in self._catalog.pipelines:  # upkeep is no cycle

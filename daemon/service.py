@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from daemon import __version__, journal
 from daemon.clock import Clock, SystemClock
-from daemon.config import IngestConfig, OwnConfig, Settings
+from daemon.config import IngestConfig, IngestSource, OwnConfig, OwnSource, Settings
 from daemon.cycle import Cycles
 from daemon.errors import ConfigError, Problem
 from daemon.health import Check, Health
@@ -24,6 +28,8 @@ from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
 from daemon.pipelines.own import load_function
 from daemon.recorder import Recorder
+from daemon.retry.automatic import Retries, budget_window
+from daemon.retry.gate import Gate
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
@@ -71,8 +77,20 @@ class Daemon:
         self.recorder.connect(self.writer)
         self.runner = Runner(self.recorder, self.clock)
         self.cycles = Cycles(self.recorder, self.runner, self.clock)
+        retry = config.retry
+        self.gate = Gate(self.clock, retry.breaker_after, retry.breaker_pause)
         self.scheduler = Scheduler(
-            self.catalog, self.cycles, self.runner, self.recorder, self.clock, self.runs.paused()
+            self.catalog,
+            self.cycles,
+            self.runner,
+            self.recorder,
+            self.clock,
+            self.gate,
+            self.runs.paused(),
+        )
+        self.retries = Retries(retry, self.catalog, self.gate, self.scheduler, self.clock)
+        self.retries.remember(
+            self.runs.failed_sources(), self.runs.retried(budget_window(self.clock.now()))
         )
         self.operations = Operations(
             self.catalog,
@@ -85,6 +103,7 @@ class Daemon:
         )
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)
+        self.recorder.subscribe(self.retries.follow)
         self.recorder.subscribe(journal.write)
         self._stopping = False
 
@@ -97,7 +116,7 @@ class Daemon:
             Measured(
                 open_failures=self.writer.standing.open,
                 cycle_sources=lambda: {p: dict(s.counts) for p, s in self.cycles.sources.items()},
-                retries_pending=self.files.retries_pending,
+                retries_pending=self._retries_pending,
                 queue_events=lambda: self.writer.pending,
                 store_errors=lambda: self.writer.errors,
                 store_bytes=self.database.size,
@@ -105,11 +124,16 @@ class Daemon:
         )
         return metrics
 
+    def _retries_pending(self) -> dict[str, int]:
+        """Files and sources that wait for another attempt, by pipeline."""
+        return dict(Counter(self.files.retries_pending()) + Counter(self.retries.pending()))
+
     def start(self, *, schedule: bool = True) -> None:
         """Begins to record, and with `schedule` to run cycles."""
         self.writer.start()
         if schedule:
             self.scheduler.start()
+            self.retries.start()
             self.scheduler.every(UPKEEP_SECONDS, self.keep_up)
 
     def keep_up(self) -> None:
@@ -194,7 +218,10 @@ def build_catalog(settings: Settings, files: FileIndex, rejects: Path, clock: Cl
     for name, config in settings.config.pipelines.items():
         if isinstance(config, IngestConfig):
             ingest = IngestPipeline(config, settings.base, files, rejects, clock)
-            sources = {n: Source(n, s.enabled, {}) for n, s in config.sources.items()}
+            sources = {
+                n: Source(n, s.enabled, {}, version=version_of(s))
+                for n, s in config.sources.items()
+            }
             pipelines[name] = Registered(name, ingest, config, sources)
         else:
             function = load_function(config.run, f"pipelines.{name}.run", settings.base)
@@ -215,4 +242,13 @@ def ingest_folders(settings: Settings) -> dict[str, Folder]:
 def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:
     if not config.sources:
         return {name: Source(name, True, {})}
-    return {n: Source(n, s.enabled, s.options, s.email_address) for n, s in config.sources.items()}
+    return {
+        n: Source(n, s.enabled, s.options, s.email_address, version_of(s))
+        for n, s in config.sources.items()
+    }
+
+
+def version_of(source: IngestSource | OwnSource) -> str:
+    """16 hex digits that stand for a source's configuration."""
+    text = msgspec.json.encode(source, enc_hook=repr, order="deterministic")
+    return blake2b(text, digest_size=8).hexdigest()

@@ -5,6 +5,7 @@ docs/metrics.md        from the registry
 docs/openapi.json      from the running application
 docs/accuracy.md       from tests/corpus and the bundled rules
 docs/fields.json       every field that answers ever had: fields may be added, never removed
+daemon/triage/bundled/words.json  what the patterns of the bundled rules need
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import msgspec
 from daemon.config import schema
 from daemon.config.load import Settings
 from daemon.service import Daemon
+from daemon.triage import words
+from daemon.triage.rule_files import load_rules
 from tests.accuracy_page import accuracy_page
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -35,6 +38,7 @@ TABLES = {
     "store": schema.StoreConfig,
     "log": schema.LogConfig,
     "triage": schema.TriageConfig,
+    "retry": schema.RetryConfig,
     "metrics": schema.MetricsConfig,
     "pipelines.ingest": schema.IngestConfig,
     "pipelines.ingest.sources.NAME": schema.IngestSource,
@@ -180,6 +184,12 @@ def fields(document: str) -> str:
     return json.dumps(listed, indent=1) + "\n"
 
 
+def word_table() -> str:
+    """What the patterns of the bundled rules need, read anew."""
+    expressions = (pattern for rule in load_rules() for pattern in rule.patterns)
+    return msgspec.json.encode(words.WordTable.of(expressions)).decode() + "\n"
+
+
 def generated() -> Iterator[tuple[Path, str]]:
     """Every generated file with its content."""
     with tempfile.TemporaryDirectory() as folder:
@@ -195,6 +205,7 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield DOCS / "accuracy.md", accuracy_page()
             yield DOCS / "openapi.json", document
             yield FIELDS, fields(document)
+            yield Path(str(words.FILE)), word_table()
         finally:
             daemon.start(schedule=False)
             daemon.stop(0)

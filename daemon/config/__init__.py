@@ -1,7 +1,14 @@
 """Configuration: one TOML file, checked whole at start."""
 
 from daemon.config.load import ApiKey, Settings, is_loopback, load
-from daemon.config.schema import Config, IngestConfig, IngestSource, OwnConfig, OwnSource
+from daemon.config.schema import (
+    Config,
+    IngestConfig,
+    IngestSource,
+    OwnConfig,
+    OwnSource,
+    RetryConfig,
+)
 
 __all__ = [
     "ApiKey",
@@ -10,6 +17,7 @@ __all__ = [
     "IngestSource",
     "OwnConfig",
     "OwnSource",
+    "RetryConfig",
     "Settings",
     "is_loopback",
     "load",

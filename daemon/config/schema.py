@@ -108,6 +108,19 @@ class TriageConfig(Table, frozen=True, kw_only=True):
     may also disable bundled ones."""
 
 
+class RetryConfig(Table, frozen=True, kw_only=True):
+    """Automatic retries of runs that failed as a whole, and of the files of ingestions."""
+
+    breaker_after: Annotated[int, Meta(ge=1)] = 5
+    """After so many failures in a row for passing reasons a source is tried only once in a while."""
+    breaker_pause: Duration = Duration(900)
+    """How long a source is left alone then, at least, before each further attempt."""
+    source_budget: Annotated[int, Meta(ge=1)] = 30
+    """Automatic retries of one source within an hour; more wait."""
+    category_budget: Annotated[int, Meta(ge=1)] = 300
+    """Automatic retries within an hour of all sources of a pipeline that failed with one category."""
+
+
 class MetricsConfig(Table, frozen=True, kw_only=True):
     """Metrics."""
 
@@ -187,6 +200,7 @@ class Config(Table, frozen=True, kw_only=True):
     store: StoreConfig = StoreConfig()
     log: LogConfig = LogConfig()
     triage: TriageConfig = TriageConfig()
+    retry: RetryConfig = RetryConfig()
     metrics: MetricsConfig = MetricsConfig()
     pipelines: dict[Name, IngestConfig | OwnConfig] = {}
     """`ingest` is built in; any other name is a pipeline of your own and needs `run`."""

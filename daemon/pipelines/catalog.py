@@ -19,6 +19,8 @@ class Source(msgspec.Struct, frozen=True):
     enabled: bool
     options: Mapping[str, Any]
     email_address: str | None = None
+    version: str = ""
+    """Stands for its configuration: another one has another version."""
 
 
 class Registered(msgspec.Struct, frozen=True):

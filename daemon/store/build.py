@@ -11,7 +11,7 @@ import msgspec
 
 from daemon import events
 from daemon.store import rows
-from daemon.store.entries import NewFailure, RunSummary
+from daemon.store.entries import FailedRun, NewFailure, RunSummary
 from daemon.triage import strategy
 from daemon.triage.assessment import Assessment
 from daemon.triage.taxonomy import FailureStatus, FileStatus
@@ -31,6 +31,7 @@ def run_row(event: events.RunStarted) -> rows.RunRow:
         cycle_id=event.cycle_id,
         started_by=event.trigger,
         started_at=event.at,
+        source_version=event.source_version,
     )
 
 
@@ -93,6 +94,19 @@ def failure_row(new: NewFailure, attempt: int, retry_at: datetime | None) -> row
         row_count=event.row_count,
         sample_rows=event.sample_rows,
         column_name=event.column,
+    )
+
+
+def failed_run(new: NewFailure, attempt: int, retry_at: datetime | None) -> FailedRun:
+    return FailedRun(
+        pipeline=new.event.pipeline,
+        source=new.event.source,
+        run_id=new.event.run_id,
+        category=new.assessment.category,
+        retryable=new.assessment.retryable,
+        attempt=attempt,
+        failed_at=new.event.at,
+        retry_at=retry_at,
     )
 
 

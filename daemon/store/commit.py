@@ -13,7 +13,7 @@ import duckdb
 from daemon.store import build, rows
 from daemon.store.attempts import Attempts
 from daemon.store.batch import Batch
-from daemon.store.entries import NewFailure, TallyKey
+from daemon.store.entries import FailedRun, NewFailure, TallyKey
 from daemon.store.sql import SQL
 from daemon.triage.taxonomy import FailureStatus
 
@@ -38,6 +38,8 @@ class Transaction:
         self._unresolved = unresolved
         self._jitter = jitter
         self._changes: Counter[TallyKey] = Counter()
+        self.failed_runs: list[FailedRun] = []
+        """Runs of the batch that failed as a whole, once it is committed."""
 
     def commit(self) -> Counter[TallyKey]:
         """Writes everything or nothing; returns by how much the numbers of failures changed."""
@@ -94,6 +96,8 @@ class Transaction:
             attempt = attempts.fail(new.item_key, new.event.run_id)
             retry_at = build.retry_time(new.event, new.assessment, attempt, self._jitter)
             found.append(build.failure_row(new, attempt, retry_at))
+            if new.event.item is None:
+                self.failed_runs.append(build.failed_run(new, attempt, retry_at))
         return found
 
     def _last_attempts(self) -> list[tuple[int, str, int]]:

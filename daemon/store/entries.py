@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -65,6 +67,30 @@ class TallyKey(NamedTuple):
     status: str
 
 
+class FailedRun(NamedTuple):
+    """A run that failed as a whole: what decides when its source is tried again."""
+
+    pipeline: str
+    source: str
+    run_id: str
+    category: str
+    retryable: bool
+    attempt: int
+    """Runs in a row that failed as a whole, this one included."""
+    failed_at: datetime
+    retry_at: datetime | None
+    """When it may be tried again by itself; None for never."""
+
+
+class RetriedRun(NamedTuple):
+    """A run that was a retry, and what it failed with."""
+
+    pipeline: str
+    source: str
+    category: str | None
+    started_at: datetime
+
+
 class Committed(NamedTuple):
     """A batch that is on disk."""
 
@@ -73,3 +99,4 @@ class Committed(NamedTuple):
     """By how much the number of failures of a kind rose or fell."""
     seconds: float
     """How long the transaction took."""
+    failed_runs: Sequence[FailedRun] = ()

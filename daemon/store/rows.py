@@ -38,6 +38,7 @@ class RunRow(Row, frozen=True, kw_only=True):
     cycle_id: str
     started_by: str
     started_at: datetime
+    source_version: str
 
 
 class RunEndRow(Row, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from daemon.errors import InvalidQuery, NotFound
 from daemon.store.database import Database
-from daemon.store.entries import RunError
+from daemon.store.entries import FailedRun, RetriedRun, RunError
 from daemon.store.records import RunRecord, select, stored, utc
 from daemon.triage.taxonomy import CATEGORIES
 
@@ -164,10 +164,29 @@ class Runs:
         )
         return {pipeline: utc(ended) for pipeline, ended in rows}
 
+    def failed_sources(self) -> list[tuple[FailedRun, str | None]]:
+        """Sources whose latest run failed as a whole, and the version of their configuration then."""
+        return [(FailedRun(*map(utc, row[:-1])), row[-1]) for row in self._database.rows(_FAILED)]
+
+    def retried(self, since: datetime) -> list[RetriedRun]:
+        """Runs that were retries."""
+        rows = self._database.rows(
+            "SELECT pipeline, source, category, started_at FROM runs "
+            "WHERE started_by = 'retry' AND started_at >= ?",
+            [stored(since)],
+        )
+        return [RetriedRun(*map(utc, row)) for row in rows]
+
     def paused(self) -> set[str]:
         """Pipelines that a person paused."""
         return {row[0] for row in self._database.rows("SELECT pipeline FROM paused_pipelines")}
 
+
+_FAILED = """
+    SELECT f.pipeline, f.source, f.run_id, f.category, f.retryable, f.attempt, f.error_time, f.retry_at,
+           r.source_version
+    FROM failures AS f JOIN runs AS r USING (run_id)
+    WHERE f.item IS NULL AND f.status = 'open' ORDER BY f.id"""
 
 _LOG = """
     SELECT logged_at, event, text, NULL, NULL, NULL, failure_id FROM run_log WHERE run_id = $run

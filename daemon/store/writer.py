@@ -222,10 +222,12 @@ class Writer:
         batch = Batch.of(entries, self._next_id)
         unresolved = self.standing.has_unresolved
         with self._database.writing() as connection:
-            changes = Transaction(connection, self._buffer, batch, unresolved).commit()
+            transaction = Transaction(connection, self._buffer, batch, unresolved)
+            changes = transaction.commit()
         self._next_id = batch.next_id
         self.standing.apply(changes)
-        return Committed(entries, changes, self._clock.monotonic() - begun)
+        seconds = self._clock.monotonic() - begun
+        return Committed(entries, changes, seconds, transaction.failed_runs)
 
     def _write_halves(self, entries: list[Entry]) -> bool:
         middle = len(entries) // 2

@@ -55,7 +55,7 @@ class Classifier:
 
     def _first(self, text: str, met: dict[int, set[str]], pipeline: str) -> Rule | None:
         """The first rule, by standing, that each of its kinds is met for."""
-        searched = window(text).encode(errors="replace")
+        searched = searched_text(text).encode(errors="replace")
         found = self.patterns.candidates(searched)
         for rank in sorted({*met, *found} if met else found):
             rule = self.rules[rank]
@@ -110,11 +110,14 @@ def facts_of(error: events.ErrorInfo) -> Iterator[tuple[str, object]]:
         yield "imap_code", error.imap_code.upper()
 
 
-def window(text: str) -> str:
-    """The beginning and the end: a long message says what it is at one of them."""
-    if len(text) <= _HEAD + _TAIL:
-        return text
-    return f"{text[:_HEAD]}\n{text[-_TAIL:]}"
+def searched_text(text: str) -> str:
+    """The text that patterns look at: of a long one the beginning and the end, where it says what it is.
+
+    Mail programs and log files break lines anywhere, so a text of several lines is there as one too.
+    """
+    if len(text) > _HEAD + _TAIL:
+        text = f"{text[:_HEAD]}\n{text[-_TAIL:]}"
+    return f"{text}\n{' '.join(text.split())}" if "\n" in text else text
 
 
 def cause_lines(text: str) -> Iterator[str]:

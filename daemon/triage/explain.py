@@ -20,7 +20,7 @@ from daemon.triage.classifier import (
     conditions_of,
     facts_of,
     kinds_of,
-    window,
+    searched_text,
 )
 from daemon.triage.literals import needs
 from daemon.triage.patterns import FLAGS, Pattern
@@ -78,8 +78,8 @@ class _Text(NamedTuple):
 
     @classmethod
     def of(cls, text: str, looked_at: str) -> _Text:
-        shown = window(mask(clip(text, MAX_INPUT_CHARS)))
-        return cls(window(text).encode(errors="replace"), shown, looked_at)
+        shown = searched_text(mask(clip(text, MAX_INPUT_CHARS)))
+        return cls(searched_text(text).encode(errors="replace"), shown, looked_at)
 
 
 class _Weighed(NamedTuple):

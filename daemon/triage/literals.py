@@ -11,7 +11,8 @@ asks for less and so is always safe.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 SHORTEST = 3
@@ -52,6 +53,7 @@ _COMMON = frozenset(
 """Words of half of all errors: looked for only where a pattern needs nothing else."""
 _MOST_EXACT = 16
 _MOST_WORDS = 200
+_CASE = re.compile(r"\(\?[a-zA-Z]*-")
 _TOKEN = re.compile(
     r"(?P<plain>[^\\.\[\](){}*+?|^$]+(?![*+?{])|[^\\.\[\](){}*+?|^$])"
     r"|\((?:\?:)?(?P<words>[^\\.\[\](){}*+?^$]+)\)"
@@ -81,7 +83,7 @@ class Needs(NamedTuple):
     @property
     def all(self) -> tuple[Words, ...]:
         """Words to look for, the rarest first: one of each is in any match."""
-        useful = _useful(*self.words, self.exact)
+        useful = _useful((*self.words, self.exact))
         return useful if len(useful) < 2 else tuple(sorted(useful, key=_rarity, reverse=True))
 
 
@@ -98,13 +100,11 @@ def needs(expression: str) -> Needs:
     """What a match of the RE2 expression, whatever its case, must hold."""
     if _PLAIN(expression):
         return _literal(expression.lower())
-    tokens = _tokens(expression)
+    tokens = _TOKEN.finditer(expression)
     found = _alternatives(tokens)
-    return found if next(tokens, None) is None else _ANYTHING
-
-
-def _tokens(expression: str) -> Iterator[re.Match[str]]:
-    return _TOKEN.finditer(expression)
+    if next(tokens, None) is not None:
+        return _ANYTHING
+    return found._replace(bare=found.bare and not _CASE.search(expression))
 
 
 def _alternatives(tokens: Iterator[re.Match[str]]) -> Needs:
@@ -131,7 +131,7 @@ def _part(token: re.Match[str], tokens: Iterator[re.Match[str]]) -> Needs:
     if kind == "plain":  # what a repetition concerns is a token of its own
         return _literal(token["plain"].lower())
     if kind == "words":
-        return _some(frozenset(token["words"].lower().split("|")), bare=True)
+        return _any_of(token["words"])
     if kind == "open":
         return _alternatives(tokens)
     return _character(token)
@@ -154,6 +154,12 @@ def _character(token: re.Match[str]) -> Needs:
 
 def _literal(text: str) -> Needs:
     return Needs(frozenset({text}), (), True)
+
+
+@cache
+def _any_of(words: str) -> Needs:
+    """A group of plain words; the same groups are used again and again."""
+    return _some(frozenset(words.lower().split("|")), bare=True)
 
 
 def _some(texts: frozenset[str], *, bare: bool) -> Needs:
@@ -192,7 +198,7 @@ def _sequence(parts: list[Needs]) -> Needs:
         whole = False
         words += (run, *inner)
         run = _EMPTY if exact is None else exact
-    return Needs(run, (), bare) if whole else Needs(None, _useful(*words, run), True)
+    return Needs(run, (), bare) if whole else Needs(None, _useful([*words, run]), True)
 
 
 def _either(one: Needs | None, other: Needs) -> Needs:
@@ -206,10 +212,11 @@ def _either(one: Needs | None, other: Needs) -> Needs:
     return Needs(None, (ours[0] | theirs[0],), True)
 
 
-def _useful(*words: Words | None) -> tuple[Words, ...]:
+def _useful(words: Iterable[Words | None]) -> tuple[Words, ...]:
     return tuple([w for w in words if w and len(min(w, key=len)) >= SHORTEST])
 
 
+@cache
 def _rarity(words: Words) -> tuple[bool, int, int]:
     """How few texts hold any of the words, as far as their looks tell."""
     common = not _COMMON.isdisjoint(words)

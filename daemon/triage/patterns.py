@@ -6,10 +6,12 @@ there are matched with RE2, in the order in which somebody asks. What needs no w
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import re2
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from daemon.triage.literals import Words, needs
+from daemon.triage.words import Entry, WordTable
 
 FLAGS = "(?im)"
 """Any case; `^` and `$` match at line ends."""
@@ -29,59 +31,48 @@ def search_set(*patterns: str, memory: int = _SET_MEMORY) -> re2.Set:
     return found
 
 
+@lru_cache(maxsize=512)
+def _compiled(expression: str) -> re2.Set:
+    """Only as many as are in use at a time: thousands of automata take tens of megabytes."""
+    return search_set(expression)
+
+
 class Pattern:
     """One pattern of a rule."""
 
-    __slots__ = ("_compiled", "also", "certain", "expression", "owner")
+    __slots__ = ("also", "certain", "expression", "owner")
 
-    def __init__(self, expression: str, owner: int, *, certain: bool) -> None:
+    def __init__(self, expression: str, owner: int, entry: Entry) -> None:
         self.expression = expression
         self.owner = owner
-        self.certain = certain
-        """Whether it matches wherever its words are found, so that there is nothing left to look for."""
-        self.also: list[frozenset[int]] = []
+        self.certain = entry.certain
+        self.also = entry.words[1:]
         """Numbers of further words: one of each has to be there too."""
-        self._compiled: re2.Set | None = None
 
     def is_in(self, text: bytes) -> bool:
         """Whether it matches a text that holds its words."""
-        if self.certain:
-            return True
-        if self._compiled is None:
-            self._compiled = search_set(self.expression)
-        return self._compiled.Match(text) is not None
+        return self.certain or _compiled(self.expression).Match(text) is not None
 
 
 class PatternIndex:
     """Patterns with their owners. Threads may share it."""
 
     def __init__(self, patterns: list[tuple[str, int]]) -> None:
-        self._numbers: dict[str, int] = {}
-        self._by_word: list[list[Pattern]] = []
+        table = WordTable.bundled()
+        table.add(expression for expression, _ in patterns)
+        self._by_word: list[list[Pattern]] = [[] for _ in table.words]
         self._wordless: list[Pattern] = []
         for expression, owner in patterns:
-            self._add(expression, owner)
+            entry = table.entries[expression]
+            pattern = Pattern(expression, owner, entry)
+            if not entry.words:
+                self._wordless.append(pattern)
+            for number in entry.words[0] if entry.words else ():
+                self._by_word[number].append(pattern)
         self._words = AhoCorasick(
-            list(self._numbers), store_patterns=False, implementation=Implementation.ContiguousNFA
+            table.words, store_patterns=False, implementation=Implementation.ContiguousNFA
         )
         self._others = search_set(*(pattern.expression for pattern in self._wordless))
-
-    def _add(self, expression: str, owner: int) -> None:
-        needed = needs(expression)
-        if not (wanted := needed.all):
-            self._wordless.append(Pattern(expression, owner, certain=True))
-            return
-        first, *others = wanted
-        pattern = Pattern(expression, owner, certain=needed.bare and needed.exact is first)
-        pattern.also = [self._numbered(words) for words in others]
-        for number in self._numbered(first):
-            self._by_word[number].append(pattern)
-
-    def _numbered(self, words: Words) -> frozenset[int]:
-        """The numbers of words; new ones get the next."""
-        found = frozenset(self._numbers.setdefault(word, len(self._numbers)) for word in words)
-        self._by_word += [[] for _ in range(len(self._numbers) - len(self._by_word))]
-        return found
 
     def candidates(self, text: bytes) -> dict[int, list[Pattern]]:
         """By owner, the patterns that may match the UTF-8 text; ask them whether they do."""
@@ -90,7 +81,7 @@ class PatternIndex:
         found: dict[int, list[Pattern]] = {}
         for number in present:
             for pattern in self._by_word[number]:
-                if not any(words.isdisjoint(present) for words in pattern.also):
+                if all(not present.isdisjoint(words) for words in pattern.also):
                     found.setdefault(pattern.owner, []).append(pattern)
         if self._wordless:
             for number in self._others.Match(text) or ():

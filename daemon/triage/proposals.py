@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import re2
 
-from daemon.triage.classifier import window
+from daemon.triage.classifier import searched_text
 from daemon.triage.grouping import fingerprint, normalise
-from daemon.triage.patterns import PatternIndex
+from daemon.triage.literals import needs
+from daemon.triage.patterns import search_set
 from daemon.triage.taxonomy import Category
 
 _PLACEHOLDER = re.compile(r"<(n|id|value|path|time)>|(\*\*\*)|(\[email\])")
@@ -130,10 +131,12 @@ def _literal(text: str) -> str:
 
 
 def _matches(pattern: str, message: str) -> bool:
-    """Whether classification would find it."""
-    text = window(message).encode(errors="replace")
+    """Whether classification would find it: its words first, then the pattern."""
+    text = searched_text(message)
+    lowered = text.lower()
+    if not all(any(word in lowered for word in words) for words in needs(pattern).all):
+        return False
     try:
-        found = PatternIndex([(pattern, 0)]).candidates(text)
-        return any(candidate.is_in(text) for candidate in found.get(0, ()))
+        return search_set(pattern).Match(text.encode(errors="replace")) is not None
     except re2.error:
         return False

@@ -20,6 +20,7 @@ from daemon.live import Live
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.contract import Pipeline
 from daemon.recorder import Recorder
+from daemon.retry.gate import Gate
 from daemon.run import Run
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler
@@ -271,8 +272,9 @@ class Machinery:
         self.catalog = Catalog({pipeline.name: pipeline for pipeline in pipelines})
         self.runner = Runner(target.recorder, target.clock)
         self.cycles = Cycles(target.recorder, self.runner, target.clock)
+        self.gate = Gate(target.clock, breaker_after=5, breaker_pause=900)
         self.scheduler = Scheduler(
-            self.catalog, self.cycles, self.runner, target.recorder, target.clock, paused
+            self.catalog, self.cycles, self.runner, target.recorder, target.clock, self.gate, paused
         )
         target.writer.start()
 

@@ -194,6 +194,11 @@ def test_no_rules_at_all_match_nothing() -> None:
     assert Triage([]).classify(describe("anything"), "x").name == "unmatched"
 
 
+def test_a_phrase_is_found_across_a_line_break() -> None:
+    wrapped = "delivery failed: No space\n    left on\r\n device"
+    assert assess(wrapped).rule == assess("No space left on device").rule
+
+
 @given(st.text())
 def test_any_text_gets_an_assessment(text: str) -> None:
     found = assess(text)

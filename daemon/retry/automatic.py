@@ -1,0 +1,162 @@
+"""Runs sources again when their retry is due, within what the gate and the budgets allow.
+
+What is due is kept in the store with the failure, so a restart loses none; a source has at most one
+retry waiting, and runs at most once at a time, so none is doubled.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from daemon import events
+from daemon.clock import Clock
+from daemon.config import RetryConfig
+from daemon.errors import Conflict, NotFound
+from daemon.pipelines.catalog import Catalog, Source
+from daemon.retry.budget import HOUR, Budget
+from daemon.retry.gate import Gate, is_held
+from daemon.scheduler import Scheduler
+from daemon.store.entries import Committed, FailedRun, RetriedRun
+from daemon.triage.taxonomy import RunStatus, Trigger
+
+log = logging.getLogger("triaged.retries")
+
+BUSY_SECONDS = 5.0
+"""How long a retry waits for a run of the same source to end, or for its pipeline to be resumed."""
+
+
+class Retries:
+    """Listens to what is stored, and keeps one timer for each source that is to be tried again."""
+
+    def __init__(
+        self, config: RetryConfig, catalog: Catalog, gate: Gate, scheduler: Scheduler, clock: Clock
+    ) -> None:
+        self._config = config
+        self._catalog = catalog
+        self._gate = gate
+        self._scheduler = scheduler
+        self._clock = clock
+        self._budget = Budget()
+
+    def remember(
+        self, failed: Iterable[tuple[FailedRun, str | None]], retried: Iterable[RetriedRun]
+    ) -> None:
+        """Takes up where the last process ended: what failed, and what was retried in the last hour.
+
+        Credentials that were refused are worth another try once the configuration has changed.
+        """
+        for run, version in failed:
+            source = self._source(run.pipeline, run.source)
+            changed = source is not None and version not in (None, source.version)
+            if source is not None and source.enabled and not (changed and is_held(run)):
+                self._gate.fail(run)
+        for retry in sorted(retried, key=lambda retry: retry.started_at):
+            began = retry.started_at.timestamp()
+            self._budget.remember(began, _source_name(retry.pipeline, retry.source))
+            if retry.category is not None:
+                self._budget.remember(began, _category_name(retry.pipeline, retry.category))
+
+    def start(self) -> None:
+        """Sets the timers of what was remembered; those that are overdue go off at once."""
+        for pipeline in self._catalog.pipelines.values():
+            for source in pipeline.sources:
+                self._arm(pipeline.name, source)
+
+    def follow(self, committed: Committed) -> None:
+        """A subscriber of the recorder."""
+        for failed in committed.failed_runs:
+            self._gate.fail(failed)
+            self._arm(failed.pipeline, failed.source)
+        for entry in committed.entries:
+            if isinstance(entry.event, events.RunEnded):
+                self._ended(entry.event)
+
+    def _ended(self, event: events.RunEnded) -> None:
+        failed = self._gate.failed(event.pipeline, event.source)
+        over = event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL, RunStatus.FAILED)
+        if failed is not None and over and failed.run_id != event.run_id:
+            self._gate.clear(event.pipeline, event.source)
+            self._scheduler.cancel(_timer(event.pipeline, event.source))
+
+    def _arm(self, pipeline: str, source: str) -> None:
+        due = self._gate.retry_due(pipeline, source)
+        if due is None:
+            self._scheduler.cancel(_timer(pipeline, source))
+        else:
+            self._set_timer(pipeline, source, max(due, self._clock.now()))
+
+    def _set_timer(self, pipeline: str, source: str, moment: datetime) -> None:
+        self._scheduler.once(moment, _timer(pipeline, source), lambda: self._due(pipeline, source))
+
+    def _due(self, pipeline: str, source: str) -> None:
+        failed = self._gate.failed(pipeline, source)
+        if failed is None:
+            return
+        wait = self._start(failed)
+        if wait > 0:
+            moment = self._clock.now() + timedelta(seconds=wait)
+            self._set_timer(pipeline, source, moment)
+
+    def _start(self, failed: FailedRun) -> float:
+        """Begins the retry; returns 0, or the seconds to wait when it cannot begin now."""
+        if self._scheduler.is_paused(failed.pipeline):
+            return BUSY_SECONDS
+        if self._scheduler.is_active(failed.pipeline, failed.source):
+            return BUSY_SECONDS
+        wait = self._budget.spend(self._clock.now().timestamp(), self._limits(failed))
+        if wait > 0:
+            log.warning(
+                "a retry waits because there were many in the last hour",
+                extra={
+                    "event": "retry_budget_spent",
+                    "pipeline": failed.pipeline,
+                    "source": failed.source,
+                    "category": failed.category,
+                    "seconds": round(wait),
+                },
+            )
+            return wait
+        try:
+            self._scheduler.run_now(failed.pipeline, failed.source, Trigger.RETRY)
+        except Conflict:  # it began in this moment, or the daemon is stopping
+            return BUSY_SECONDS
+        return 0.0
+
+    def _limits(self, failed: FailedRun) -> list[tuple[str, int]]:
+        return [
+            (_source_name(failed.pipeline, failed.source), self._config.source_budget),
+            (_category_name(failed.pipeline, failed.category), self._config.category_budget),
+        ]
+
+    def _source(self, pipeline: str, source: str) -> Source | None:
+        try:
+            return self._catalog.source(pipeline, source)
+        except NotFound:
+            return None
+
+    def pending(self) -> dict[str, int]:
+        """Sources of each pipeline that wait for a retry."""
+        counts: dict[str, int] = {}
+        for pipeline in self._catalog.pipelines.values():
+            due = [self._gate.retry_due(pipeline.name, source) for source in pipeline.sources]
+            counts[pipeline.name] = sum(moment is not None for moment in due)
+        return counts
+
+
+def budget_window(now: datetime) -> datetime:
+    """Retries that began before this moment do not count any more."""
+    return now - timedelta(seconds=HOUR)
+
+
+def _timer(pipeline: str, source: str) -> str:
+    return f"retry {pipeline}/{source}"
+
+
+def _source_name(pipeline: str, source: str) -> str:
+    return f"source {pipeline}/{source}"
+
+
+def _category_name(pipeline: str, category: str) -> str:
+    return f"category {pipeline}/{category}"
