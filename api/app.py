@@ -21,6 +21,7 @@ from api import (
     runs,
     statistics,
     status,
+    unclassified,
 )
 from api.description import Records, description
 from api.problems import answer_daemon, answer_http, answer_unexpected
@@ -52,6 +53,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     groups.unmerge,
     groups.split,
     failures.failure_trends,
+    unclassified.list_unclassified,
     failures.get_failure,
     export.export_failures,
     ingestions.list_ingestions,

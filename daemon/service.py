@@ -225,12 +225,7 @@ class Daemon:
 
 def load_triage(settings: Settings) -> Triage:
     """The bundled rules with the user's. Raises `ConfigError`."""
-    return Triage.load(_rules_file(settings))
-
-
-def _rules_file(settings: Settings) -> Path | None:
-    rules = settings.config.triage.rules
-    return settings.base / rules if rules else None
+    return Triage.load(settings.rules_path)
 
 
 def check(settings: Settings) -> list[Problem]:
@@ -241,7 +236,7 @@ def check(settings: Settings) -> list[Problem]:
         for problem in _pipeline_problems(name, config, settings.base)
     ]
     try:
-        load_rules(_rules_file(settings))
+        load_rules(settings.rules_path)
     except ConfigError as error:
         problems += error.problems
     return problems

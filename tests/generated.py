@@ -3,6 +3,7 @@
 docs/configuration.md  from the records of daemon/config/schema.py
 docs/metrics.md        from the registry
 docs/openapi.json      from the running application
+docs/accuracy.md       from tests/corpus and the bundled rules
 docs/fields.json       every field that answers ever had: fields may be added, never removed
 daemon/triage/bundled/words.json  what the patterns of the bundled rules need
 """
@@ -26,6 +27,7 @@ from daemon.config.load import Settings
 from daemon.service import Daemon
 from daemon.triage import words
 from daemon.triage.rule_files import load_rules
+from tests.accuracy_page import accuracy_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 FIELDS = DOCS / "fields.json"
@@ -200,6 +202,7 @@ def generated() -> Iterator[tuple[Path, str]]:
             document = openapi(daemon)
             yield DOCS / "configuration.md", configuration()
             yield DOCS / "metrics.md", metrics(daemon)
+            yield DOCS / "accuracy.md", accuracy_page()
             yield DOCS / "openapi.json", document
             yield FIELDS, fields(document)
             yield Path(str(words.FILE)), word_table()

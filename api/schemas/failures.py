@@ -11,6 +11,7 @@ from msgspec import Meta
 from api.schemas import fields
 from daemon.pipelines.catalog import Catalog
 from daemon.store.records import FailureRecord
+from daemon.triage.retry import as_stored, reason
 from daemon.triage.taxonomy import CATEGORIES, Category, FailureStatus, Group
 
 
@@ -59,6 +60,13 @@ class FailureDetail(msgspec.Struct, frozen=True, kw_only=True):
     ]
     is_retryable: Annotated[
         bool, Meta(description="Whether trying again may help.", examples=[True])
+    ]
+    retry_reason: Annotated[
+        str,
+        Meta(
+            description="Why trying again may help, why it cannot, or that it is not known.",
+            examples=["retrying may help: the network may be back"],
+        ),
     ]
     rule: Annotated[
         str,
@@ -126,6 +134,7 @@ class FailureDetail(msgspec.Struct, frozen=True, kw_only=True):
             error_group=CATEGORIES[category].group,
             is_auth_error=category is Category.AUTHENTICATION,
             is_retryable=record.retryable,
+            retry_reason=reason(category, as_stored(category, retryable=record.retryable)),
             rule=record.rule,
             user_message=record.user_message,
             suggested_action=record.suggested_action,

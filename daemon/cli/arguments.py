@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno as errno_numbers
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     add_commands = (
         *(_serve, _run, _check, _failures, _groups, _runs, _retry, _watch, _classify),
-        _unclassified,
+        *(_unclassified, _rules),
     )
     for add in add_commands:
         add(commands)
@@ -244,33 +245,59 @@ def _classify(commands: Commands) -> None:
         "classify",
         "say what kind of failure an error message is, and what to do about it",
         'JSON Lines come in as {"id": 1, "message": "...", "exception": "...", "pipeline": "..."},',
-        "of which only the message is required, and go out with the same id.",
+        "of which only the message is required, and go out with the same id. Further keys are the",
+        "facts http_status, errno, sqlstate, error_class and imap_code.",
         "Exit codes: 0, or 1 when a line could not be read.",
         "",
         'example:  triaged classify "535 5.7.8 Authentication failed"',
         "example:  triaged classify --jsonl errors.jsonl > classified.jsonl",
+        'example:  triaged classify --explain --http-status 400 "invalid_grant"',
     )
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("message", metavar="MESSAGE", nargs="?", help="the message; - is stdin")
     given.add_argument("--jsonl", metavar="FILE", help="a file of JSON Lines; - is stdin")
     parser.add_argument("--pipeline", metavar="P", default="", help="the pipeline it comes from")
     parser.add_argument("--exception", metavar="TYPE", help="the type of the exception")
+    _facts(parser)
     parser.add_argument("--rules", metavar="FILE", type=Path, help="rules of your own")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="also show what matched, what stood lower, and what nearly matched",
+    )
     _json(parser, "a JSON line rather than text")
+
+
+def _facts(parser: ArgumentParser) -> None:
+    """Structured facts, as an exception would carry them."""
+    parser.add_argument("--http-status", metavar="N", type=_positive, help="status of the answer")
+    parser.add_argument("--errno", metavar="N", type=_errno, help="number, or name such as ENOSPC")
+    parser.add_argument("--sqlstate", metavar="STATE", help="SQLSTATE of a database")
+    parser.add_argument("--error-class", metavar="NAME", help="error class of DuckDB or Spark")
+    parser.add_argument("--imap-code", metavar="CODE", help="response code of an IMAP server")
+
+
+def _errno(text: str) -> int:
+    number = getattr(errno_numbers, text, None)
+    return number if isinstance(number, int) else _positive(text)
 
 
 def _unclassified(commands: Commands) -> None:
     parser = _command(
         commands,
         "unclassified",
-        "show messages that no rule recognises, grouped, for authors of rules",
+        "show messages that no rule recognises, grouped, with rules to start from",
+        "Each comes with a rule to start from, which `triaged rules test` accepts as it is.",
         "",
         "example:  triaged unclassified --config triaged.toml",
+        "example:  triaged unclassified --toml --limit 5 > rules.toml",
     )
     parser.add_argument("--pipeline", metavar="P", help="only of this pipeline")
     _range(parser)
     _limit(parser, "groups", "20")
-    _json(parser, "JSON Lines")
+    forms = parser.add_mutually_exclusive_group()
+    _json(forms, "JSON Lines")
+    forms.add_argument("--toml", action="store_true", help="only the proposed rules")
     _where(parser)
 
 
@@ -280,6 +307,50 @@ def _failure_filters(parser: ArgumentParser, *group: str) -> None:
     parser.add_argument(
         *group, metavar="ID", dest="failure_group", help="only of this failure group"
     )
+
+
+def _rules(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "rules",
+        "list the rules, show one, or test them with their examples",
+        "",
+        "example:  triaged rules list --category authentication",
+        "example:  triaged rules show disk_full",
+        "example:  triaged rules test rules.toml",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    listing = _command(actions, "list", "list the rules in the order in which they are considered")
+    listing.add_argument("--pipeline", metavar="P", help="only those that apply to this pipeline")
+    categories = [*map(str, Category), *CATEGORY_ALIASES]
+    listing.add_argument(
+        "--category", metavar="C", choices=categories, help="only of this category"
+    )
+    _rules_file(listing)
+    _json(listing, "JSON Lines")
+    showing = _command(actions, "show", "show all of a rule and where it is written")
+    showing.add_argument("name", metavar="NAME")
+    _rules_file(showing)
+    _json(showing, "a JSON line for each rule of that name")
+    testing = _command(
+        actions,
+        "test",
+        "check rules, and that each answers its own examples",
+        "Exit codes: 0 all do, 1 one does not, 2 mistakes in the rules.",
+    )
+    file = _rules_file(testing)
+    file.add_argument("file", metavar="FILE", type=Path, nargs="?", help="rules of your own")
+    _json(testing, "a JSON line for each example")
+
+
+def _rules_file(parser: ArgumentParser) -> Any:
+    """Whose rules besides the bundled ones."""
+    places = parser.add_mutually_exclusive_group()
+    places.add_argument("--rules", metavar="FILE", type=Path, help="with rules of your own")
+    places.add_argument(
+        "--config", metavar="FILE", type=Path, help="with the rules that this configuration names"
+    )
+    return places
 
 
 def _filters(parser: ArgumentParser, statuses: list[str], things: str) -> None:

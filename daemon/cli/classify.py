@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -12,11 +11,14 @@ from typing import BinaryIO
 
 import msgspec
 
+from daemon.cli.explanation import show_explanation
 from daemon.cli.main import Exit, complain
 from daemon.cli.terminal import printable, write_line
 from daemon.errors import TriagedError
 from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
+from daemon.triage.explain import Explanation, explain
+from daemon.triage.facts import builtin_bases
 from daemon.triage.taxonomy import RunState
 
 
@@ -34,6 +36,14 @@ class Given(msgspec.Struct, frozen=True):
     """Given back as it is."""
     exception: str | None = None
     pipeline: str | None = None
+    http_status: int | None = None
+    errno: int | None = None
+    sqlstate: str | None = None
+    error_class: str | None = None
+    imap_code: str | None = None
+
+
+FACTS = ("http_status", "errno", "sqlstate", "error_class", "imap_code")
 
 
 class Classified(msgspec.Struct, frozen=True):
@@ -46,9 +56,18 @@ class Classified(msgspec.Struct, frozen=True):
     rule: str
     user_message: str
     suggested_action: str
+    retry: str
+    """yes, no or unknown."""
+    retry_reason: str
+    explanation: Explanation | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
-    def of(cls, given: Given, assessment: Assessment) -> Classified:
+    def of(
+        cls,
+        given: Given,
+        assessment: Assessment,
+        explanation: Explanation | msgspec.UnsetType,
+    ) -> Classified:
         """What triage says of the line."""
         return cls(
             id=given.id,
@@ -58,6 +77,9 @@ class Classified(msgspec.Struct, frozen=True):
             rule=assessment.rule,
             user_message=assessment.user_message,
             suggested_action=assessment.suggested_action,
+            retry=assessment.retry,
+            retry_reason=assessment.retry_reason,
+            explanation=explanation,
         )
 
 
@@ -102,17 +124,22 @@ def _mistake(error: Exception) -> str:
 
 def _classify(triage: Triage, given: Given, args: Namespace) -> Classified:
     exception = given.exception or args.exception
-    error = describe(given.message, exception_type=exception, exception_bases=_bases(exception))
     pipeline = given.pipeline or args.pipeline
-    return Classified.of(given, triage.assess(error, pipeline=pipeline, step=RunState.IDLE))
+    error = describe(
+        given.message,
+        exception_type=exception,
+        exception_bases=builtin_bases(exception),
+        **{name: _first(getattr(given, name), getattr(args, name)) for name in FACTS},
+    )
+    return Classified.of(
+        given,
+        triage.assess(error, pipeline=pipeline, step=RunState.IDLE),
+        explain(triage.classifier, error, pipeline) if args.explain else msgspec.UNSET,
+    )
 
 
-def _bases(exception: str | None) -> tuple[str, ...]:
-    """Base classes of an exception that Python itself knows: the daemon would have seen them."""
-    kind = getattr(builtins, exception or "", None)
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        return ()
-    return tuple(base.__name__ for base in kind.__mro__[1:] if base not in (object, BaseException))
+def _first(*values: str | int | None) -> str | int | None:
+    return next((value for value in values if value is not None), None)
 
 
 @contextmanager
@@ -134,13 +161,14 @@ def _nothing() -> Iterator[None]:
 
 
 def _show(result: Classified) -> None:
-    may = "yes" if result.retryable else "no"
     lines = {
         "category": f"{result.category} ({result.group})",
-        "retryable": may,
+        "retryable": f"{result.retry}: {result.retry_reason}",
         "rule": result.rule,
         "what happened": result.user_message,
         "what to do": result.suggested_action,
     }
     for name, value in lines.items():
         print(f"{name:<14} {printable(value)}")
+    if result.explanation is not msgspec.UNSET:
+        show_explanation(result.explanation)

@@ -7,11 +7,12 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from api.schemas.failures import FailureDetail, FailureList
 from api.schemas.groups import FailureGroup, FailureGroupList
 from api.schemas.runs import RunDetail, RunList
+from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
 from daemon.cli.addresses import url_of
 from daemon.cli.client import Client, make_client
 from daemon.clock import SystemClock
@@ -23,6 +24,7 @@ from daemon.store.export import failures_csv
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter, Runs
+from daemon.store.unmatched import Unmatched
 from daemon.triage.taxonomy import GroupState
 
 PAGE = 100
@@ -55,6 +57,8 @@ class Reader(Protocol):
         self, f: FailureFilter, limit: int, state: GroupState | None = None
     ) -> Found[FailureGroup]: ...
 
+    def unclassified(self, f: FailureFilter, limit: int) -> Found[UnclassifiedGroup]: ...
+
     def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]: ...
 
     def failures_csv(self, f: FailureFilter) -> Iterator[bytes]: ...
@@ -81,6 +85,18 @@ class DaemonReader:
             path = "/api/failures/groups"
             answer = self._client.get(
                 path, FailureGroupList, **_query(f), state=state, limit=size, offset=offset
+            )
+            return _Page(answer.groups, answer.next_offset, answer.total_groups)
+
+        return _follow(page, limit)
+
+    def unclassified(self, f: FailureFilter, limit: int) -> Found[UnclassifiedGroup]:
+        scope = {"pipeline": f.pipeline, "since": f.since, "until": f.until}
+
+        def page(size: int, offset: Cursor) -> _Page[UnclassifiedGroup]:
+            path = "/api/failures/unclassified"
+            answer = self._client.get(
+                path, UnclassifiedList, **_given(scope), limit=size, offset=offset
             )
             return _Page(answer.groups, answer.next_offset, answer.total_groups)
 
@@ -131,6 +147,18 @@ class StoreReader:
 
         return _follow(page, limit)
 
+    def unclassified(self, f: FailureFilter, limit: int) -> Found[UnclassifiedGroup]:
+        unmatched = Unmatched(self._database)
+
+        def page(size: int, offset: Cursor) -> _Page[UnclassifiedGroup]:
+            start = int(offset or 0)
+            groups, total = unmatched.groups(f, size, start)
+            after = start + len(groups)
+            more = after if groups and after < total else None
+            return _Page([UnclassifiedGroup.of(group) for group in groups], more, total)
+
+        return _follow(page, limit)
+
     def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]:
         total = self._runs.total(f)
 
@@ -163,10 +191,13 @@ def _follow(page: Callable[[int, Cursor], _Page[Record]], limit: int) -> Found[R
 
 def _query(f: FailureFilter | RunFilter) -> dict[str, str]:
     """A filter as the parameters of the API."""
-    given = {name: getattr(f, name) for name in f.__struct_fields__}
+    return _given({name: getattr(f, name) for name in f.__struct_fields__})
+
+
+def _given(parameters: dict[str, Any]) -> dict[str, str]:
     return {
         name: value.isoformat() if isinstance(value, datetime) else str(value)
-        for name, value in given.items()
+        for name, value in parameters.items()
         if value is not None
     }
 

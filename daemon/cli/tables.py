@@ -14,6 +14,7 @@ from api.schemas.failures import FailureDetail
 from api.schemas.groups import FailureGroup
 from api.schemas.runs import Progress, RunDetail
 from api.schemas.status import CurrentRun
+from api.schemas.unclassified import UnclassifiedGroup
 from daemon.cli.terminal import (
     WIDE,
     cell,
@@ -113,14 +114,17 @@ def _narrow_groups(groups: Iterable[FailureGroup]) -> Table:
     return table
 
 
-def messages_table(groups: Iterable[FailureGroup]) -> Table:
-    """The messages of groups as they are compared: what a pattern has to match."""
-    table = make_table("Seen", "Pipeline", "Exception and message", right=("Seen",))
+def messages_table(groups: Iterable[UnclassifiedGroup]) -> Table:
+    """What no rule recognised: the messages as they are compared, and the newest as it came."""
+    table = make_table("Seen", "Source", "Exception and message", "First", "Last", right=("Seen",))
     for group in groups:
+        sample = "" if group.sample == group.message else _shortened(group.sample)
         table.add_row(
             number(group.count),
-            cell(group.pipeline),
-            stacked(cell(group.exception_type, "bold"), cell(group.message)),
+            cell(f"{group.pipeline}/{', '.join(group.sources)}"),
+            stacked(cell(group.exception_type, "bold"), cell(group.message), cell(sample, "dim")),
+            _stacked_time(group.first_seen),
+            _stacked_time(group.last_seen),
         )
     return table
 

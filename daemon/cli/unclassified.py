@@ -1,51 +1,51 @@
-"""`triaged unclassified`: messages that no rule recognises, for those who write rules."""
+"""`triaged unclassified`: messages that no rule recognises, with rules to start from."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
-from itertools import islice
 
-from api.schemas.groups import FailureGroup
+from api.schemas.unclassified import UnclassifiedGroup
 from daemon.cli import terminal
 from daemon.cli.filters import DEFAULT_LIMIT, unclassified_filter
 from daemon.cli.main import Exit
-from daemon.cli.reading import ALL, Reader, open_reader
+from daemon.cli.reading import Found, open_reader
 from daemon.cli.tables import messages_table
-from daemon.store.filters import FailureFilter
-from daemon.triage.rules import UNMATCHED
 
 HINT = (
-    "A rule of your own names such a message: see triage.rules in the configuration, and try it "
-    "with `triaged classify --rules FILE MESSAGE`."
+    "Paste a rule into the file that triage.rules in the configuration names, choose its category, "
+    "and try it with `triaged rules test FILE`."
 )
 
 
 def run(args: Namespace) -> int:
-    """Shows groups of unmatched messages, those with the most open failures first."""
-    limit = args.limit or DEFAULT_LIMIT
+    """Shows groups of unmatched messages, those with the most failures first."""
     with open_reader(args) as reader:
-        groups = islice(unmatched(reader, unclassified_filter(args)), limit)
+        found = reader.unclassified(unclassified_filter(args), args.limit or DEFAULT_LIMIT)
         if args.json:
-            terminal.write_json(groups)
+            terminal.write_json(found.records)
+        elif args.toml:
+            _print_rules(list(found.records))
         else:
-            _show(list(groups), limit)
+            _show(found)
     return Exit.SUCCESS
 
 
-def unmatched(reader: Reader, wanted: FailureFilter) -> Iterator[FailureGroup]:
-    """The groups that no rule matched; a rule may say `unknown` too, and those are left out."""
-    return (g for g in reader.groups(wanted, ALL).records if g.rule == UNMATCHED.name)
-
-
-def _show(groups: list[FailureGroup], limit: int) -> None:
+def _show(found: Found[UnclassifiedGroup]) -> None:
     console = terminal.make_console()
+    groups = list(found.records)
     if not groups:
         console.print("Every failure is recognised by a rule.")
         return
     console.print(messages_table(groups))
-    if len(groups) == limit:
-        console.print(
-            f"Perhaps there are more than these {limit}: --limit shows them.", style="dim"
-        )
+    console.print(terminal.summary("group", len(groups), found.total), style="dim")
+    console.print()
+    _print_rules(groups)
     console.print(HINT, style="dim")
+
+
+def _print_rules(groups: list[UnclassifiedGroup]) -> None:
+    """As TOML, in which everything from outside is escaped."""
+    for group in groups:
+        if group.proposed_rule is not None:
+            print(f"# Seen {group.count} times, last {group.last_seen:%Y-%m-%d %H:%M} UTC.")
+            print(group.proposed_rule)

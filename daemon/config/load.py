@@ -43,6 +43,12 @@ class Settings(msgspec.Struct, frozen=True):
     def store_path(self) -> Path:
         return self.base / self.config.store.path
 
+    @property
+    def rules_path(self) -> Path | None:
+        """The user's rule file, if there is one."""
+        rules = self.config.triage.rules
+        return self.base / rules if rules else None
+
 
 class _Sections(Table, frozen=True, kw_only=True):
     """The file without its pipelines, whose type depends on their name."""

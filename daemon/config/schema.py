@@ -104,7 +104,8 @@ class TriageConfig(Table, frozen=True, kw_only=True):
     """Classification."""
 
     rules: str | None = None
-    """A TOML file of rules that are added to the bundled ones, or override those of the same name."""
+    """A TOML file of rules that are added to the bundled ones, or override those of the same name; it
+    may also disable bundled ones."""
 
 
 class RetryConfig(Table, frozen=True, kw_only=True):

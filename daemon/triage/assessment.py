@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from daemon.triage.grouping import FINGERPRINT_VERSION
+from daemon.triage.retry import Retry, reason
 from daemon.triage.taxonomy import CATEGORIES, Category, Group, RetryStrategy
 
 
@@ -12,7 +13,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """An error understood: masked, classified, grouped, with advice."""
 
     category: Category
-    retryable: bool
+    retry: Retry
     strategy: RetryStrategy
     retry_after: float | None = None
     """Seconds to wait before another attempt, as the other side asked."""
@@ -32,6 +33,16 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """Of the algorithm that made the group."""
     normalised_message: str
     """The message with numbers, names and ids replaced, as the group shows it."""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it is known that another attempt may help."""
+        return self.retry is Retry.YES
+
+    @property
+    def retry_reason(self) -> str:
+        """Why it is retried, or why not, in words."""
+        return reason(self.category, self.retry)
 
     @property
     def group(self) -> Group:

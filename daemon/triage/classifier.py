@@ -16,14 +16,15 @@ class Classifier:
     """The rules, indexed. Immutable; any number of threads may use it at the same time."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = by_standing(rules)
-        self._kinds = [_kinds(rule) for rule in self._rules]
+        self.rules = by_standing(rules)
+        """In the order in which they are considered: a rule's place owns its patterns."""
+        self._kinds = [kinds_of(rule) for rule in self.rules]
         self._facts: dict[tuple[str, object], list[int]] = defaultdict(list)
-        for rank, rule in enumerate(self._rules):
-            for fact in _conditions(rule):
+        for rank, rule in enumerate(self.rules):
+            for fact in conditions_of(rule):
                 self._facts[fact].append(rank)
-        self._patterns = PatternIndex(
-            [(pattern, rank) for rank, rule in enumerate(self._rules) for pattern in rule.patterns]
+        self.patterns = PatternIndex(
+            [(pattern, rank) for rank, rule in enumerate(self.rules) for pattern in rule.patterns]
         )
 
     def classify(self, error: events.ErrorInfo, pipeline: str) -> Rule:
@@ -34,7 +35,7 @@ class Classifier:
         """
         rule = self._match(error, error.message, pipeline)
         if rule is None and error.text:
-            for line in _cause_lines(error.text):
+            for line in cause_lines(error.text):
                 if rule := self.match_text(line, pipeline):
                     return rule
         if rule is None:
@@ -47,17 +48,17 @@ class Classifier:
 
     def _match(self, error: events.ErrorInfo, text: str, pipeline: str) -> Rule | None:
         met: dict[int, set[str]] = {}
-        for fact in _facts_of(error):
+        for fact in facts_of(error):
             for rank in self._facts.get(fact, ()):
                 met.setdefault(rank, set()).add(fact[0])
-        return self._first(_with_codes(error, text), met, pipeline)
+        return self._first(with_codes(error, text), met, pipeline)
 
     def _first(self, text: str, met: dict[int, set[str]], pipeline: str) -> Rule | None:
         """The first rule, by standing, that each of its kinds is met for."""
-        searched = _searched(text).encode(errors="replace")
-        found = self._patterns.candidates(searched)
+        searched = searched_text(text).encode(errors="replace")
+        found = self.patterns.candidates(searched)
         for rank in sorted({*met, *found} if met else found):
-            rule = self._rules[rank]
+            rule = self.rules[rank]
             if (
                 self._kinds[rank] == met.get(rank, _NOTHING)
                 and (not rule.pipelines or pipeline in rule.pipelines)
@@ -74,12 +75,13 @@ def _any_in(patterns: Sequence[Pattern], text: bytes) -> bool:
     return any(pattern.is_in(text) for pattern in patterns)
 
 
-def _kinds(rule: Rule) -> frozenset[str]:
+def kinds_of(rule: Rule) -> frozenset[str]:
     """The kinds of structured facts that it states."""
-    return frozenset(kind for kind, _ in _conditions(rule))
+    return frozenset(kind for kind, _ in conditions_of(rule))
 
 
-def _conditions(rule: Rule) -> Iterator[tuple[str, object]]:
+def conditions_of(rule: Rule) -> Iterator[tuple[str, object]]:
+    """Kind and value of each structured fact that it asks for."""
     yield from (("exceptions", name) for name in rule.exceptions)
     yield from (("http_status", status) for status in rule.http_statuses())
     yield from (("errno", number) for number in rule.errno_values())
@@ -88,7 +90,8 @@ def _conditions(rule: Rule) -> Iterator[tuple[str, object]]:
     yield from (("imap_code", code.upper()) for code in rule.imap_code)
 
 
-def _facts_of(error: events.ErrorInfo) -> Iterator[tuple[str, object]]:
+def facts_of(error: events.ErrorInfo) -> Iterator[tuple[str, object]]:
+    """Kind and value of each structured fact, as rules ask for it."""
     if error.exception_type:
         for name in (error.exception_type, *error.exception_bases):
             yield "exceptions", name
@@ -107,13 +110,13 @@ def _facts_of(error: events.ErrorInfo) -> Iterator[tuple[str, object]]:
         yield "imap_code", error.imap_code.upper()
 
 
-def _with_codes(error: events.ErrorInfo, text: str) -> str:
+def with_codes(error: events.ErrorInfo, text: str) -> str:
     """The text with the codes that came beside it, so that a rule finds them wherever they were."""
     codes = [f"[{c}]" for c in (error.imap_code, error.error_class) if c and c not in text]
     return " ".join([*codes, text]) if codes else text
 
 
-def _searched(text: str) -> str:
+def searched_text(text: str) -> str:
     """The text that patterns look at: of a long one the beginning and the end, where it says what it is.
 
     Mail programs and log files break lines anywhere, so a text of several lines is there as one too.
@@ -123,7 +126,7 @@ def _searched(text: str) -> str:
     return f"{text}\n{' '.join(text.split())}" if "\n" in text else text
 
 
-def _cause_lines(text: str) -> Iterator[str]:
+def cause_lines(text: str) -> Iterator[str]:
     """The messages of a chained traceback, innermost cause first; never its lines of source code."""
     for line in text[: _HEAD * 4].splitlines():
         if line and not line[0].isspace() and not line.startswith("Traceback "):

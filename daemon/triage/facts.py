@@ -7,6 +7,7 @@ of its facts.
 
 from __future__ import annotations
 
+import builtins
 import traceback
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
@@ -35,6 +36,15 @@ def describe(error: BaseException | str, **facts: Any) -> events.ErrorInfo:
     if isinstance(error, BaseException):
         return events.ErrorInfo(**{**_exception_facts(error), **given})
     return events.ErrorInfo(**{"message": clip(_text(error), MAX_INPUT_CHARS), **given})
+
+
+def builtin_bases(exception: str | None) -> tuple[str, ...]:
+    """Bases of an exception that Python itself knows by name: `describe` would have seen them."""
+    kind = getattr(builtins, exception or "", None)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        return ()
+    names = map(_type_name, kind.__mro__[1:])
+    return tuple(name for name in names if name not in _UNINFORMATIVE_BASES)
 
 
 @cache

@@ -13,7 +13,8 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from daemon.triage.words import Entry, WordTable
 
-_FLAGS = "(?im)"
+FLAGS = "(?im)"
+"""Any case; `^` and `$` match at line ends."""
 _SET_MEMORY = 2 * 1024 * 1024
 """An upper bound for the states of one automaton, which are built as texts need them."""
 
@@ -25,7 +26,7 @@ def search_set(*patterns: str, memory: int = _SET_MEMORY) -> re2.Set:
     options.log_errors = False
     found = re2.Set.SearchSet(options)
     for pattern in patterns:
-        found.Add(f"{_FLAGS}{pattern}".encode())
+        found.Add(f"{FLAGS}{pattern}".encode())
     found.Compile()
     return found
 

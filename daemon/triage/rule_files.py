@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno as errno_numbers
 import re
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import re2
@@ -14,57 +16,102 @@ import tomli
 
 from daemon.errors import ConfigError, Problem
 from daemon.triage.patterns import search_set
-from daemon.triage.rules import UNMATCHED, Rule
+from daemon.triage.retry import Retry
+from daemon.triage.rules import BUNDLED_PRIORITY, CONDITIONS, UNMATCHED, Example, Rule
 from daemon.triage.taxonomy import RetryStrategy
 
 BUNDLED = resources.files("daemon.triage").joinpath("bundled")
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Rule)}
 _PLACEHOLDER = re.compile(r"\{(?!column\})[^{}]*\}")
-_CONDITIONS = ("patterns", "exceptions", "http_status", "errno", "sqlstate", "error_class")
+
+
+class RuleFile(NamedTuple):
+    """What a rule file says."""
+
+    rules: list[Rule]
+    disabled: tuple[str, ...]
+    """Names of bundled rules that are not to be considered."""
 
 
 def load_rules(extra: Path | None = None) -> list[Rule]:
-    """The bundled rules, with those of the user's file added or, by name, in their place.
+    """The bundled rules without those that the user's file disables, with its own added or, by
+    name, in their place.
 
     Raises ConfigError with all mistakes of the file at once.
     """
-    rules = {rule.name: rule for rule in _bundled()}
+    rules = {rule.name: rule for _, text in bundled_texts() for rule in bundled_rules(text)}
     if extra is not None:
-        rules.update((rule.name, rule) for rule in parse_rules(_read(extra), extra.name))
+        own = parse_file(read_text(extra), extra.name, rules)
+        for name in own.disabled:
+            del rules[name]
+        rules.update((rule.name, rule) for rule in own.rules)
     return list(rules.values())
 
 
 def parse_rules(text: str, file: str) -> list[Rule]:
     """The rules of one file's text. `file` names it in problems."""
+    return parse_file(text, file, ()).rules
+
+
+def parse_file(text: str, file: str, bundled: Collection[str]) -> RuleFile:
+    """Everything in one file's text, which may disable rules of the names `bundled`.
+
+    Raises ConfigError with all mistakes at once.
+    """
     try:
         document = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         raise ConfigError([Problem(file, f"is not valid TOML: {error}")]) from None
     problems = [
-        Problem(f"{file}: {key}", "is not known; only [[rule]] tables are expected")
+        Problem(f"{file}: {key}", "is not known; only [[rule]] tables and `disable` are expected")
         for key in document
-        if key != "rule"
+        if key not in ("rule", "disable")
     ]
+    disabled = _disabled(document.get("disable", []), file, bundled, problems)
     tables = document.get("rule", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ConfigError([Problem(f"{file}: rule", "expected [[rule]] tables")])
+        raise ConfigError([*problems, Problem(f"{file}: rule", "expected [[rule]] tables")])
     rules = _convert(tables, file, problems)
     if problems:
         raise ConfigError(problems)
-    return rules
+    return RuleFile(rules, disabled)
 
 
-def _bundled() -> list[Rule]:
-    """The rules that come with triaged. A test holds them to `parse_rules`, so they are only read here."""
-    rules: list[Rule] = []
+def _disabled(
+    names: Any, file: str, bundled: Collection[str], problems: list[Problem]
+) -> tuple[str, ...]:
+    if not isinstance(names, list):
+        problems.append(Problem(f"{file}: disable", "expected a list of names of bundled rules"))
+        return ()
+    for number, name in enumerate(names, start=1):
+        if not isinstance(name, str) or name not in bundled:
+            where = f"{file}: disable[{number}] {name!r}"
+            problems.append(
+                Problem(where, f"is not the name of a bundled rule{_like(name, bundled)}")
+            )
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
+
+
+def _like(name: Any, known: Collection[str]) -> str:
+    alike = get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    return f"; did you mean {alike[0]!r}?" if alike else ""
+
+
+def bundled_texts() -> Iterator[tuple[str, str]]:
+    """Name and text of each file that comes with triaged."""
     for entry in BUNDLED.iterdir():
         if entry.name.endswith(".toml"):
-            document = tomli.loads(entry.read_text(encoding="utf-8"))
-            rules += msgspec.convert(document["rule"], list[Rule])
-    return rules
+            yield entry.name, entry.read_text(encoding="utf-8")
 
 
-def _read(path: Path) -> str:
+def bundled_rules(text: str) -> list[Rule]:
+    """The rules of a bundled file. A test holds it to `parse_rules`, so it is only read here."""
+    tables = [{"priority": BUNDLED_PRIORITY, **table} for table in tomli.loads(text)["rule"]]
+    return msgspec.convert(tables, list[Rule])
+
+
+def read_text(path: Path) -> str:
+    """What is in the user's file. Raises ConfigError."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -124,18 +171,24 @@ def _contradictions(rule: Rule) -> list[tuple[str, str]]:
         if not isinstance(getattr(errno_numbers, name, None), int)
     ]
     mistakes += [
+        ("examples", f"errno {example.errno!r} is not known; expected names such as ENOSPC")
+        for example in rule.examples
+        if isinstance(example, Example) and example.errno is not None
+        if not isinstance(getattr(errno_numbers, example.errno, None), int)
+    ]
+    mistakes += [
         (field, f"{found[0]} is not known; only {{column}} is replaced")
         for field in ("user_message", "suggested_action")
         if (found := _PLACEHOLDER.search(getattr(rule, field)))
     ]
     if rule.name == UNMATCHED.name:
         mistakes.append(("name", "is reserved for errors that no rule matches"))
-    if not any(getattr(rule, kind) for kind in (*_CONDITIONS, "imap_code")):
+    if not any(getattr(rule, kind) for kind in CONDITIONS):
         mistakes.append(
             ("patterns", "no condition is given; expected patterns or structured facts")
         )
-    if not rule.may_retry and rule.strategy not in (None, RetryStrategy.NONE):
-        mistakes.append(("strategy", "contradicts retryable = false; expected none"))
+    if rule.retry is not Retry.YES and rule.strategy not in (None, RetryStrategy.NONE):
+        mistakes.append(("strategy", f"contradicts retryable: {rule.retry}; expected none"))
     return mistakes
 
 

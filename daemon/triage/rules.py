@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno as errno_numbers
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from daemon.triage.retry import Retry, usual
 from daemon.triage.strategy import default_strategy
-from daemon.triage.taxonomy import CATEGORIES, Category, RetryStrategy
+from daemon.triage.taxonomy import Category, RetryStrategy
 
 RuleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Sentence = Annotated[str, Meta(min_length=1, max_length=400)]
@@ -23,7 +24,21 @@ Values = tuple[Annotated[str, Meta(min_length=1)], ...]
 HttpStatus = Annotated[int, Meta(ge=100, le=599)] | Annotated[str, Meta(pattern=r"^[1-5]xx$")]
 
 USER_PRIORITY = 100
-"""Above all bundled rules, which state priorities from 0 to 90."""
+"""What a rule of the user's has unless it says otherwise: above all bundled ones."""
+BUNDLED_PRIORITY = 91
+"""What a bundled rule has that states none: above those that do, with 0 to 90."""
+
+
+CONDITIONS = (
+    "patterns",
+    "exceptions",
+    "http_status",
+    "errno",
+    "sqlstate",
+    "error_class",
+    "imap_code",
+)
+"""The kinds of conditions: the fields of a rule of which at least one is given."""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +49,12 @@ class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Qualified name of the exception's type."""
     pipeline: str | None = None
     """None: the first of the rule's own pipelines, or any."""
+    http_status: Annotated[int, Meta(ge=100, le=599)] | None = None
+    errno: str | None = None
+    """A name, such as ``ENOSPC``."""
+    sqlstate: str | None = None
+    error_class: str | None = None
+    imap_code: str | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +68,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What to do about it; ``{column}`` as above."""
     priority: int = USER_PRIORITY
     """Higher is considered first among rules of the same standing."""
-    retryable: bool | None = None
+    retryable: bool | Literal["unknown"] | None = None
     """None: as the category."""
     strategy: RetryStrategy | None = None
     """None: as the category."""
@@ -74,26 +95,22 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def structured(self) -> bool:
         """Whether it looks at more than the message's text."""
-        return any(
-            (
-                self.exceptions,
-                self.http_status,
-                self.errno,
-                self.sqlstate,
-                self.error_class,
-                self.imap_code,
-            )
-        )
+        return any(getattr(self, kind) for kind in CONDITIONS if kind != "patterns")
 
     @property
-    def may_retry(self) -> bool:
+    def retry(self) -> Retry:
         """Whether another attempt can help."""
-        return CATEGORIES[self.category].retryable if self.retryable is None else self.retryable
+        if self.retryable is None:
+            return usual(self.category)
+        if self.retryable == "unknown":
+            return Retry.UNKNOWN
+        return Retry.YES if self.retryable else Retry.NO
 
     @property
     def waiting(self) -> RetryStrategy:
         """How the waiting times between attempts grow."""
-        return self.strategy or default_strategy(self.category, retryable=self.may_retry)
+        may_help = self.retry is Retry.YES
+        return self.strategy or default_strategy(self.category, retryable=may_help)
 
     def errno_values(self) -> tuple[int, ...]:
         """The numbers behind the names, on this system."""
@@ -130,12 +147,22 @@ EMPTY = Rule(
 )
 
 
-def by_standing(rules: Sequence[Rule]) -> list[Rule]:
-    """The rules in the order in which they are considered, as a new list.
+class Standing(NamedTuple):
+    """Where a rule stands: the least is considered first."""
 
-    Structured facts before message text, fallbacks last, and by priority within each; the name
-    decides between equals, so that the order of files never does.
-    """
-    return sorted(
-        rules, key=lambda rule: (rule.fallback, not rule.structured, -rule.priority, rule.name)
-    )
+    fallback: bool
+    text_only: bool
+    below_top: int
+    """The priority with its sign turned."""
+    name: str
+    """Decides between equals, so that the order of files never does."""
+
+    @classmethod
+    def of(cls, rule: Rule) -> Standing:
+        """Structured facts before message text, fallbacks last, by priority within each."""
+        return cls(rule.fallback, not rule.structured, -rule.priority, rule.name)
+
+
+def by_standing(rules: Sequence[Rule]) -> list[Rule]:
+    """The rules in the order in which they are considered, as a new list."""
+    return sorted(rules, key=Standing.of)

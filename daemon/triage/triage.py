@@ -11,6 +11,7 @@ from daemon.triage.assessment import Assessment
 from daemon.triage.classifier import Classifier
 from daemon.triage.grouping import fingerprint, normalise
 from daemon.triage.hints import retry_hint
+from daemon.triage.retry import Retry
 from daemon.triage.rule_files import load_rules
 from daemon.triage.rules import Rule
 from daemon.triage.truncation import (
@@ -28,7 +29,7 @@ class Triage:
     """Classifies, masks, truncates and groups errors. Immutable; threads may share it."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._classifier = Classifier(rules)
+        self.classifier = Classifier(rules)
 
     @classmethod
     def load(cls, extra: Path | None = None) -> Triage:
@@ -51,9 +52,9 @@ class Triage:
         normalised = normalise(message)
         return Assessment(
             category=rule.category,
-            retryable=rule.may_retry,
+            retry=rule.retry,
             strategy=rule.waiting,
-            retry_after=_pause(error) if rule.may_retry else None,
+            retry_after=_pause(error) if rule.retry is Retry.YES else None,
             rule=rule.name,
             user_message=_about(rule.user_message, column),
             suggested_action=_about(rule.suggested_action, column),
@@ -66,7 +67,7 @@ class Triage:
 
     def classify(self, error: events.ErrorInfo, pipeline: str) -> Rule:
         """The rule that recognises the error; the one named ``unmatched`` when none does."""
-        return self._classifier.classify(error, pipeline)
+        return self.classifier.classify(error, pipeline)
 
     @staticmethod
     def mask(text: str) -> str:

@@ -18,7 +18,19 @@ from rich.table import Table
 from tests.benchmarks.figures import Bench, Figure, shown
 from tests.benchmarks.machine import facts
 
-NAMES = ("classify", "record", "progress", "queries", "export", "scrape", "memory", "ingest")
+NAMES = (
+    *(
+        "accuracy",
+        "classify",
+        "cold_start",
+        "worst_case",
+        "record",
+        "progress",
+        "queries",
+        "export",
+    ),
+    *("scrape", "memory", "ingest"),
+)
 FOLDER = Path(__file__).parents[2] / ".bench"
 
 Say = Callable[[str], None]

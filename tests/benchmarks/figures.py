@@ -56,6 +56,19 @@ def limited(name: str, value: float, unit: str, most: float) -> Figure:
     )
 
 
+def at_least(name: str, value: float, unit: str, least: float, beside: str = "") -> Figure:
+    """A value that must not be below a limit."""
+    return Figure(
+        name=name,
+        value=value,
+        unit=unit,
+        beside=beside,
+        ratio=value / least,
+        reach=f"≥ {shown(least)} {unit}".rstrip(),
+        ok=value >= least,
+    )
+
+
 def compared(
     name: str,
     value: float,

@@ -319,7 +319,7 @@ def test_filters_restrict_and_the_older_names_of_categories_are_taken(product):
 def test_unclassified_shows_messages_as_they_are_compared(product):
     run_once(product, "mixed")
     shown = product.command("unclassified", "--config", str(product.config)).stdout
-    assert re.search(r"1\s+mixed\s+frobnicator .* jammed", shown)
+    assert re.search(r"1\s+mixed/\S+\s+frobnicator .* jammed", shown)
     assert "refused" not in shown
 
 

@@ -35,6 +35,7 @@ from daemon.store.standing import Standing
 from daemon.store.writer import Writer
 from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
+from daemon.triage.retry import as_stored
 from daemon.triage.strategy import default_strategy
 from daemon.triage.taxonomy import CATEGORIES, Category, RunState, RunStatus, Trigger
 
@@ -78,7 +79,7 @@ def assessed(
     helps = CATEGORIES[category].retryable if retryable is None else retryable
     return Assessment(
         category=category,
-        retryable=helps,
+        retry=as_stored(category, retryable=helps),
         strategy=default_strategy(category, retryable=helps),
         rule="unmatched",
         user_message=f"{category} happened.",

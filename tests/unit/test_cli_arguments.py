@@ -9,7 +9,7 @@ from daemon.cli import main
 from daemon.cli.arguments import make_parser
 
 COMMANDS = [
-    "serve", "run", "check-config", "failures", "runs", "watch", "classify", "unclassified"
+    "serve", "run", "check-config", "failures", "runs", "watch", "classify", "unclassified", "rules"
 ]  # fmt: skip
 
 
@@ -50,6 +50,8 @@ def test_the_version_is_shown(capsys):
         ["failures", "--json", "--csv"],
         ["failures", "--url", "http://127.0.0.1:1", "--config", "x.toml"],
         ["classify"],
+        ["rules"],
+        ["rules", "list", "--rules", "a.toml", "--config", "b.toml"],
         ["classify", "message", "--jsonl", "-"],
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 
 from daemon.cli import main
 
-FIELDS = ["category", "group", "retryable", "rule", "user_message", "suggested_action"]
+FIELDS = [
+    "category", "group", "retryable", "rule", "user_message", "suggested_action", "retry",
+    "retry_reason",
+]  # fmt: skip
 
 
 def write(folder: Path, *lines: str) -> str:
@@ -111,3 +115,63 @@ def test_a_file_that_is_not_there_is_said_in_a_sentence(capsys):
     assert capsys.readouterr().err == (
         "triaged: nowhere.jsonl cannot be read: No such file or directory\n"
     )
+
+
+@pytest.mark.requirement("F4")
+@pytest.mark.parametrize(
+    ("facts", "category"),
+    [
+        (["--http-status", "429"], "rate_limit"),
+        (["--errno", "ENOSPC"], "write_failure"),
+        (["--errno", str(errno.ENOSPC)], "write_failure"),
+        (["--sqlstate", "23505"], "validation"),
+        (["--error-class", "CAST"], "schema_mismatch"),
+    ],
+)
+def test_facts_may_be_given_and_decide(capsys, facts, category):
+    assert main(["classify", "--json", *facts, "no"]) == 0
+    assert json.loads(capsys.readouterr().out)["category"] == category
+
+
+def test_the_code_of_an_imap_server_may_be_given(tmp_path, capsys):
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[[rule]]\nname = "ours"\ncategory = "resource"\nimap_code = ["OVERQUOTA"]\n'
+        'user_message = "It is full."\nsuggested_action = "Empty it."\n'
+    )
+    assert main(["classify", "--json", "--rules", str(rules), "--imap-code", "overquota", ""]) == 0
+    assert json.loads(capsys.readouterr().out)["rule"] == "ours"
+
+
+@pytest.mark.requirement("F4")
+def test_facts_of_a_line_decide_before_those_of_the_command(tmp_path, capsys):
+    file = write(tmp_path, '{"message": "no", "http_status": 429}', '{"message": "no"}')
+    assert main(["classify", "--jsonl", file, "--http-status", "503"]) == 0
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [line["category"] for line in lines] == ["rate_limit", "service_unavailable"]
+
+
+def test_a_fact_of_the_wrong_type_is_a_mistake_of_its_line(tmp_path, capsys):
+    assert main(["classify", "--jsonl", write(tmp_path, '{"message": "a", "errno": "x"}')]) == 1
+    assert "line 1: Expected `int | null`" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("F4")
+def test_whether_a_retry_helps_is_told_with_its_reason(capsys):
+    main(["classify", "--json", "the frobnicator is sad"])
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["retryable"], answer["retry"]) == (False, "unknown")
+    main(["classify", "535 5.7.8 Authentication failed"])
+    assert "no: retrying cannot help: the credentials have to" in capsys.readouterr().out
+
+
+@pytest.mark.requirement("F4")
+def test_an_answer_is_explained_to_people_and_to_programs(capsys):
+    words = ["classify", "--explain", "--http-status", "400", "invalid_grant for bob@example.com"]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "patterns invalid_grant  in  >>invalid_grant<< for [email]" in shown
+    assert "http_rejected (rejected): it is a fallback" in shown
+    assert main([*words, "--json"]) == 0
+    explanation = json.loads(capsys.readouterr().out)["explanation"]
+    assert explanation["matched"]["rule"] == "http_credentials_expired"

@@ -8,8 +8,11 @@ import pytest
 
 from daemon.errors import ConfigError
 from daemon.triage import Triage, describe
-from daemon.triage.rule_files import load_rules, parse_rules
-from daemon.triage.rules import Example, Rule, by_standing
+from daemon.triage.examples import check_examples
+from daemon.triage.retry import Retry, reason
+from daemon.triage.rule_files import BUNDLED, load_rules, parse_rules
+from daemon.triage.rule_listing import listed_rules
+from daemon.triage.rules import USER_PRIORITY, Example, Rule, by_standing
 from daemon.triage.taxonomy import Category, RetryStrategy
 
 
@@ -127,19 +130,140 @@ def test_a_strategy_follows_from_the_category_unless_the_rule_says_otherwise() -
 def test_bundled_rules_have_names_of_their_own_and_stay_below_the_users() -> None:
     rules = load_rules()
     assert len({each.name for each in rules}) == len(rules) > 80
-    assert all(0 <= each.priority <= 90 or each.structured for each in rules)
+    assert all(0 <= each.priority < USER_PRIORITY for each in rules)
+
+
+@pytest.mark.requirement("F4")
+def test_a_users_rule_with_facts_comes_before_every_bundled_one(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        '[[rule]]\nname="zz"\ncategory="resource"\nuser_message="m"\nsuggested_action="a"\n'
+        'http_status=["4xx", "5xx"]\n'
+    )
+    assert by_standing(load_rules(file))[0].name == "zz"
 
 
 def test_each_bundled_rule_answers_its_own_examples() -> None:
-    triage, wrong = Triage.load(), []
-    for each in load_rules():
-        for given in each.examples:
-            example = Example(message=given) if isinstance(given, str) else given
-            pipeline = example.pipeline or (*each.pipelines, "own")[0]
-            error = describe(example.message, exception_type=example.exception)
-            if (found := triage.classify(error, pipeline).name) != each.name:
-                wrong.append(f"{each.name}: {found} answers {example.message!r}")
-    assert not wrong
+    wrong = [each for each in check_examples(load_rules()) if not each.ok]
+    assert wrong == []
+
+
+def test_an_example_that_another_rule_answers_is_told_with_that_rule() -> None:
+    examples = ("green", Example(message="", exception="ConnectionResetError"))
+    first = rule("first", patterns=("green",))
+    bases = rule("bases", exceptions=("ConnectionError",), examples=examples)
+    wrong, right = check_examples([first, bases])
+    assert (wrong.rule, wrong.answered_by, wrong.ok) == ("bases", "first", False)
+    assert right.ok
+
+
+def test_examples_may_carry_facts(tmp_path: Path) -> None:
+    given = rule(
+        "facts",
+        http_status=(418,),
+        errno=("ENOSPC",),
+        sqlstate=("08",),
+        error_class=("TEA",),
+        imap_code=("TEA",),
+        examples=(
+            Example(
+                message="",
+                http_status=418,
+                errno="ENOSPC",
+                sqlstate="08001",
+                error_class="TEA",
+                imap_code="tea",
+            ),
+            Example(message="", http_status=418),
+        ),
+    )
+    assert [each.ok for each in check_examples([given])] == [True, False]
+
+
+def test_an_example_with_an_unknown_errno_is_a_mistake() -> None:
+    text = (
+        '[[rule]]\nname="s"\ncategory="rejected"\nuser_message="m"\nsuggested_action="a"\n'
+        'patterns=["x"]\nexamples=[{message="x", errno="EWHAT"}]'
+    )
+    with pytest.raises(ConfigError, match=r"'s'\.examples: errno 'EWHAT' is not known"):
+        parse_rules(text, "f.toml")
+
+
+@pytest.mark.requirement("F4")
+def test_a_user_disables_bundled_rules_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('disable = ["disk_full", "disk_full"]\n')
+    assert {rule.name for rule in load_rules()} - {rule.name for rule in load_rules(file)} == {
+        "disk_full"
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ('disable = ["disk_full", "disk_ful"]', "mine.toml: disable[2] 'disk_ful'"),
+        ("disable = [1]", "mine.toml: disable[1] 1"),
+        ('disable = "disk_full"', "mine.toml: disable"),
+        ('disabled = ["disk_full"]', "mine.toml: disabled"),
+    ],
+)
+def test_a_mistake_in_what_is_disabled_is_named_by_its_place(
+    tmp_path: Path, content: str, where: str
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        load_rules(file)
+    assert [problem.where for problem in caught.value.problems] == [where]
+
+
+def test_rules_are_listed_with_their_place_and_whether_they_count(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    advice = 'category="resource"\nuser_message="m"\nsuggested_action="a"\npatterns=["x"]\n'
+    file.write_text(
+        f'disable = ["http_forbidden"]\n[[rule]]\nname="disk_full"\n{advice}\n'
+        f'[[ rule ]]\nname="ours"\n{advice}'
+    )
+    listed = listed_rules(file)
+    places = {(each.rule.name, each.bundled): (each.line, each.state) for each in listed}
+    assert places["disk_full", False] == (2, "active")
+    assert places["ours", False] == (9, "active")
+    assert places["disk_full", True][1] == "overridden"
+    assert all(
+        line and BUNDLED.joinpath(each.file).is_file()
+        for each in listed
+        if each.bundled
+        for line in [each.line]
+    )
+    active = [each.rule for each in listed if each.state == "active"]
+    assert active == by_standing(load_rules(file))
+
+
+def test_where_lines_cannot_be_told_none_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        '[[rule]]\nname="ours"\ncategory="resource"\nsuggested_action="a"\npatterns=["x"]\n'
+        "user_message='''\n[[rule]]\n'''\n"
+    )
+    assert [each.line for each in listed_rules(file) if not each.bundled] == [None]
+
+
+@pytest.mark.requirement("F4")
+def test_whether_a_retry_helps_may_be_unknown_and_then_nothing_is_retried_by_itself() -> None:
+    doubtful = rule("doubtful", category=Category.CONNECTION, retryable="unknown", patterns=("x",))
+    assert (doubtful.retry, doubtful.waiting) == (Retry.UNKNOWN, RetryStrategy.NONE)
+    assert rule("a", category=Category.UNKNOWN).retry is Retry.UNKNOWN
+    assert rule("b", category=Category.UNKNOWN, retryable=True).retry is Retry.YES
+    assert rule("c", category=Category.CONNECTION).retry is Retry.YES
+    found = Triage([doubtful]).assess(describe("x"), pipeline="p", step="idle")
+    assert (found.retry, found.retryable) == (Retry.UNKNOWN, False)
+    assert found.retry_reason.startswith("it is not known whether retrying helps")
+
+
+@pytest.mark.parametrize("category", Category)
+def test_each_category_says_why_it_is_retried_or_not(category: Category) -> None:
+    said = {reason(category, retry) for retry in Retry}
+    assert len(said) == len(Retry)
 
 
 def test_advice_is_made_of_sentences() -> None:

@@ -1,0 +1,58 @@
+"""What no rule recognised, for those who write rules."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar.di import NamedDependency
+from msgspec import Meta
+
+from api.filters import Limit
+from api.query import Name, Query, Time
+from api.routes import reads
+from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
+from daemon.service import Daemon
+from daemon.store.filters import FailureFilter
+from daemon.store.unmatched import Unmatched
+from daemon.triage.taxonomy import Category
+
+
+class UnclassifiedQuery(Query, frozen=True, kw_only=True):
+    """Which failures that no rule recognised, a page of groups at a time."""
+
+    pipeline: Annotated[Name | None, Meta(description="Only of this pipeline.")] = None
+    since: Annotated[Time | None, Meta(description="Only from this time on, with its offset.")] = (
+        None
+    )
+    until: Annotated[Time | None, Meta(description="Only before this time, with its offset.")] = (
+        None
+    )
+    limit: Limit = 20
+    offset: Annotated[
+        int, Meta(description="How many groups to leave out before these.", ge=0, le=1_000_000)
+    ] = 0
+
+
+@reads(
+    "/api/failures/unclassified",
+    UnclassifiedQuery,
+    summary="Failures that no rule recognised, each group with a rule to start from",
+)
+def list_unclassified(
+    daemon: NamedDependency[Daemon], wanted: NamedDependency[UnclassifiedQuery]
+) -> UnclassifiedList:
+    """What to write a rule for next."""
+    chosen = FailureFilter(
+        pipeline=wanted.pipeline,
+        category=Category.UNKNOWN,
+        since=wanted.since,
+        until=wanted.until,
+    )
+    found, total = Unmatched(daemon.database).groups(chosen, wanted.limit, wanted.offset)
+    end = wanted.offset + len(found)
+    return UnclassifiedList(
+        groups=[UnclassifiedGroup.of(group) for group in found],
+        total_groups=total,
+        next_offset=end if found and end < total else None,
+        timestamp=daemon.clock.now(),
+    )
