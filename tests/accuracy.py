@@ -22,7 +22,7 @@ from daemon.triage.rules import UNMATCHED
 from daemon.triage.taxonomy import Category
 
 CORPORA = Path(__file__).parent / "corpus"
-NAMES = ("dev", "mail", "upload", "ingest", "image", "heldout")
+NAMES = ("dev", "mail", "upload", "ingest", "image", "mixed", "heldout")
 HELD_OUT = "heldout"
 
 Confusion = Counter[tuple[Category, Category]]
@@ -48,7 +48,10 @@ class Score(NamedTuple):
 
     corpus: str
     messages: int
+    strict: float
+    """Answered with the category that was judged first."""
     category: float
+    """The same, or with the second one."""
     macro_f1: float
     retryable: float
     specific: float
@@ -86,7 +89,7 @@ def scores() -> list[Score]:
 def score(triage: Triage, corpus: str, messages: Sequence[Labelled]) -> Score:
     """How the rules do on some messages."""
     confusion: Confusion = Counter()
-    retryable = specific = 0
+    strict = retryable = specific = 0
     for labelled in messages:
         error = describe(
             labelled.message,
@@ -94,6 +97,7 @@ def score(triage: Triage, corpus: str, messages: Sequence[Labelled]) -> Score:
             exception_bases=builtin_bases(labelled.exception),
         )
         rule = triage.classify(error, labelled.pipeline)
+        strict += rule.category is labelled.category
         acceptable = rule.category in (labelled.category, labelled.ambiguous)
         confusion[rule.category if acceptable else labelled.category, rule.category] += 1
         retryable += (rule.retry is Retry.YES) == labelled.retryable
@@ -102,6 +106,7 @@ def score(triage: Triage, corpus: str, messages: Sequence[Labelled]) -> Score:
     return Score(
         corpus=corpus,
         messages=len(messages),
+        strict=strict / len(messages),
         category=right / len(messages),
         macro_f1=macro_f1(confusion),
         retryable=retryable / len(messages),

@@ -23,7 +23,8 @@ made for.
 """
 _COLUMNS = """\
 
-- **category**: right, or the second category that the judges found acceptable.
+- **category, strictly**: the category that was judged first.
+- **category**: that one, or the second one that was found acceptable.
 - **macro-F1**: the mean over categories, so that rare ones count as much as frequent ones.
 - **retryable**: whether a retry may help, yes or no; what is not known counts as no.
 - **specific rule**: recognised by a rule that is no fallback.
@@ -45,10 +46,10 @@ def accuracy_page() -> str:
 
 
 def _table(found: Sequence[Score]) -> Iterator[str]:
-    yield "| corpus | messages | category | macro-F1 | retryable | specific rule |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| corpus | messages | category, strictly | category | macro-F1 | retryable | specific rule |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for score in found:
-        shares = (score.category, score.macro_f1, score.retryable, score.specific)
+        shares = (score.strict, score.category, score.macro_f1, score.retryable, score.specific)
         shown = " | ".join(f"{share:.3f}" for share in shares)
         yield f"| `{score.corpus}` | {score.messages} | {shown} |"
 

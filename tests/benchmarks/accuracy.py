@@ -24,6 +24,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 def _shares(score: Score) -> dict[str, float]:
     return {
         "category accuracy": score.category,
+        "  the first category alone": score.strict,
         "macro-F1": score.macro_f1,
         "retryable accuracy": score.retryable,
         "specific rule": score.specific,
