@@ -204,3 +204,40 @@ def test_any_text_gets_an_assessment(text: str) -> None:
     found = assess(text)
     assert found.user_message
     assert found.suggested_action
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "category"),
+    [
+        (403, "Forbidden", "permission"),
+        (403, "Quota exceeded for this project", "rate_limit"),
+        (403, "The API has not been used in project 1 or it is disabled", "configuration"),
+        (503, "Please reduce your request rate", "rate_limit"),
+        (501, "no such method here", "rejected"),
+        (507, "nothing fits any more", "rate_limit"),
+    ],
+)
+def test_what_an_answer_says_counts_before_its_bare_status(
+    status: int, message: str, category: str
+) -> None:
+    assert assess(message, http_status=status).category == category
+
+
+@pytest.mark.parametrize("pipeline", ["mail", "upload", "ingest", "image", "own"])
+@pytest.mark.parametrize(
+    ("message", "category"),
+    [
+        ("flux: tenant quota hit", "rate_limit"),
+        ("flux: this needs a privilege", "permission"),
+        ("flux: packet 7 is garbled", "data_malformed"),
+        ("flux: the plugin is not installed", "configuration"),
+        ("flux: no answer from the gateway", "connection"),
+        ("flux: mirror 4 does not exist", "account_not_found"),
+        ("flux: the gauge is still warming up", "service_unavailable"),
+        ("flux: an unexpected problem", "unknown"),
+    ],
+)
+def test_clear_words_of_a_cause_are_enough_for_an_unknown_program(
+    pipeline: str, message: str, category: str
+) -> None:
+    assert TRIAGE.classify(describe(message), pipeline).category == category
