@@ -71,7 +71,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(
         with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as client:
             client.sendall(b"GET /api/export/failures.csv HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
-    until(lambda: open_files() <= before)
+    until(lambda: open_files() <= before, 30)
     assert httpx.get(f"{url}/api/failures").status_code == 200
 
 

@@ -12,7 +12,7 @@ from daemon.triage.examples import check_examples
 from daemon.triage.retry import Retry, reason
 from daemon.triage.rule_files import BUNDLED, load_rules, parse_rules
 from daemon.triage.rule_listing import listed_rules
-from daemon.triage.rules import USER_PRIORITY, Example, Rule, by_standing
+from daemon.triage.rules import Example, Rule, by_standing
 from daemon.triage.taxonomy import Category, RetryStrategy
 
 
