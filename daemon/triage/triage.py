@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from daemon import events
@@ -23,6 +24,10 @@ from daemon.triage.truncation import (
 )
 
 _LONGEST_COLUMN = 64
+_REMEMBERED = 512
+"""Errors whose assessment is kept: what breaks a thousand items says the same each time."""
+_LONGEST_REMEMBERED = 4096
+"""Characters of an error that may be kept, so that they never come to more than 2 MB."""
 
 
 class Triage:
@@ -30,6 +35,7 @@ class Triage:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.classifier = Classifier(rules)
+        self._remembered = lru_cache(_REMEMBERED)(self._assess)
 
     @classmethod
     def load(cls, extra: Path | None = None) -> Triage:
@@ -46,6 +52,12 @@ class Triage:
 
         `step` is the run's state, `column` the column concerned where there is one.
         """
+        short = len(error.message) + len(error.text) <= _LONGEST_REMEMBERED
+        return (self._remembered if short else self._assess)(error, pipeline, step, column)
+
+    def _assess(
+        self, error: events.ErrorInfo, pipeline: str, step: str, column: str | None
+    ) -> Assessment:
         rule = self.classify(error, pipeline)
         masked = self.mask(error.message)
         message = truncate(masked, MAX_MESSAGE_BYTES)

@@ -8,7 +8,17 @@ from daemon.triage import Triage, describe
 from daemon.triage.rules import Rule
 from daemon.triage.taxonomy import Category
 from daemon.triage.truncation import MAX_MESSAGE_BYTES
-from tests.accuracy import CORPORA, NAMES, Labelled, corpora, macro_f1, score, unlike
+from tests.accuracy import (
+    CORPORA,
+    HELD_OUT,
+    NAMES,
+    Labelled,
+    corpora,
+    macro_f1,
+    score,
+    scores,
+    unlike,
+)
 from tests.benchmarks.worst_case import KINDS, MEGABYTE
 
 A, B, C = Category.CONNECTION, Category.RESOURCE, Category.REJECTED
@@ -73,3 +83,21 @@ def test_a_message_of_a_megabyte_becomes_a_short_one(kind: str) -> None:
     assert len(text) == MEGABYTE
     found = Triage.load().assess(describe(text), pipeline="mail", step="processing")
     assert len(found.message.encode()) <= MAX_MESSAGE_BYTES
+
+
+@pytest.mark.requirement("U5")
+def test_nine_of_ten_errors_nobody_wrote_a_rule_from_get_advice_of_their_own() -> None:
+    triage = Triage.load()
+    ((_, unseen),) = [found for found in corpora() if found[0] == HELD_OUT]
+    assert len(unseen) > 150
+    assert score(triage, HELD_OUT, unseen).specific >= 0.9
+
+
+@pytest.mark.requirement("F4")
+def test_the_rules_are_right_about_what_they_were_made_for_and_mostly_about_the_rest() -> None:
+    found = {score.corpus: score for score in scores()}
+    assert found["dev"].strict >= 0.95
+    assert found["dev"].macro_f1 >= 0.93
+    assert found["dev"].retryable >= 0.95
+    assert found[HELD_OUT].category >= 0.9
+    assert found[HELD_OUT].retryable >= 0.95

@@ -83,3 +83,20 @@ def test_a_column_named_like_an_address_is_masked() -> None:
 def test_surrogates_and_nul_do_not_reach_the_store() -> None:
     found = TRIAGE.assess(ErrorInfo(message="a\x00b\ud800c"), pipeline="own", step="x")
     assert found.message == "abc"
+
+
+@given(
+    found=st.lists(
+        st.tuples(st.sampled_from(["a 1", "a 2", "Connection refused", "x" * 5000]), st.booleans()),
+        max_size=12,
+    )
+)
+def test_an_error_seen_before_gets_the_same_assessment_as_one_that_was_not(
+    found: list[tuple[str, bool]],
+) -> None:
+    for text, raised in found:
+        error = describe(ConnectionRefusedError(text) if raised else text)
+        known = TRIAGE.assess(error, pipeline="mail", step="connecting")
+        assert known == TRIAGE._assess(error, "mail", "connecting", None)
+        elsewhere = TRIAGE.assess(error, pipeline="mail", step="fetching")
+        assert elsewhere.failure_group != known.failure_group
