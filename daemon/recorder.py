@@ -7,7 +7,6 @@ the exception: it is only shown, and only the newest of it.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 import msgspec
@@ -35,7 +34,6 @@ class Recorder:
         self._live = live
         self._subscribers: list[Subscriber] = [self._show]
         self._summaries: dict[str, Summary] = {}
-        self._lock = threading.Lock()
         self._writer: Writer | None = None
 
     def connect(self, writer: Writer) -> None:
@@ -56,41 +54,45 @@ class Recorder:
         self._live.progress(event)
 
     def record(self, event: events.AnyEvent) -> int:
-        """Triages and queues an event; returns its position, for `wait`.
+        """Queues an event; returns its position, for `wait`.
 
         Blocks while the queue is full. Raises `RecorderClosed`.
         """
-        return self.writer.put(self._prepare(event))
+        return self.writer.put(Entry(event))
 
     def wait(self, position: int, timeout: float | None = None) -> bool:
         """Waits till the event at `position` and all before it are on disk."""
         return self.writer.wait(position, timeout)
 
-    def _prepare(self, event: events.AnyEvent) -> Entry:
-        match event:
+    def prepare(self, entry: Entry) -> Entry:
+        """Triages what is queued, just before it is stored, on the writer's thread.
+
+        Triage hands its lock over for every search. Where runs go on it would wait for the writer each
+        time; one thread that does both loses nothing. What is triaged already stays as it is.
+        """
+        if entry.assessment is not None or entry.summary is not None:
+            return entry
+        match event := entry.event:
             case events.ItemFailed():
                 return self._triaged(event)
             case events.RunStarted():
-                with self._lock:
-                    self._summaries[event.run_id] = Summary()
+                self._summaries[event.run_id] = Summary()
             case events.RunEnded():
-                with self._lock:
-                    summary = self._summaries.pop(event.run_id, None) or Summary()
+                summary = self._summaries.pop(event.run_id, None) or Summary()
                 shown = msgspec.structs.replace(event, step=self._shown(event.step))
                 return Entry(shown, summary=summary.result())
             case events.StepEntered():
                 return Entry(msgspec.structs.replace(event, text=self._shown(event.text)))
-        return Entry(event)
+        return entry
 
     def _triaged(self, event: events.ItemFailed) -> Entry:
         assessment = self._triage.assess(
             event.error, pipeline=event.pipeline, step=event.step, column=event.column
         )
         shown_item = None if event.item is None else self._shown(event.item)
-        with self._lock:
-            summary = self._summaries.get(event.run_id)
-            if summary is not None:
-                summary.add(assessment, shown_item, whole_run=event.item is None)
+        summary = self._summaries.get(event.run_id)
+        if summary is not None:
+            summary.add(assessment, shown_item, whole_run=event.item is None)
         column = None if event.column is None else self._shown(event.column)
         shown = msgspec.structs.replace(event, column=column)
         return Entry(shown, assessment, shown_item=shown_item)

@@ -81,7 +81,9 @@ class Daemon:
             self.database.close()
             raise
         self.recorder = Recorder(self.triage, self.live)
-        self.writer = Writer(self.database, self.clock, self.recorder.announce)
+        self.writer = Writer(
+            self.database, self.clock, self.recorder.announce, self.recorder.prepare
+        )
         self.recorder.connect(self.writer)
         self.runner = Runner(self.recorder, self.clock)
         self.cycles = Cycles(self.recorder, self.runner, self.clock)

@@ -66,8 +66,13 @@ class Writer:
     """
 
     def __init__(
-        self, database: Database, clock: Clock, announce: Callable[[Committed], None]
+        self,
+        database: Database,
+        clock: Clock,
+        announce: Callable[[Committed], None],
+        prepare: Callable[[Entry], Entry] | None = None,
     ) -> None:
+        """`prepare` makes of an entry what is stored; without it entries are stored as they come."""
         self.standing = Standing.read(database)
         self._splits = Splits.read(database)
         self.errors = 0
@@ -76,6 +81,7 @@ class Writer:
         self._database = database
         self._clock = clock
         self._announce = announce
+        self._prepare = prepare
         self._queue: deque[Entry] = deque()
         self._changed = threading.Condition()
         self._put = 0
@@ -175,8 +181,20 @@ class Writer:
                     return
             if job is not None:
                 self._do(job)
-            elif not self._write(entries):
+            elif not self._write(self._prepared(entries)):
                 return
+
+    def _prepared(self, entries: list[Entry]) -> list[Entry]:
+        """Each once, whatever becomes of the batch; one that cannot be prepared is refused."""
+        if self._prepare is None:
+            return entries
+        ready: list[Entry] = []
+        for entry in entries:
+            try:
+                ready.append(self._prepare(entry))
+            except Exception as error:  # noqa: BLE001 (an event must not end the writer)
+                self._refuse(entry, error)
+        return ready
 
     def _take(self) -> list[Entry]:
         """The next batch. What a person decided about what is stored is one of its own, in its order."""
@@ -251,20 +269,23 @@ class Writer:
         """Finds the entry that DuckDB refuses, so that one cannot hold up all the others."""
         if len(entries) > 1:
             return self._write_halves(entries)
+        self._refuse(entries[0], error)
+        return True
+
+    def _refuse(self, entry: Entry, error: Exception) -> None:
         self.errors += 1
         log.critical(
             "an event could not be stored and is only in this log",
             extra={
                 "event": "event_refused",
                 "reason": str(error)[:500],
-                "refused": type(entries[0].event).__name__,
-                "text": entries[0].assessment.message if entries[0].assessment else "",
+                "refused": type(entry.event).__name__,
+                "text": entry.assessment.message if entry.assessment else "",
             },
         )
         with self._changed:
             self._done += 1
             self._changed.notify_all()
-        return True
 
     def _note(self, error: Exception) -> None:
         self.errors += 1

@@ -50,7 +50,7 @@ def recording(folder: Path) -> Iterator[Parts]:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         database = Database(Path(name) / "store.duckdb", memory_limit=MEMORY_LIMIT)
         recorder = Recorder(Triage.load(), Live())
-        writer = Writer(database, SystemClock(), recorder.announce)
+        writer = Writer(database, SystemClock(), recorder.announce, recorder.prepare)
         recorder.connect(writer)
         writer.start()
         try:

@@ -163,7 +163,9 @@ class Store:
         self.recorder = Recorder(TRIAGE, self.live)
         self.committed: list[Committed] = []
         self.recorder.subscribe(self.committed.append)
-        self.writer = Writer(self.database, self.clock, self.recorder.announce)
+        self.writer = Writer(
+            self.database, self.clock, self.recorder.announce, self.recorder.prepare
+        )
         self.recorder.connect(self.writer)
         self.failures = Failures(self.database)
         self.runs = Runs(self.database)
