@@ -151,7 +151,7 @@ class SplitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 )
 def resolve(
     daemon: NamedDependency[Daemon],
-    by: NamedDependency[str | None],
+    by: NamedDependency[str],
     failure_group: GroupInPath,
     data: JSONBody[Resolution | None] = None,
 ) -> schemas.FailureGroupDetail:
@@ -174,7 +174,7 @@ def resolve(
 )
 def ignore(
     daemon: NamedDependency[Daemon],
-    by: NamedDependency[str | None],
+    by: NamedDependency[str],
     failure_group: GroupInPath,
     data: JSONBody[Ignoring | None] = None,
 ) -> schemas.FailureGroupDetail:
@@ -198,7 +198,7 @@ def ignore(
 )
 def reopen(
     daemon: NamedDependency[Daemon],
-    by: NamedDependency[str | None],
+    by: NamedDependency[str],
     failure_group: GroupInPath,
     data: JSONBody[Reopening | None] = None,
 ) -> schemas.FailureGroupDetail:
@@ -212,7 +212,7 @@ def reopen(
 
 @commands("/api/failures/groups/merge", 404, status_code=200, summary="Merge groups")
 def merge(
-    daemon: NamedDependency[Daemon], by: NamedDependency[str | None], data: JSONBody[MergeRequest]
+    daemon: NamedDependency[Daemon], by: NamedDependency[str], data: JSONBody[MergeRequest]
 ) -> schemas.FailureGroupDetail:
     """Shows groups as part of another, with what happens in them later too."""
     return _detail(daemon, daemon.group_operations.merge(data.failure_groups, data.into, by))
@@ -222,7 +222,7 @@ def merge(
     "/api/failures/groups/{failure_group:str}/unmerge", status_code=200, summary="Undo a merge"
 )
 def unmerge(
-    daemon: NamedDependency[Daemon], by: NamedDependency[str | None], failure_group: GroupInPath
+    daemon: NamedDependency[Daemon], by: NamedDependency[str], failure_group: GroupInPath
 ) -> schemas.GroupsUnmerged:
     """Takes a merged group out again, or out of a group all that were merged into it."""
     freed = daemon.group_operations.unmerge(failure_group, by)
@@ -234,7 +234,7 @@ def unmerge(
 )
 def split(
     daemon: NamedDependency[Daemon],
-    by: NamedDependency[str | None],
+    by: NamedDependency[str],
     failure_group: GroupInPath,
     data: JSONBody[SplitRequest],
 ) -> schemas.FailureGroupDetail:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 import re
 from collections.abc import Iterator
@@ -24,12 +25,17 @@ def share_one_heap() -> None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
-def release_start_code() -> None:
-    """Unmaps program code until it is used again, which for most of it is never.
+def settle() -> None:
+    """Lets go of what only the start needed, and of watching what it made.
+
+    Objects that are there by now stay for good, so the garbage collector need not look at them again.
+    Program code is unmapped until it is used again, which for most of it is never.
 
     Starting runs through much of DuckDB's 60 MB of code and tables once. The pages that are let go of
     hold what is in the file, unchanged: the kernel maps those that are needed again, from its cache.
     """
+    gc.collect()
+    gc.freeze()
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     smaps = Path("/proc/self/smaps")
     if madvise is None or not smaps.exists():

@@ -34,9 +34,9 @@ class FilesChanged(msgspec.Struct, frozen=True):
     """Whether a run began at once; otherwise the next cycle takes the files."""
 
 
-def store_decision(recorder: Recorder, event: AnyEvent) -> None:
+def store_decision(recorder: Recorder, event: AnyEvent, seconds: float = STORE_SECONDS) -> None:
     """Waits till a person's decision is on disk. Raises `StoreUnavailable` when that takes too long."""
-    if not recorder.wait(recorder.record(event), STORE_SECONDS):
+    if not recorder.wait(recorder.record(event), seconds):
         raise StoreUnavailable(
             "the decision could not be stored yet, because the store cannot be written; "
             "it takes effect when the store can be written again"

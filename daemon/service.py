@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections import Counter
 from datetime import timedelta
@@ -171,9 +170,6 @@ class Daemon:
 
     def start(self, *, schedule: bool = True) -> None:
         """Begins to record, and with `schedule` to run cycles."""
-        # What there is by now stays for good: the garbage collector need not look at it again.
-        gc.collect()
-        gc.freeze()
         self.writer.start()
         if schedule:
             self.scheduler.start()

@@ -72,7 +72,7 @@ def run(args: Namespace) -> int:
             signal.signal(number, server.stop)
         daemon.start()
         announce(listener)
-        footprint.release_start_code()
+        footprint.settle()
         server.run(sockets=[listener])
     finally:
         lost = daemon.stop()

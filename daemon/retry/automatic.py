@@ -82,7 +82,7 @@ class AutomaticRetries:
 
     def _arm(self, pipeline: str, source: str) -> None:
         due = self._gate.retry_due(pipeline, source)
-        if due is None:
+        if due is None or not self._catalog.source(pipeline, source).enabled:
             self._scheduler.cancel(_timer(pipeline, source))
         else:
             self._set_timer(pipeline, source, max(due, self._clock.now()))

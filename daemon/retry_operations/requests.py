@@ -8,7 +8,8 @@ import msgspec
 
 from daemon import events
 from daemon.clock import Clock
-from daemon.errors import Conflict, NotFound, StoreUnavailable
+from daemon.errors import Conflict, NotFound
+from daemon.operations import store_decision
 from daemon.recorder import Recorder
 from daemon.runner import new_id
 from daemon.store.failures import Failures
@@ -100,10 +101,7 @@ class RetryRequests:
             raise NotFound(f"there is no failure {shown}{more}")
 
     def _store(self, event: events.RetryRequested | events.RetryChanged) -> None:
-        stored = self._recorder.wait(self._recorder.record(event), STORE_SECONDS)
-        self._wake()
-        if not stored:
-            raise StoreUnavailable(
-                "the decision could not be stored yet, because the store cannot be written; "
-                "it takes effect when the store can be written again"
-            )
+        try:
+            store_decision(self._recorder, event, STORE_SECONDS)
+        finally:
+            self._wake()

@@ -181,8 +181,12 @@ class Writer:
                     return
             if job is not None:
                 self._do(job)
-            elif not self._write(self._prepared(entries)):
-                return
+            else:
+                ready = self._prepared(entries)
+                if not self._write(ready):
+                    return
+                # Only now, since `wait` goes by numbers: nothing before a refused one may be missing.
+                self._count_done(len(entries) - len(ready))
 
     def _prepared(self, entries: list[Entry]) -> list[Entry]:
         """Each once, whatever becomes of the batch; one that cannot be prepared is refused."""
@@ -195,6 +199,11 @@ class Writer:
             except Exception as error:  # noqa: BLE001 (an event must not end the writer)
                 self._refuse(entry, error)
         return ready
+
+    def _count_done(self, entries: int) -> None:
+        with self._changed:
+            self._done += entries
+            self._changed.notify_all()
 
     def _take(self) -> list[Entry]:
         """The next batch. What a person decided about what is stored is one of its own, in its order."""
@@ -240,9 +249,7 @@ class Writer:
             self._recover()
         self._clear()
         self._announce(stored)
-        with self._changed:
-            self._done += len(entries)
-            self._changed.notify_all()
+        self._count_done(len(entries))
         return True
 
     def _commit(self, entries: list[Entry]) -> Committed:
@@ -270,6 +277,7 @@ class Writer:
         if len(entries) > 1:
             return self._write_halves(entries)
         self._refuse(entries[0], error)
+        self._count_done(1)
         return True
 
     def _refuse(self, entry: Entry, error: Exception) -> None:
@@ -281,11 +289,9 @@ class Writer:
                 "reason": str(error)[:500],
                 "refused": type(entry.event).__name__,
                 "text": entry.assessment.message if entry.assessment else "",
+                "run_id": getattr(entry.event, "run_id", None),
             },
         )
-        with self._changed:
-            self._done += 1
-            self._changed.notify_all()
 
     def _note(self, error: Exception) -> None:
         self.errors += 1

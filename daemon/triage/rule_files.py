@@ -17,7 +17,7 @@ import tomli
 from daemon.errors import ConfigError, Problem
 from daemon.triage.patterns import search_set
 from daemon.triage.retry import Retry
-from daemon.triage.rules import BUNDLED_PRIORITY, CONDITIONS, UNMATCHED, Example, Rule
+from daemon.triage.rules import CONDITIONS, UNMATCHED, Example, Rule
 from daemon.triage.taxonomy import RetryStrategy
 
 BUNDLED = resources.files("daemon.triage").joinpath("bundled")
@@ -106,8 +106,7 @@ def bundled_texts() -> Iterator[tuple[str, str]]:
 
 def bundled_rules(text: str) -> list[Rule]:
     """The rules of a bundled file. A test holds it to `parse_rules`, so it is only read here."""
-    tables = [{"priority": BUNDLED_PRIORITY, **table} for table in tomli.loads(text)["rule"]]
-    return msgspec.convert(tables, list[Rule])
+    return msgspec.convert(tomli.loads(text)["rule"], list[Rule])
 
 
 def read_text(path: Path) -> str:

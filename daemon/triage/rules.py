@@ -24,10 +24,7 @@ Values = tuple[Annotated[str, Meta(min_length=1)], ...]
 HttpStatus = Annotated[int, Meta(ge=100, le=599)] | Annotated[str, Meta(pattern=r"^[1-5]xx$")]
 
 USER_PRIORITY = 100
-"""What a rule of the user's has unless it says otherwise: above all bundled ones."""
-BUNDLED_PRIORITY = 91
-"""What a bundled rule has that states none: above those that do, with 0 to 90."""
-
+"""What a rule of the user's has unless it says otherwise: above all bundled ones, which state 0 to 90."""
 
 CONDITIONS = (
     "patterns",

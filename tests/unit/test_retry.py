@@ -255,3 +255,13 @@ def test_a_cycle_leaves_out_what_waits_and_is_no_success(tmp_path: Path) -> None
         assert outcome == [("partial",)]
         assert target.database.rows("SELECT source FROM runs") == [("b",)]
         machinery.stop()
+
+
+def test_a_source_that_is_switched_off_is_not_run_again_by_itself(tmp_path: Path) -> None:
+    jobs = Attempts(RESET)
+    with store(tmp_path) as target, retrying(target, jobs) as (machinery, retries):
+        machinery.catalog.pipeline("nightly").sources["a"] = Source("a", False, {})
+        run_once(target, machinery)
+        retries.start()
+        run_once(target, machinery)
+        assert triggers(target) == ["manual", "manual"]

@@ -569,3 +569,29 @@ def test_a_writer_that_dies_says_so_and_keeps_nobody_waiting(tmp_path: Path) -> 
         writer.put(failed("run", "b"))
     assert writer.close(PATIENCE) == 1
     database.close()
+
+
+def test_nobody_is_told_that_an_entry_is_stored_because_a_later_one_was_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def prepare(entry: Entry) -> Entry:
+        if entry.event.item == "odd":  # type: ignore[union-attr]
+            raise RuntimeError("not to be understood")
+        return entry
+
+    stored_when_done: list[int] = []
+    database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
+
+    def look(committed: Committed) -> None:
+        stored_when_done.append(writer.pending)
+
+    writer = Writer(database, FakeClock(START), look, prepare)
+    for item in ("a", "odd", "b"):
+        last = writer.put(failed("run", item))
+    writer.start()
+    assert writer.wait(last, PATIENCE)
+    assert stored_when_done == [3], "the refused one is not counted before the others are on disk"
+    assert [f.item for f in stored_failures(database)] == ["a", "b"]
+    assert "event_refused" in [getattr(r, "event", "") for r in caplog.records]
+    assert writer.close(PATIENCE) == 0
+    database.close()
