@@ -6,6 +6,7 @@ TriagedError
 ├── Conflict                 the request cannot be carried out in the present state
 ├── UnsafePath               a path that is not tracked or leaves its folder
 ├── InvalidQuery             a filter or cursor that cannot be understood
+├── CredentialsMissing       an account's secret cannot be had: a variable not set, a file not there
 └── StoreError
     ├── StoreLocked          another process has the database open
     ├── StoreCorrupt         the file is not a readable database
@@ -62,6 +63,10 @@ class UnsafePath(TriagedError):
 
 class InvalidQuery(TriagedError):
     """That filter or cursor cannot be understood."""
+
+
+class CredentialsMissing(TriagedError):
+    """The account's secret cannot be had."""
 
 
 class StoreError(TriagedError):

@@ -42,6 +42,9 @@ TABLES = {
     "metrics": schema.MetricsConfig,
     "pipelines.ingest": schema.IngestConfig,
     "pipelines.ingest.sources.NAME": schema.IngestSource,
+    "pipelines.mail": schema.MailConfig,
+    "pipelines.mail.sources.NAME": schema.MailSource,
+    "pipelines.mail.sources.NAME.oauth": schema.MailOAuth,
     "pipelines.NAME": schema.OwnConfig,
     "pipelines.NAME.sources.NAME": schema.OwnSource,
 }

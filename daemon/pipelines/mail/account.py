@@ -1,0 +1,53 @@
+"""A mail account as a run needs it: where it is, and how to log in."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from daemon.config.schema import MailSource
+
+
+class Password(msgspec.Struct, frozen=True):
+    """A password or app password. Its repr does not show it."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Password()"
+
+
+class OAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """What access tokens are got with. Its repr shows no secret."""
+
+    token_url: str
+    client_id: str
+    client_secret: str | None
+    refresh_token: str
+    scope: str | None
+
+    def __repr__(self) -> str:
+        return f"OAuth({self.client_id!r})"
+
+
+Credentials = Password | OAuth
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One account with its secrets."""
+
+    name: str
+    source: MailSource
+    credentials: Credentials
+
+
+class Accounts(Protocol):
+    """All accounts, wherever they were configured."""
+
+    def account(self, name: str) -> Account:
+        """The account with its credentials as they are now.
+
+        Raises `NotFound`; `CredentialsMissing` when its secret cannot be had.
+        """
+        ...
