@@ -177,7 +177,8 @@ class MailOAuth(Table, frozen=True, kw_only=True):
     """OAuth 2.0 for a mail account (XOAUTH2), by a refresh token."""
 
     token_url: Annotated[
-        str, Meta(pattern=r"^https?://\S+$", description="the https:// address of the token endpoint")
+        str,
+        Meta(pattern=r"^https?://\S+$", description="the https:// address of the token endpoint"),
     ]
     """Where access tokens come from; plain http on loopback only."""
     client_id: Annotated[str, Meta(min_length=1)]
