@@ -1,0 +1,50 @@
+"""The mail pipeline: each new message of an account gets the label of its category, once."""
+
+from __future__ import annotations
+
+from daemon.clock import Clock
+from daemon.config.schema import MailConfig
+from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.mail.account import Accounts
+from daemon.pipelines.mail.categoriser import Categoriser
+from daemon.pipelines.mail.ports import MessageIndex, OpenMailbox
+from daemon.pipelines.mail.sweep import Sweep
+from daemon.triage.taxonomy import RunState
+
+
+class MailPipeline:
+    """Called with a run, it processes the account that `run.source` names.
+
+    One instance serves all accounts and may be called for several of them at the same time.
+    """
+
+    def __init__(
+        self,
+        config: MailConfig,
+        accounts: Accounts,
+        index: MessageIndex,
+        categoriser: Categoriser,
+        open_mailbox: OpenMailbox,
+        clock: Clock,
+    ) -> None:
+        self._chunk = config.chunk
+        self._accounts = accounts
+        self._index = index
+        self._categoriser = categoriser
+        self._open_mailbox = open_mailbox
+        self._clock = clock
+
+    def __call__(self, run: RunHandle) -> None:
+        """Processes one account.
+
+        Raises what keeps the account as a whole from being processed: `CredentialsMissing`, and what
+        `Mailbox` raises. What the server confirmed until then is done.
+        """
+        run.step(RunState.CONNECTING, "Looking up the credentials")
+        account = self._accounts.account(run.source)
+        with (
+            self._categoriser.session() as session,
+            self._open_mailbox(account, run, self._clock) as mailbox,
+        ):
+            sweep = Sweep(run, account.source, mailbox, self._index, session, self._clock)
+            sweep.run(self._chunk)
