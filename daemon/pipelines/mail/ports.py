@@ -6,7 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from daemon.pipelines.mail.message import Identity, Message
+from daemon.pipelines.mail.message import Fetched, Identity
+from daemon.triage.taxonomy import RunState
+
+
+class Watch(Protocol):
+    """Who looks on while a mailbox is opened and used; a run's handle is one."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True once everything should end: the mailbox then raises `RunCancelled`."""
+        ...
+
+    def step(self, state: RunState | str, text: str = "") -> None:
+        """What is being done now."""
+        ...
 
 
 class Mailbox(Protocol):
@@ -23,8 +37,11 @@ class Mailbox(Protocol):
         """UIDs of the messages received at `since` or later, lowest first. May hold a few older ones."""
         ...
 
-    def fetch(self, uids: Sequence[int]) -> list[Message]:
-        """The messages of one chunk; those that are gone meanwhile are missing. Leaves them unread."""
+    def fetch(self, uids: Sequence[int]) -> Fetched:
+        """The messages of one chunk; those that are gone meanwhile are missing. Leaves them unread.
+
+        A message that cannot be read is one of `unreadable` and keeps none of the others back.
+        """
         ...
 
     def label(self, uids: Sequence[int], label: str) -> Mapping[int, Exception | None]:
