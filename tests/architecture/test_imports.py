@@ -19,7 +19,8 @@ PLACES = {
     "uvicorn": ("daemon.cli",),
     "rich": ("daemon.cli",),
     "re2": ("daemon.triage",),
-    "httpx": ("daemon.pipelines.mail.model_client",),
+    "imapclient": ("daemon.pipelines.mail",),
+    "httpx": ("daemon.pipelines.mail",),
 }
 """Libraries, and the only packages that may import them."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,37 +13,33 @@ from daemon.config.schema import MailConfig, MailOAuth, MailSource
 from daemon.config.secrets import Secrets
 from daemon.errors import ConfigError, CredentialsMissing, Problem
 from daemon.pipelines.mail.categories import CategoryRule
-from daemon.pipelines.mail.categoriser import known_categories, label_of
 from daemon.pipelines.mail.category_files import load_category_rules
 from daemon.pipelines.own import load_function
 
 WHERE = "pipelines.mail"
-KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|~]+")
-"""What IMAP takes as one keyword (an atom of RFC 9051)."""
 
 
 def problems_of(config: MailConfig, settings: Settings) -> list[Problem]:
     """All mistakes, each with its place in the configuration."""
     problems: list[Problem] = []
     for name, source in config.sources.items():
-        where = f"{WHERE}.sources.{name}"
-        problems += _of_source(where, source, settings)
-        if source.hours * 3600 > settings.config.store.retention:
-            expected = (
-                "looks back further than store.retention, so messages would be forgotten and done "
-                "again; expected a longer retention"
-            )
-            problems.append(Problem(f"{where}.hours", expected))
+        problems += _of_source(f"{WHERE}.sources.{name}", source, settings)
     problems += _of_model(config, settings)
     return problems + _of_categories(config, settings)
 
 
 def _of_source(where: str, source: MailSource, settings: Settings) -> Iterator[Problem]:
     yield from _of_credentials(where, source, settings)
-    if source.ca_file is not None and (
-        wrong := _authorities_mistake(settings.base / source.ca_file)
-    ):
-        yield Problem(f"{where}.ca_file", f"the file {source.ca_file} {wrong}")
+    if source.ca_file is not None:
+        wrong = _authorities_mistake(settings.base / source.ca_file)
+        if wrong:
+            yield Problem(f"{where}.ca_file", f"the file {source.ca_file} {wrong}")
+    if source.hours * 3600 > settings.config.store.retention:
+        expected = (
+            "looks back further than store.retention, so messages would be forgotten and done again; "
+            "expected a longer retention"
+        )
+        yield Problem(f"{where}.hours", expected)
 
 
 def _of_credentials(where: str, source: MailSource, settings: Settings) -> Iterator[Problem]:
@@ -146,17 +141,3 @@ def _of_labels(config: MailConfig, rules: list[CategoryRule]) -> Iterator[Proble
         for category in config.labels.keys() - by_rules:
             known = ", ".join(sorted(by_rules))
             yield Problem(f"{WHERE}.labels.{category}", f"is no category; expected one of {known}")
-    if any(source.label_as == "keywords" for source in config.sources.values()):
-        yield from _of_keywords(config, rules)
-
-
-def _of_keywords(config: MailConfig, rules: list[CategoryRule]) -> Iterator[Problem]:
-    labels = {name: label_of(config, name) for name in known_categories(config, rules)}
-    places = {f"{WHERE}.labels.{name}": label for name, label in labels.items()}
-    places |= {f"{config.categories}: {r.name}.label": r.label for r in rules if r.label}
-    for where, label in places.items():
-        if label and not KEYWORD.fullmatch(label):
-            expected = (
-                f"{label!r} cannot be a keyword, as an account with label_as needs: expected "
-            )
-            yield Problem(where, expected + "ASCII letters, digits and signs without spaces")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from daemon.clock import Clock
 from daemon.config.schema import MailConfig
 from daemon.pipelines.contract import RunHandle
-from daemon.pipelines.mail.account import Accounts
-from daemon.pipelines.mail.categoriser import Categoriser
-from daemon.pipelines.mail.ports import MessageIndex, OpenMailbox
+from daemon.pipelines.mail.account import Account, Accounts
+from daemon.pipelines.mail.categoriser import Categoriser, Session
+from daemon.pipelines.mail.errors import RunCancelled
+from daemon.pipelines.mail.ports import Mailbox, MessageIndex, OpenMailbox
+from daemon.pipelines.mail.selection import Outdated, Selection
 from daemon.pipelines.mail.sweep import Sweep
 from daemon.triage.taxonomy import RunState
 
@@ -33,6 +37,7 @@ class MailPipeline:
         self._categoriser = categoriser
         self._open_mailbox = open_mailbox
         self._clock = clock
+        self._outdated = Outdated()
 
     def __call__(self, run: RunHandle) -> None:
         """Processes one account.
@@ -42,9 +47,16 @@ class MailPipeline:
         """
         run.step(RunState.CONNECTING, "Looking up the credentials")
         account = self._accounts.account(run.source)
+        # Whoever cancelled the run knows; what was done until then is done.
         with (
+            suppress(RunCancelled),
             self._categoriser.session() as session,
             self._open_mailbox(account, run, self._clock) as mailbox,
         ):
-            sweep = Sweep(run, account.source, mailbox, self._index, session, self._clock)
-            sweep.run(self._chunk)
+            self._sweep(run, account, mailbox, session)
+
+    def _sweep(self, run: RunHandle, account: Account, mailbox: Mailbox, session: Session) -> None:
+        source = account.source
+        outdated = self._outdated.of(account.name, source, mailbox.uidvalidity)
+        selection = Selection(run, source, mailbox, self._index, outdated, self._clock)
+        Sweep(run, source, mailbox, selection, session).run(self._chunk)

@@ -9,8 +9,21 @@ from typing import Protocol
 
 from daemon.clock import Clock
 from daemon.pipelines.mail.account import Account
-from daemon.pipelines.mail.message import Identity, Message
+from daemon.pipelines.mail.message import Fetched, Identity
 from daemon.triage.taxonomy import RunState
+
+
+class Watch(Protocol):
+    """Who looks on while a mailbox is opened and used; a run's handle is one."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True once everything should end: the mailbox then raises `RunCancelled`."""
+        ...
+
+    def step(self, state: RunState | str, text: str = "") -> None:
+        """What is being done now."""
+        ...
 
 
 class Mailbox(Protocol):
@@ -27,8 +40,11 @@ class Mailbox(Protocol):
         """UIDs of the messages received at `since` or later, lowest first. May hold a few older ones."""
         ...
 
-    def fetch(self, uids: Sequence[int]) -> list[Message]:
-        """The messages of one chunk; those that are gone meanwhile are missing. Leaves them unread."""
+    def fetch(self, uids: Sequence[int]) -> Fetched:
+        """The messages of one chunk; those that are gone meanwhile are missing. Leaves them unread.
+
+        A message that cannot be read is one of `unreadable` and keeps none of the others back.
+        """
         ...
 
     def label(self, uids: Sequence[int], label: str) -> Mapping[int, Exception | None]:
@@ -37,15 +53,6 @@ class Mailbox(Protocol):
         A message that is gone meanwhile is missing.
         """
         ...
-
-
-class Watch(Protocol):
-    """Whom a mailbox tells what it is doing, and asks whether to go on. A run handle is one."""
-
-    @property
-    def cancelled(self) -> bool: ...
-
-    def step(self, state: RunState | str, text: str = "") -> None: ...
 
 
 OpenMailbox = Callable[[Account, Watch, Clock], AbstractContextManager[Mailbox]]
