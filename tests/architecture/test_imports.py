@@ -19,6 +19,8 @@ PLACES = {
     "uvicorn": ("daemon.cli",),
     "rich": ("daemon.cli",),
     "re2": ("daemon.triage",),
+    "imapclient": ("daemon.pipelines.mail",),
+    "httpx": ("daemon.pipelines.mail",),
 }
 """Libraries, and the only packages that may import them."""
 
@@ -33,6 +35,17 @@ FORBIDDEN = {
     },
     "daemon.store": {"daemon.recorder", "daemon.run", "daemon.scheduler", "daemon.metrics", "api"},
     "daemon.pipelines.ingest": {
+        "daemon.store",
+        "daemon.recorder",
+        "daemon.run",
+        "daemon.scheduler",
+        "daemon.metrics",
+        "daemon.live",
+        "daemon.triage.triage",
+        "daemon.triage.classifier",
+        "api",
+    },
+    "daemon.pipelines.mail": {
         "daemon.store",
         "daemon.recorder",
         "daemon.run",
