@@ -80,6 +80,10 @@ passdb {{
   driver = passwd-file
   args = {base}/users
 }}
+passdb {{
+  driver = static
+  args = password={password}
+}}
 userdb {{
   driver = static
   args = uid={uid} gid={gid} home={base}/mail/%u
@@ -98,6 +102,9 @@ acl_driver = vfile
 passdb passwd-file {{
   passwd_file_path = {base}/users
 }}
+passdb static {{
+  password = {password}
+}}
 userdb static {{
   fields {{
     uid = {uid}
@@ -111,7 +118,11 @@ ssl_server_key_file = {key}
 
 
 class Dovecot:
-    """One server with the accounts that a test makes."""
+    """One server with the accounts that a test makes.
+
+    `PASSWORD` opens any account; another password has to be set before the start, for Dovecot looks
+    for new ones only once a second.
+    """
 
     def __init__(self, *, connections: int = 300) -> None:
         assert DOVECOT is not None
@@ -119,17 +130,16 @@ class Dovecot:
         self.port, self.tls_port = free_port(), free_port()
         self.certificates = make_certificates(self.base)
         self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.getuid())
-        self._users: dict[str, str] = {}
         self._delivered = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._write_configuration(connections)
 
     def account(self, user: str, password: str = PASSWORD) -> str:
         """Makes an account with an empty INBOX."""
-        self._users[user] = password
-        lines = [f"{name}:{{PLAIN}}{secret}\n" for name, secret in self._users.items()]
-        (self.base / "users").write_text("".join(lines))
-        self._own(self.base / "users")
+        if password != PASSWORD:
+            assert self._process is None
+            with (self.base / "users").open("a") as users:
+                users.write(f"{user}:{{PLAIN}}{password}\n")
         self.folder(user)
         return user
 
@@ -230,6 +240,7 @@ class Dovecot:
             certificate=self.certificates.certificate,
             key=self.certificates.key,
             connections=connections,
+            password=PASSWORD,
         )
         (self.base / "dovecot.conf").write_text(text)
         (self.base / "users").touch()

@@ -60,7 +60,9 @@ def notes_of(untagged: Mapping[str, Iterable[object]]) -> list[str]:
 
 def text_of(error: BaseException) -> str:
     """The server's own words, on one line."""
-    text = _BYTES.sub(_unpacked, _WRAPPING.sub("", str(error)))
+    # After an empty line IMAPClient adds advice for programmers.
+    said = str(error).partition("\n\n")[0]
+    text = _BYTES.sub(_unpacked, _WRAPPING.sub("", said))
     words = _TIMING.sub("", _BYE.sub("", " ".join(text.split())))
     return without_tokens(words)
 
