@@ -43,7 +43,7 @@ run: $(EXAMPLE) ## Start triaged with the bundled example at http://127.0.0.1:80
 
 test: $(DEV) ## Run all tests; installs the servers they need where it may
 	@tests/servers
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(DEV) ## Lint, types and the quick tests
 	@$(BIN)/ruff check .

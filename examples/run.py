@@ -14,7 +14,7 @@ def main() -> None:
     """Does not return. The mail server ends when this process does, however it ends."""
     open_while_we_live, kept = os.pipe()
     subprocess.Popen(
-        [sys.executable, str(HERE / "mail_server.py"), "--while-open"],
+        [sys.executable, "-W", "ignore", str(HERE / "mail_server.py"), "--while-open"],
         stdin=open_while_we_live,
         start_new_session=True,  # Ctrl-C is for triaged
     )
