@@ -147,7 +147,7 @@ class FolderReadOnly(MailError):
 
 
 class KeywordsNotAllowed(MailError):
-    """The folder takes no new keywords: its PERMANENTFLAGS lack \\*."""
+    """The folder takes no new keywords: PERMANENTFLAGS does not allow them."""
 
 
 class LabelNotConfirmed(MailError):

@@ -80,10 +80,11 @@ def select(conversation: Conversation, source: MailSource) -> Folder:
     Raises `FolderRefused`, `FolderReadOnly`.
     """
     client = conversation.connection
+    # Before the folder: servers tell them together with the login, and imaplib then forgets.
+    offered = conversation.ask(errors.LoginRefused, client.capabilities)
     answer = conversation.ask(
         errors.FolderRefused, lambda: client.select_folder(source.folder, readonly=source.dry_run)
     )
-    offered = conversation.ask(errors.FolderRefused, client.capabilities)
     if not source.dry_run and b"READ-WRITE" not in answer:
         raise errors.FolderReadOnly
     if not answer.get(b"UIDVALIDITY"):

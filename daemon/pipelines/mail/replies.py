@@ -20,6 +20,7 @@ _CODE = re.compile(r"\[([A-Z][A-Z0-9-]*)(?=[\] ])")
 _WEBALERT = re.compile(r"\[WEBALERT [^\]]*\]")
 _LINK = re.compile(r"(https?://[^\s?#\]]{1,300})[?#][^\s\])]*")
 _BACKOFF = re.compile(r"Suggested Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)
+_TIMING = re.compile(r" \([0-9. +]+ secs\)\.?$")
 _SENT_BY_SERVER = re.compile(r"((?:unterminated|unexpected)[a-z ]{0,40}): .*", re.DOTALL)
 _SAYING_NOTHING = {"ALERT", "CAPABILITY"}
 
@@ -59,8 +60,11 @@ def notes_of(untagged: Mapping[str, Iterable[object]]) -> list[str]:
 
 def text_of(error: BaseException) -> str:
     """The server's own words, on one line."""
-    text = _BYTES.sub(_unpacked, _WRAPPING.sub("", str(error)))
-    return without_tokens(_BYE.sub("", " ".join(text.split())))
+    # After an empty line IMAPClient adds advice for programmers.
+    said = str(error).partition("\n\n")[0]
+    text = _BYTES.sub(_unpacked, _WRAPPING.sub("", said))
+    words = _TIMING.sub("", _BYE.sub("", " ".join(text.split())))
+    return without_tokens(words)
 
 
 def without_tokens(text: str) -> str:
