@@ -163,6 +163,6 @@ def _info(status: PipelineStatus, daemon: Daemon) -> PipelineInfo:
                 until=waiting.until,
             )
             for s in sources
-            if (waiting := daemon.gate.waiting(status.name, s.name))
+            if (waiting := daemon.gate.waiting(status.name, s))
         ],
     )

@@ -61,6 +61,22 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whether these rows were stored and counted before: the file was only touched."""
 
 
+class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail message that is done, and what was decided about it; nothing of what it says."""
+
+    folder: str
+    uidvalidity: int
+    uid: int
+    gm_msgid: int | None
+    """Gmail's id of the message."""
+    received: datetime
+    category: str
+    rule: str
+    """What decided: a rule's name, or ``own``, ``model`` or ``fallback``."""
+    label: str | None
+    """Label or keyword that the server confirmed; None when none was to be written."""
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Items of a run by outcome."""
 
@@ -111,6 +127,7 @@ class ItemSucceeded(RunEvent, frozen=True, kw_only=True, tag="item_succeeded"):
 
     item: str
     file: FileFacts | None = None
+    message: MessageFacts | None = None
 
 
 class ItemSkipped(RunEvent, frozen=True, kw_only=True, tag="item_skipped"):

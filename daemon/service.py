@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import timedelta
-from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from daemon import __version__, journal
 from daemon.clock import Clock, SystemClock
-from daemon.config import IngestConfig, IngestSource, OwnConfig, OwnSource, Settings
+from daemon.config import IngestConfig, MailConfig, OwnConfig, Settings
+from daemon.config.schema import AnyPipeline
 from daemon.cycle import Cycles
 from daemon.errors import ConfigError, Problem
 from daemon.group_operations import GroupOperations
@@ -28,6 +26,7 @@ from daemon.pipelines.ingest.pipeline import IngestPipeline
 from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
 from daemon.pipelines.own import load_function
+from daemon.pipelines.versions import fixed
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries, budget_window
 from daemon.retry.gate import Gate
@@ -40,6 +39,7 @@ from daemon.store import upkeep
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.files import Files
+from daemon.store.messages import Messages
 from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
@@ -73,9 +73,10 @@ class Daemon:
         self.failures = Failures(self.database)
         self.runs = Runs(self.database)
         self.files = Files(self.database, self.clock)
+        messages = Messages(self.database, self.clock)
         try:
             upkeep.interrupt_unfinished(self.database.writer, self.clock.now())
-            self.catalog = build_catalog(settings, self.files, self.rejects, self.clock)
+            self.catalog = build_catalog(settings, self.files, messages, self.rejects, self.clock)
         except BaseException:
             self.database.close()
             raise
@@ -235,7 +236,7 @@ def check(settings: Settings) -> list[Problem]:
     problems = [
         Problem(f"{settings.file.name}: {problem.where}", problem.expected)
         for name, config in settings.config.pipelines.items()
-        for problem in _pipeline_problems(name, config, settings.base)
+        for problem in _pipeline_problems(name, config, settings)
     ]
     try:
         load_rules(settings.rules_path)
@@ -244,32 +245,54 @@ def check(settings: Settings) -> list[Problem]:
     return problems
 
 
-def _pipeline_problems(name: str, config: IngestConfig | OwnConfig, base: Path) -> list[Problem]:
+def _pipeline_problems(name: str, config: AnyPipeline, settings: Settings) -> list[Problem]:
     problems = check_schedule(name, config)
     if isinstance(config, IngestConfig):
         return problems + problems_of(config)
+    if isinstance(config, MailConfig):
+        from daemon.pipelines.mail.checks import problems_of as mail_problems
+
+        return problems + mail_problems(config, settings)
     try:
-        load_function(config.run, f"pipelines.{name}.run", base)
+        load_function(config.run, f"pipelines.{name}.run", settings.base)
     except ConfigError as error:
         problems += error.problems
     return problems
 
 
-def build_catalog(settings: Settings, files: FileIndex, rejects: Path, clock: Clock) -> Catalog:
+def build_catalog(
+    settings: Settings, files: FileIndex, messages: Messages, rejects: Path, clock: Clock
+) -> Catalog:
     """All pipelines of a configuration that was checked, ready to run."""
     pipelines: dict[str, Registered] = {}
     for name, config in settings.config.pipelines.items():
         if isinstance(config, IngestConfig):
             ingest = IngestPipeline(config, settings.base, files, rejects, clock)
             sources = {
-                n: Source(n, s.enabled, {}, version=version_of(s))
-                for n, s in config.sources.items()
+                n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()
             }
             pipelines[name] = Registered(name, ingest, config, sources)
+        elif isinstance(config, MailConfig):
+            pipelines[name] = _mail(name, config, settings, messages, clock)
         else:
             function = load_function(config.run, f"pipelines.{name}.run", settings.base)
             pipelines[name] = Registered(name, function, config, _own_sources(name, config))
     return Catalog(pipelines)
+
+
+def _mail(
+    name: str, config: MailConfig, settings: Settings, messages: Messages, clock: Clock
+) -> Registered:
+    # Its libraries are imported only here: without mail they take no memory.
+    from daemon.pipelines.mail.categoriser import Categoriser
+    from daemon.pipelines.mail.configured import ConfiguredAccounts
+    from daemon.pipelines.mail.pipeline import MailPipeline
+    from daemon.pipelines.mail.session import open_mailbox
+
+    accounts = ConfiguredAccounts(config, settings)
+    categoriser = Categoriser.of(config, settings)
+    mail = MailPipeline(config, accounts, messages, categoriser, open_mailbox, clock)
+    return Registered(name, mail, config, accounts.sources())
 
 
 def ingest_folders(settings: Settings) -> dict[str, Folder]:
@@ -286,12 +309,6 @@ def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:
     if not config.sources:
         return {name: Source(name, True, {})}
     return {
-        n: Source(n, s.enabled, s.options, s.email_address, version_of(s))
+        n: Source(n, s.enabled, s.options, s.email_address, fixed(s))
         for n, s in config.sources.items()
     }
-
-
-def version_of(source: IngestSource | OwnSource) -> str:
-    """16 hex digits that stand for a source's configuration."""
-    text = msgspec.json.encode(source, enc_hook=repr, order="deterministic")
-    return blake2b(text, digest_size=8).hexdigest()

@@ -43,6 +43,7 @@ TABLES = {
     "pipelines.ingest": schema.IngestConfig,
     "pipelines.ingest.sources.NAME": schema.IngestSource,
     "pipelines.mail": schema.MailConfig,
+    "pipelines.mail.model": schema.MailModel,
     "pipelines.mail.sources.NAME": schema.MailSource,
     "pipelines.mail.sources.NAME.oauth": schema.MailOAuth,
     "pipelines.NAME": schema.OwnConfig,

@@ -29,6 +29,7 @@ class Batch:
         self.failures: list[NewFailure] = []
         self.file_outcomes: list[tuple[events.FileFacts, events.ItemSucceeded | NewFailure]] = []
         """What became of tracked files, in the order in which it happened."""
+        self.messages: list[rows.MessageRow] = []
         self.decisions: list[rows.ItemRow] = []
         self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
@@ -99,6 +100,8 @@ class Batch:
         self._decide(event, key, FailureStatus.RESOLVED)
         if event.file is not None:
             self.file_outcomes.append((event.file, event))
+        if event.message is not None:
+            self.messages.append(build.message_row(event, event.message))
 
     def _decide(self, event: events.RunEvent, item_key: int, status: FailureStatus) -> None:
         """From here on the item's failures of earlier runs have another status."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from daemon.clock import Clock
+from daemon.pipelines.mail.account import Account
 from daemon.pipelines.mail.message import Fetched, Identity
 from daemon.triage.taxonomy import RunState
 
@@ -52,9 +55,23 @@ class Mailbox(Protocol):
         ...
 
 
+OpenMailbox = Callable[[Account, Watch, Clock], AbstractContextManager[Mailbox]]
+"""Connects, logs in and selects the account's folder; raises as `Mailbox` does."""
+
+
 class MessageIndex(Protocol):
     """The record of messages done so far."""
 
     def done(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
-        """Those of one chunk that were done before, in this run or an earlier one that was stored."""
+        """Those of one chunk that were done before, in this run or an earlier one that was stored.
+
+        A message is found by where it is, and by Gmail's id where that is given.
+        """
+        ...
+
+    def set_aside(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
+        """Those of one chunk that failed and are not to be tried again by themselves.
+
+        Another attempt would not help, is not due yet, or a person decided so.
+        """
         ...
