@@ -24,7 +24,7 @@ from tests.support.product import free_port, wait_for
 DOVECOT = shutil.which("dovecot") or (
     "/usr/sbin/dovecot" if Path("/usr/sbin/dovecot").exists() else None
 )
-PASSWORD = "right-battery-9"  # noqa: S105 - of the test server
+PASSWORD = "right-battery-9"
 
 _COMMON = """
 base_dir = {base}/run

@@ -46,6 +46,11 @@ class Condition(Table, frozen=True, kw_only=True):
     not_matches: tuple[Text, ...] = ()
     """Patterns none of which may be found."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether it looks at the field's value."""
+        return bool(self.equals or self.contains or self.matches or self.not_matches)
+
 
 class CategoryRule(Table, frozen=True, kw_only=True):
     """One way to tell that a message is of a category."""
@@ -71,11 +76,14 @@ class _Conditions:
         self._contains = tuple(text.casefold() for text in condition.contains)
         self._matches = search_set(*condition.matches) if condition.matches else None
         self._not_matches = search_set(*condition.not_matches) if condition.not_matches else None
+        self._asks = condition.asks
 
     def hold(self, headers: Headers) -> bool:
-        value = headers.get(self._header)
-        if value is None or not self._present:
-            return value is None and not self._present
+        if self._header not in headers or not self._present:
+            return self._header not in headers and not self._present
+        if not self._asks:
+            return True
+        value = headers[self._header]
         folded, searched = value.casefold(), value.encode()
         return (
             (not self._equals or folded in self._equals)
@@ -91,22 +99,18 @@ class HeaderRules:
     def __init__(self, rules: Iterable[CategoryRule]) -> None:
         self.rules: Sequence[CategoryRule] = sorted(rules, key=lambda r: (-r.priority, r.name))
         self._conditions = [tuple(map(_Conditions, rule.headers)) for rule in self.rules]
+        self._domains = [frozenset(map(str.lower, rule.sender_domains)) for rule in self.rules]
 
     def match(self, headers: Headers) -> CategoryRule | None:
         """The first rule that the message meets."""
-        domain = headers.sender_domain
-        for rule, conditions in zip(self.rules, self._conditions, strict=True):
-            if rule.sender_domains and not _within(domain, rule.sender_domains):
+        for rule, domains, conditions in zip(
+            self.rules, self._domains, self._conditions, strict=True
+        ):
+            if domains and domains.isdisjoint(headers.sender_domains):
                 continue
             if all(condition.hold(headers) for condition in conditions):
                 return rule
         return None
-
-
-def _within(domain: str | None, domains: Iterable[str]) -> bool:
-    return domain is not None and any(
-        domain == wanted.lower() or domain.endswith(f".{wanted.lower()}") for wanted in domains
-    )
 
 
 class Decision(msgspec.Struct, frozen=True):

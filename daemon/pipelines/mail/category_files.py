@@ -87,6 +87,5 @@ def _condition_problems(condition: Condition, where: str) -> Iterator[Problem]:
             if reason := pattern_mistake(pattern):
                 expected = f"is not a pattern that can be used: {pattern!r}: {reason}"
                 yield Problem(f"{where}.{field}", expected)
-    asks = condition.equals or condition.contains or condition.matches or condition.not_matches
-    if asks and not condition.present:
+    if condition.asks and not condition.present:
         yield Problem(where, "asks for the value of a field that is not to be present")

@@ -64,7 +64,10 @@ class _Guarded(imaplib.IMAP4):
         super().__init__(host, port, timeout)
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
-        connection = socket.create_connection((self.host, self.port), timeout)
+        try:
+            connection = socket.create_connection((self.host, self.port), timeout)
+        except UnicodeError:
+            raise SettingMistaken("host of the mail account is not a valid name") from None
         try:
             self._watchdog.guard(connection)
             if self._context is None:

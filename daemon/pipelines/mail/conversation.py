@@ -11,7 +11,7 @@ from daemon.config.schema import MailSource
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.connect import Connection
 from daemon.pipelines.mail.errors import ServerRefused
-from daemon.pipelines.mail.faults import fault, lower_cause
+from daemon.pipelines.mail.faults import fault, network_cause
 from daemon.pipelines.mail.watchdog import Watchdog
 
 T = TypeVar("T")
@@ -52,14 +52,13 @@ class Conversation:
             return command()
         except (imaplib.IMAP4.error, OSError, ValueError, KeyError) as error:
             self._in_order = False
-            self._watchdog.check(error)
+            self._watchdog.check(network_cause(error))
             notes = self._connection.notes() if self._connection else None
             problem = fault(error, refused, notes)
             self._in_order = isinstance(problem, ServerRefused | errors.AnswerGarbled)
             if problem is error:
                 raise
-            # Without imaplib's own exception: it repeats what was left out on purpose.
-            raise problem from lower_cause(error)
+            raise problem from network_cause(error)
 
     def close(self) -> None:
         """Says goodbye, if there is still somebody to say it to, and closes. Again is free."""

@@ -42,13 +42,11 @@ def fault(error: Exception, refused: type[ServerRefused], notes: list[str] | Non
     return _lost(reply) if _is_abort(error) else _refusal(refused, reply)
 
 
-def lower_cause(error: BaseException | None) -> OSError | None:
-    """The error of the network below, whose number is a fact."""
-    while error is not None:
+def network_cause(error: BaseException | None) -> OSError | None:
+    """The error of the network behind it, whose number is a fact; imaplib's own may quote mail."""
+    while error is not None and not isinstance(error, OSError):
         error = error.__context__
-        if isinstance(error, OSError):
-            return error
-    return None
+    return error
 
 
 def _refusal(kind: type[ServerRefused], reply: replies.Reply) -> ServerRefused:

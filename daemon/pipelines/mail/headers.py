@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from email.header import decode_header
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import getaddresses
+from functools import cached_property
 
 LONGEST_HEADERS = 64 * 1024
 """Bytes of a message's headers that are looked at."""
@@ -22,36 +23,51 @@ _PARSER = BytesHeaderParser(policy=compat32)
 class Headers(Mapping[str, str]):
     """Fields by name in any case, decoded; several of one name are joined by commas."""
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        self._fields = {name.casefold(): value for name, value in fields.items()}
+    def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
+        """`fields` as they are in a message, several of one name too."""
+        self._raw: dict[str, list[str]] = {}
+        for name, value in fields:
+            self._raw.setdefault(name.casefold(), []).append(value)
+        self._decoded: dict[str, str] = {}
 
     @classmethod
     def parse(cls, raw: bytes) -> Headers:
         """The fields in `raw`, as far as they can be made out."""
-        fields: dict[str, list[str]] = {}
-        for name, value in _PARSER.parsebytes(raw[:LONGEST_HEADERS]).raw_items():
-            fields.setdefault(name.casefold(), []).append(_decoded(str(value)))
-        return cls({name: ", ".join(values) for name, values in fields.items()})
+        found = _PARSER.parsebytes(raw[:LONGEST_HEADERS]).raw_items()
+        return cls((name, str(value)) for name, value in found)
 
     def __getitem__(self, name: str) -> str:
-        return self._fields[name.casefold()]
+        # Most rules only ask whether a field is there: what nobody reads is not decoded.
+        key = name.casefold()
+        if key not in self._decoded:
+            self._decoded[key] = ", ".join(map(_decoded, self._raw[key]))
+        return self._decoded[key]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.casefold() in self._raw
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
+        return iter(self._raw)
 
     def __len__(self) -> int:
-        return len(self._fields)
+        return len(self._raw)
 
     def __repr__(self) -> str:
         return f"Headers({', '.join(self)})"
 
-    @property
+    @cached_property
     def sender_domain(self) -> str | None:
         """Domain of the address in From, else in Sender, in lower case: what the sender claims."""
         for name in ("from", "sender"):
             if domain := _domain(self.get(name, "")):
                 return domain
         return None
+
+    @cached_property
+    def sender_domains(self) -> frozenset[str]:
+        """The sender's domain and all domains that it lies in."""
+        labels = (self.sender_domain or "").split(".")
+        return frozenset(".".join(labels[n:]) for n in range(len(labels)))
 
 
 def _domain(value: str) -> str | None:

@@ -14,7 +14,11 @@ import msgspec
 
 LONGEST = 1000
 _WRAPPING = re.compile(r"^(?:command: [\w ]+ => )?(?:\w+ failed: |\w+ command error: (?=BAD|NO))?")
-_BYTES = re.compile(r"""\[?(b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*")\]?""")
+_ESCAPE = r"""\\(?:[\\'"ntr]|x[0-9a-f]{2})"""
+_BYTES = re.compile(
+    rf"""\[?(b'(?:[ -&(-\[\]-~]|{_ESCAPE})*+'|b"(?:[ !#-\[\]-~]|{_ESCAPE})*+")\]?"""
+)
+"""Bytes as Python writes them, and nothing else that begins like them."""
 _BYE = re.compile(r"^\* (?:BYE|NO|BAD) ")
 _CODE = re.compile(r"\[([A-Z][A-Z0-9-]*)(?=[\] ])")
 _WEBALERT = re.compile(r"\[WEBALERT [^\]]*\]")
