@@ -82,15 +82,17 @@ HANDLERS: list[ControllerRouterHandler] = [
 def create_app(daemon: Daemon) -> Litestar:
     """The ASGI application over a daemon, which the caller starts and stops."""
     rejected_rows = RejectedRows(Rejects(daemon.rejects))
+    access = Access(daemon.settings)
     return Litestar(
         HANDLERS,
         dependencies={
             "daemon": Provide(lambda: daemon, sync_to_thread=False),
+            "access": Provide(lambda: access, sync_to_thread=False),
             "by": Provide(asked_by, sync_to_thread=False),
             "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
         },
         on_shutdown=[rejected_rows.close],
-        guards=[Access(daemon.settings).guard],
+        guards=[access.guard],
         before_send=[add_headers],
         exception_handlers={
             HTTPException: answer_http,

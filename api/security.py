@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
@@ -56,17 +57,25 @@ class Access:
         role = handler.opt.get("role", "read")
         if role is None:
             return
-        if self._keys:
-            connection.state[_ASKED_BY] = self._check_key(connection.headers, role)
-        else:
-            self._check_host(connection.headers)
-            if _changes_something(connection):
-                _check_origin(connection.headers)
+        connection.state[_ASKED_BY] = self.admit(connection, role)
         _check_content_type(connection)
 
-    def _check_key(self, headers: Mapping[str, str], role: str) -> str:
+    def admit(self, connection: Connection, role: str, given: str | None = None) -> str:
+        """The name of who asks, a key's or ``local``, who may do what needs `role`; or raises.
+
+        `given` is a key that came by another way than the headers, such as a socket's subprotocol.
+        Raises `NotAuthorizedException` without a known key, `PermissionDeniedException` for what the
+        key may not do or for another origin, `HTTPException` with status 421 for another host name.
+        """
+        if self._keys:
+            return self._check_key(given or _given_key(connection.headers), role)
+        self._check_host(connection.headers)
+        if _changes_something(connection):
+            _check_origin(connection.headers)
+        return LOCAL
+
+    def _check_key(self, given: str | None, role: str) -> str:
         """The name of the key that was given, which may do what needs `role`."""
-        given = _given_key(headers)
         found = self._find(given) if given else None
         if found is None:
             raise NotAuthorizedException(
@@ -119,7 +128,12 @@ def _host_name(host: str) -> str:
 
 
 def _changes_something(connection: Connection) -> bool:
-    return getattr(connection, "method", "GET") not in SAFE_METHODS
+    """Also a socket does, as far as origins go: browsers let any web site open and read one."""
+    return connection.scope["type"] == ScopeType.WEBSOCKET or _method(connection) not in SAFE_METHODS
+
+
+def _method(connection: Connection) -> str:
+    return str(connection.scope.get("method", "GET"))
 
 
 def _check_origin(headers: Mapping[str, str]) -> None:
@@ -137,7 +151,7 @@ def _check_content_type(connection: Connection) -> None:
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if _changes_something(connection) and kind != "application/json":
+    if _method(connection) not in SAFE_METHODS and kind != "application/json":
         raise HTTPException(status_code=415, detail="expected a body of type application/json")
 
 
