@@ -46,6 +46,7 @@ def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
         [start],
     )
     connection.execute("DELETE FROM retry_operations WHERE ended_at < ?", [start])
+    connection.execute("DELETE FROM audit WHERE audited_at < ?", [start])
     connection.execute("DELETE FROM cycles WHERE started_at < ?", [start])
     connection.execute(
         "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT failure_group FROM failures) "
