@@ -19,8 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from daemon.access.keys import digest, make_key
-from daemon.access.roles import LOCAL, Role
-from daemon.config.schema import SourceName
+from daemon.access.roles import LOCAL, KeyName, Role
 from daemon.errors import Conflict, NotFound, TriagedError
 
 MOST_REVOKED = 1000
@@ -34,7 +33,7 @@ class KeysFileDamaged(TriagedError):
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key as it is kept."""
 
-    name: SourceName
+    name: KeyName
     role: Role
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None
     """Of the key; None once it is revoked."""

@@ -1,10 +1,19 @@
-"""The roles of keys, in their order: each may do what those before it may."""
+"""The names of keys, and their roles in order: each may do what those before it may."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 Role = Literal["read", "operate", "admin"]
+KeyName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="a name of at most 64 letters, digits, - _ and .",
+    ),
+]
 
 LOCAL = "local"
 """Whoever is on this machine, where there are no keys, and who works on its files."""

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from daemon.access.keys_file import KeyRecord, KeysFile
+from daemon.access.roles import KeyName
 from daemon.cli import terminal
 from daemon.cli.main import Exit
 from daemon.clock import SystemClock
 from daemon.config import Settings, load
-from daemon.config.schema import SourceName
 from daemon.config.values import Duration
 from daemon.errors import ConfigError, Problem
 
@@ -78,7 +78,7 @@ def _create(args: Namespace, settings: Settings, file: KeysFile) -> None:
 
 def _checked(name: str) -> str:
     try:
-        return msgspec.convert(name, SourceName)
+        return msgspec.convert(name, KeyName)
     except msgspec.ValidationError:
         expected = "expected a name of at most 64 letters, digits, - _ and ."
         raise ConfigError([Problem("NAME", expected)]) from None

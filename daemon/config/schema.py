@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from daemon.access.roles import KeyName, Role
 from daemon.config.values import Duration, Listen, Size
 
 Name = Annotated[
@@ -58,9 +59,9 @@ class KeyConfig(Table, frozen=True, kw_only=True):
     """One API key. The key itself comes from an environment variable or a file. `triaged token` makes
     keys without any entry here."""
 
-    name: SourceName
+    name: KeyName
     """Shown in the log and the audit trail in place of the key."""
-    role: Literal["read", "operate", "admin"] = "read"
+    role: Role = "read"
     """`read` may look; `operate` may also retry, pause, quarantine and see rejected rows; `admin` may
     also manage accounts and see the audit trail."""
     key_env: str | None = None
