@@ -33,6 +33,8 @@ REASONS = {
 """Why something was refused, by the status of the answer."""
 OTHER_REASON = "refused"
 
+LONGEST_BODY = 1_000_000
+"""Bytes of a body that an entry may say something of."""
 _FLOOD = 429
 """Who asks too often must not fill the store with it."""
 
@@ -97,22 +99,27 @@ class Trail:
 
 
 class _Body:
-    """What is read of a request's body, for whoever wants to know it afterwards."""
+    """What is read of a request's body, for whoever wants to know it afterwards.
+
+    A longer one than commands have, such as that of a file, is not kept.
+    """
 
     def __init__(self, receive: Receive) -> None:
         self.content = b""
+        self._kept = True
         self._receive = receive
 
     async def receive(self) -> HTTPReceiveMessage:
         message: Any = await self._receive()
-        self.content += message.get("body", b"")
+        part: bytes = message.get("body", b"")
+        self._kept = self._kept and len(self.content) + len(part) <= LONGEST_BODY
+        self.content = self.content + part if self._kept else b""
         return message  # type: ignore[no-any-return]
 
 
 def action_of(handler: BaseRouteHandler) -> str:
     """The name of what an endpoint does: its own, or that of its function."""
-    given = handler.opt.get("action")
-    return str(given) if given else handler.handler_name.rpartition("api.")[2]
+    return str(handler.opt.get("action", handler.handler_name))
 
 
 async def _answer_unstored(scope: HTTPScope, receive: Receive, send: Send) -> None:

@@ -189,3 +189,12 @@ def test_no_entry_holds_an_address_of_who_asked(tmp_path: Path) -> None:
     assert set(Audited.__struct_fields__) == {
         *("at", "by", "action", "subject", "outcome", "reason", "details")
     }
+
+
+@pytest.mark.requirement("U6", "X4")
+def test_a_body_that_is_too_large_is_refused_and_not_kept(served: Served) -> None:
+    body = b'{"note": "' + b"x" * 1_000_001 + b'"}'
+    headers = {"content-type": "application/json"}
+    served.problem(413, "/api/retries", method="POST", content=body, headers=headers)
+    (entry,) = entries(served)
+    assert (entry["reason"], entry["details"]) == ("too_large", None)
