@@ -5,9 +5,11 @@ from __future__ import annotations
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
 from litestar.types import ControllerRouterHandler
 
 from api import (
+    audit,
     export,
     failures,
     files,
@@ -26,6 +28,7 @@ from api import (
 from api.description import Records, description
 from api.problems import answer_daemon, answer_http, answer_unexpected
 from api.security import Access, add_headers, asked_by
+from api.trail import Trail
 from daemon.errors import TriagedError
 from daemon.pipelines.ingest.rejected_rows import RejectedRows
 from daemon.pipelines.ingest.rejects import Rejects
@@ -56,6 +59,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     unclassified.list_unclassified,
     failures.get_failure,
     export.export_failures,
+    audit.list_audit,
+    audit.export_audit,
     ingestions.list_ingestions,
     ingestions.get_ingestion,
     files.list_files,
@@ -82,15 +87,18 @@ HANDLERS: list[ControllerRouterHandler] = [
 def create_app(daemon: Daemon) -> Litestar:
     """The ASGI application over a daemon, which the caller starts and stops."""
     rejected_rows = RejectedRows(Rejects(daemon.rejects))
+    access = Access(daemon)
     return Litestar(
         HANDLERS,
         dependencies={
             "daemon": Provide(lambda: daemon, sync_to_thread=False),
+            "access": Provide(lambda: access, sync_to_thread=False),
             "by": Provide(asked_by, sync_to_thread=False),
             "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
         },
         on_shutdown=[rejected_rows.close],
-        guards=[Access(daemon.settings).guard],
+        middleware=[DefineMiddleware(Trail, daemon=daemon)],
+        guards=[access.guard],
         before_send=[add_headers],
         exception_handlers={
             HTTPException: answer_http,
@@ -98,7 +106,7 @@ def create_app(daemon: Daemon) -> Litestar:
             Exception: answer_unexpected,
         },
         request_max_body_size=BODY_BYTES,
-        openapi_config=description(with_keys=bool(daemon.settings.keys)),
+        openapi_config=description(),
         plugins=[Records()],
         logging_config=None,
     )

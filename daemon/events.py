@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from daemon.triage.taxonomy import (
+    AuditOutcome,
     FileStatus,
     GroupDecision,
     RetryOutcome,
@@ -304,6 +305,22 @@ class RetryChanged(Event, frozen=True, kw_only=True, tag="retry_changed"):
     """Why it failed."""
 
 
+class Audited(Event, frozen=True, kw_only=True, tag="audited"):
+    """Somebody changed something, or tried to and was refused."""
+
+    by: str
+    """Name of the API key, or ``local``."""
+    action: str
+    """What was asked for, by a stable name such as ``pipelines.pause``."""
+    subject: str | None
+    """What it was asked of; None where the details say it."""
+    outcome: AuditOutcome
+    reason: str | None = None
+    """Why it was refused, from a closed vocabulary."""
+    details: str | None = None
+    """What else the request said, as JSON: masked and cut."""
+
+
 AnyEvent = (
     RunStarted
     | StepEntered
@@ -324,6 +341,7 @@ AnyEvent = (
     | RetryRequested
     | RetryProgressed
     | RetryChanged
+    | Audited
 )
 
 

@@ -173,6 +173,13 @@ class Metrics:
             "Notifications that could not be delivered.",
             "channel",
         )
+        self.requests_refused = counter(
+            "triaged_requests_refused_total",
+            "API requests refused for a bad key (key), a missing role (role) or their number (rate).",
+            "reason",
+        )
+        for reason in ("key", "role", "rate"):
+            self.requests_refused.labels(reason)
         self._commit_seconds = Histogram(
             "triaged_store_commit_seconds",
             "How long the store took to write a group of events durably.",

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from daemon import __version__, journal
+from daemon.access.key_changes import KeyChanges
+from daemon.access.keyring import Key, Keyring
+from daemon.access.keys import digest
+from daemon.access.keys_file import KeysFile
 from daemon.clock import Clock, SystemClock
 from daemon.config import IngestConfig, MailConfig, OwnConfig, Settings
 from daemon.config.schema import AnyPipeline
@@ -36,6 +40,7 @@ from daemon.retry_operations.worker import RetryWorker
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
+from daemon.store.audit import Audit
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.files import Files
@@ -49,6 +54,8 @@ from daemon.triage.rule_files import load_rules
 log = logging.getLogger("triaged")
 
 UPKEEP_SECONDS = 3600.0
+KEYS_SECONDS = 5.0
+"""How often the keys file is looked at while nobody asks for anything."""
 RETRIES_GRACE_SECONDS = 2.0
 """How long `stop` lets the results of a retry that has just ended be stored."""
 STORE_GRACE_SECONDS = 10.0
@@ -66,6 +73,8 @@ class Daemon:
         self.clock = clock or SystemClock()
         self.triage = load_triage(settings)
         self.live = Live()
+        configured = [Key(key.name, key.role, digest(key.value)) for key in settings.keys]
+        self.keyring = Keyring(configured, KeysFile(settings.keys_path), self.clock)
         data = settings.store_path.parent
         self.rejects = data / "rejects"
         config = settings.config
@@ -121,6 +130,8 @@ class Daemon:
         self.retry_requests = RetryRequests(
             self.retries, self.failures, self.recorder, self.clock, self.retry_worker.wake
         )
+        kept = timedelta(seconds=config.store.retention)
+        self.key_changes = KeyChanges(self.recorder, Audit(self.database), self.clock, kept)
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)
         self.recorder.subscribe(self.automatic_retries.follow)
@@ -172,11 +183,13 @@ class Daemon:
     def start(self, *, schedule: bool = True) -> None:
         """Begins to record, and with `schedule` to run cycles."""
         self.writer.start()
+        self.keyring.follow(self.key_changes.follow)
         if schedule:
             self.scheduler.start()
             self.automatic_retries.start()
             self.retry_worker.start()
             self.scheduler.every(UPKEEP_SECONDS, self.keep_up)
+            self.scheduler.every(KEYS_SECONDS, self.keyring.refresh)
 
     def keep_up(self) -> None:
         """Forgets what is older than the retention and compacts the store, between two batches."""
@@ -220,9 +233,15 @@ class Daemon:
                 not self._stopping,
                 "the daemon is stopping" if self._stopping else "cycles are scheduled",
             ),
+            Check(
+                "keys",
+                self.keyring.problem is None,
+                self.keyring.problem or "the keys can be read",
+            ),
         ]
+        well = all(check.ok for check in checks)
         status: Literal["ok", "degraded", "stopping"]
-        status = "stopping" if self._stopping else "ok" if trouble is None else "degraded"
+        status = "stopping" if self._stopping else "ok" if well else "degraded"
         return Health(status, __version__, checks, self.writer.pending)
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 
+from daemon.access.checks import key_problems
+from daemon.access.keys_file import KeysFile
+from daemon.access.roles import LOCAL
 from daemon.config.decode import decode_table, join
 from daemon.config.schema import (
     AnyPipeline,
@@ -56,6 +59,12 @@ class Settings(msgspec.Struct, frozen=True):
         return self.base / self.config.store.path
 
     @property
+    def keys_path(self) -> Path:
+        """The file that `triaged token` keeps keys in."""
+        given = self.config.server.keys_file
+        return self.base / given if given else self.store_path.parent / "keys.json"
+
+    @property
     def rules_path(self) -> Path | None:
         """The user's rule file, if there is one."""
         rules = self.config.triage.rules
@@ -73,19 +82,26 @@ class _Sections(Table, frozen=True, kw_only=True):
     pipelines: Any = None
 
 
-def load(file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in `file`. Raises `ConfigError` with every mistake."""
+def load(
+    file: Path, environ: Mapping[str, str] = os.environ, *, check_keys: bool = True
+) -> Settings:
+    """The settings in `file`. Raises `ConfigError` with every mistake.
+
+    Who is about to make the keys that the configuration needs asks not to `check_keys`.
+    """
     data = _parse(file)
     config, problems = decode_config(data)
     if config is None:
         raise ConfigError(_in_file(file, problems))
     base = file.resolve().parent
     keys, problems = _resolve_keys(config.server.keys, base, environ)
-    problems += _check_listen(config)
+    settings = Settings(config, file.resolve(), keys, Secrets(environ))
     problems += _check_paths(config, base)
+    if check_keys:
+        problems += _check_keys(settings)
     if problems:
         raise ConfigError(_in_file(file, problems))
-    return Settings(config, file.resolve(), keys, Secrets(environ))
+    return settings
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -155,7 +171,8 @@ def _check_name(name: str, where: str) -> list[Problem]:
 def _resolve_keys(
     keys: tuple[KeyConfig, ...], base: Path, environ: Mapping[str, str]
 ) -> tuple[tuple[ApiKey, ...], list[Problem]]:
-    resolved, problems = [], []
+    resolved: list[ApiKey] = []
+    problems = []
     for number, key in enumerate(keys):
         where = f"server.keys[{number}]"
         value, wrong = resolve_secret(key.key_env, key.key_file, base, environ)
@@ -163,20 +180,20 @@ def _resolve_keys(
             problems.append(Problem(where, wrong))
         elif len(value) < 16:
             problems.append(Problem(where, "the key is too short; expected 16 characters or more"))
+        if key.name == LOCAL or key.name in {other.name for other in resolved}:
+            problems.append(Problem(where, f"the name {key.name} is taken; expected another"))
         resolved.append(ApiKey(key.name, key.role, value))
     return tuple(resolved), problems
 
 
-def _check_listen(config: Config) -> list[Problem]:
-    listen = config.server.listen
-    if config.server.keys or is_loopback(listen.host):
-        return []
-    return [
-        Problem(
-            "server.listen",
-            f"{listen} can be reached from other machines; expected [[server.keys]], or 127.0.0.1",
-        )
-    ]
+def _check_keys(settings: Settings) -> list[Problem]:
+    server = settings.config.server
+    return key_problems(
+        KeysFile(settings.keys_path),
+        [key.name for key in server.keys],
+        str(server.listen),
+        loopback=is_loopback(server.listen.host),
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from daemon.access.roles import KeyName, Role
 from daemon.config.values import Duration, Listen, Size
 
 Name = Annotated[
@@ -71,12 +72,14 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class KeyConfig(Table, frozen=True, kw_only=True):
-    """One API key. The key itself comes from an environment variable or a file."""
+    """One API key. The key itself comes from an environment variable or a file. `triaged token` makes
+    keys without any entry here."""
 
-    name: SourceName
-    """Shown in the log in place of the key."""
-    role: Literal["read", "operate"] = "read"
-    """`read` may look; `operate` may also retry, pause, quarantine and see rejected rows."""
+    name: KeyName
+    """Shown in the log and the audit trail in place of the key."""
+    role: Role = "read"
+    """`read` may look; `operate` may also retry, pause, quarantine and see rejected rows; `admin` may
+    also manage accounts and see the audit trail."""
     key_env: str | None = None
     """Environment variable that holds the key."""
     key_file: str | None = None
@@ -89,7 +92,13 @@ class ServerConfig(Table, frozen=True, kw_only=True):
     listen: Listen = Listen("127.0.0.1", 8080)
     """Address and port. Other addresses than loopback need `keys`."""
     keys: tuple[KeyConfig, ...] = ()
-    """API keys; none on loopback means that every local user may operate."""
+    """API keys, besides those of `keys_file`; none at all on loopback means that every local user may
+    do everything."""
+    keys_file: str | None = None
+    """File of the keys that `triaged token` makes; `keys.json` beside the store, when not given."""
+    requests_per_minute: Annotated[int, Meta(ge=0, le=10_000_000)] = 6000
+    """Requests that a key, or without keys a client's address, may make in a minute, and a sixth of them
+    at once; 0 for no limit. Health and metrics do not count."""
     hosts: tuple[str, ...] = ()
     """Host names, besides the listening address and localhost, that requests may name."""
     grace: Duration = Duration(10)

@@ -35,6 +35,7 @@ class Batch:
         self.pauses: list[events.PipelinePaused] = []
         self.group_events: list[events.GroupEvent] = []
         self.retries: list[RetryEvent] = []
+        self.audit: list[rows.Row] = []
         self._latest_run: dict[int, str] = {}
         """The run that decided about an item last."""
 
@@ -78,6 +79,8 @@ class Batch:
                 events.RetryRequested() | events.RetryProgressed() | events.RetryChanged() as event
             ):
                 self.retries.append(event)
+            case events.Audited() as event:
+                self.audit.append(build.audit_row(event))
             case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
 

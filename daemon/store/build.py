@@ -188,3 +188,15 @@ def _file_columns(event: events.RunEvent, file: events.FileFacts) -> dict[str, A
         "rows_rejected": file.rows_rejected,
         "rejects": file.rejects,
     }
+
+
+def audit_row(event: events.Audited) -> rows.AuditRow:
+    return rows.AuditRow(
+        audited_at=event.at,
+        done_by=event.by,
+        action=event.action,
+        subject=event.subject,
+        outcome=event.outcome,
+        reason=event.reason,
+        details=event.details,
+    )

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from daemon.errors import InvalidQuery, NotFound
+from daemon.errors import NotFound
 from daemon.store.database import Database, Reader
 from daemon.store.filters import (
     FailureFilter,
@@ -23,6 +23,7 @@ from daemon.store.filters import (
     counted,
 )
 from daemon.store.groups import Group, Groups
+from daemon.store.position import Position
 from daemon.store.records import (
     FailureRecord,
     SourceCategory,
@@ -34,7 +35,6 @@ from daemon.store.records import (
 )
 from daemon.triage.taxonomy import GroupState
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (stored times are in UTC, without offset)
 _DAY = timedelta(days=1)
 _FEW = 4
 """Matches, in pages, up to which it is faster to read them all whole than to look at them twice."""
@@ -58,28 +58,8 @@ class Answer(NamedTuple):
     total: int
 
 
-class _Position(NamedTuple):
-    """Where a page ended: the time and id of its last failure."""
-
-    time: datetime
-    id: int
-
-    @classmethod
-    def parse(cls, cursor: str) -> _Position:
-        micros, _, number = cursor.partition(".")
-        if not (micros.isascii() and micros.isdigit() and number.isascii() and number.isdigit()):
-            raise InvalidQuery("cursor: expected the next_cursor of an earlier answer")
-        try:
-            return cls(_EPOCH + timedelta(microseconds=int(micros)), int(number))
-        except OverflowError:
-            raise InvalidQuery("cursor: expected the next_cursor of an earlier answer") from None
-
-    @classmethod
-    def of(cls, failure: FailureRecord) -> _Position:
-        return cls(stored(failure.error_time), failure.id)
-
-    def __str__(self) -> str:
-        return f"{(self.time - _EPOCH) // timedelta(microseconds=1)}.{self.id}"
+def _position(failure: FailureRecord) -> Position:
+    return Position(stored(failure.error_time), failure.id)
 
 
 class Failures:
@@ -100,10 +80,10 @@ class Failures:
         return Answer(*self._page(f, limit, cursor, days), sum(n for _, n in days))
 
     def _page(self, f: FailureFilter, limit: int, cursor: str | None, days: list[Day]) -> Page:
-        after = _Position.parse(cursor) if cursor else None
+        after = Position.parse(cursor) if cursor else None
         found = self._newest(f, limit + 1, after, days)
         failures, more = found[:limit], len(found) > limit
-        return Page(failures, str(_Position.of(failures[-1])) if more else None)
+        return Page(failures, str(_position(failures[-1])) if more else None)
 
     def get(self, failure_id: int) -> FailureRecord:
         """One failure. Raises `NotFound`."""
@@ -204,7 +184,7 @@ class Failures:
         return msgspec.structs.replace(f, since=since, until=min(ended, f.until or ended))
 
     def _newest(
-        self, f: FailureFilter, limit: int, after: _Position | None, days: list[Day]
+        self, f: FailureFilter, limit: int, after: Position | None, days: list[Day]
     ) -> list[FailureRecord]:
         """The newest matches, from the days that hold any, in growing stretches."""
         if after is not None:
@@ -217,7 +197,7 @@ class Failures:
         return found
 
     def _scan(
-        self, f: FailureFilter, stretch: Stretch, limit: int, after: _Position | None
+        self, f: FailureFilter, stretch: Stretch, limit: int, after: Position | None
     ) -> list[FailureRecord]:
         """The newest matches of a stretch.
 

@@ -207,6 +207,16 @@ class RetryResultRow(Row, frozen=True, kw_only=True):
     category: str | None
 
 
+class AuditRow(Row, frozen=True, kw_only=True):
+    audited_at: datetime
+    done_by: str
+    action: str
+    subject: str | None
+    outcome: str
+    reason: str | None
+    details: str | None
+
+
 _TYPES = {
     str: "VARCHAR",
     int: "BIGINT",

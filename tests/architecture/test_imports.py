@@ -56,6 +56,9 @@ FORBIDDEN = {
         "daemon.triage.classifier",
         "api",
     },
+    # The configuration checks keys when it is loaded.
+    "daemon.access.keys_file": {"daemon.config", "daemon.store", "api"},
+    "daemon.access.checks": {"daemon.config", "daemon.store", "api"},
     "daemon.live": {"daemon.store", "daemon.recorder", "api"},
     "daemon.events": {"daemon.store", "daemon.recorder", "daemon.run", "api"},
 }

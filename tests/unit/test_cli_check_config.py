@@ -121,7 +121,9 @@ def test_the_bundled_example_has_no_mistakes(capsys):
 
 
 def test_a_mail_account_is_judged_by_the_retention_though_another_part_has_mistakes(config, capsys):
-    account = '[pipelines.mail.sources.a]\nhost = "x"\nusername = "a"\nenabled = false\nhours = 4000\n'
+    account = (
+        '[pipelines.mail.sources.a]\nhost = "x"\nusername = "a"\nenabled = false\nhours = 4000\n'
+    )
     text = f'[server]\nlisten = "nowhere"\n{account}password_env = "PW"\n'
     config.write_text(text)
     assert main(["check-config", str(config)]) == 2
