@@ -38,14 +38,14 @@ def reads(
 
 
 def commands(
-    path: str, *also: int, **options: Any
+    path: str, *also: int, role: Role = "operate", **options: Any
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A POST endpoint whose handler blocks, for keys that may operate.
+    """A POST endpoint whose handler blocks, usually for keys that may operate.
 
     `also` are problems that its path does not tell it may answer with.
     """
     responses = problems(400, 401, 403, 409, 413, 415, 421, 500, 503, *also)
-    return post(path, opt={"role": "operate"}, **_options(path, Query, responses), **options)
+    return post(path, opt={"role": role}, **_options(path, Query, responses), **options)
 
 
 def _options(
