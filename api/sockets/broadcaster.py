@@ -56,6 +56,7 @@ class Broadcaster:
         self._followers: set[Follower] = set()
         self._by_client: Counter[str] = Counter()
         self._told: object = None
+        self._told_at = float("-inf")
         self._revision = 0
         self._ticking: asyncio.Task[None] | None = None
 
@@ -94,7 +95,9 @@ class Broadcaster:
         # While others follow, what was read last is at most a moment old.
         fresh = self._ticking is not None or await self.board.freshen(self._pace.first_read)
         follower.announced = self.board.newest_failure if fresh else None
-        self._tell_status(follower, self.board.status(self._by_client.total()))
+        self._note_changes()
+        text = self.board.status(self._by_client.total())
+        self._tell_status(follower, text, self._clock.monotonic())
         self._followers.add(follower)
         if self._ticking is None:
             self._ticking = asyncio.create_task(self._tick_on())
@@ -102,7 +105,8 @@ class Broadcaster:
     async def _tick_on(self) -> None:
         try:
             while self._followers:
-                await asyncio.sleep(self._pace.update)
+                spent = self._clock.monotonic() - self._told_at
+                await asyncio.sleep(max(0.0, self._pace.update - spent))
                 try:
                     await self.tick()
                 except Exception:
@@ -114,30 +118,34 @@ class Broadcaster:
         """Tells everyone what is new to them, and drops those who take nothing."""
         # A store that is quick is told together with what is live; one that is slow, when it was read.
         await self.board.freshen(self._pace.read)
-        state = self.board.state()
-        if state != self._told:
-            self._told = state
-            self._revision += 1
+        self._note_changes()
+        self._told_at = self._clock.monotonic()
         self._tell_failures()
         waiting = [follower for follower in self._followers if self._is_due(follower)]
         if waiting:
             text = self.board.status(self._by_client.total())
             for follower in waiting:
-                self._tell_status(follower, text)
+                self._tell_status(follower, text, self._told_at)
         for follower in [f for f in self._followers if f.behind() >= self._pace.patience]:
             self._drop(follower)
+
+    def _note_changes(self) -> None:
+        state = self.board.state()
+        if state != self._told:
+            self._told = state
+            self._revision += 1
 
     def _is_due(self, follower: Follower) -> bool:
         if follower.is_behind:
             return False
-        since = self._clock.monotonic() - follower.told_at
+        since = self._told_at - follower.told_at
         wait = self._pace.heartbeat if follower.seen == self._revision else self._pace.update
         return since >= wait
 
-    def _tell_status(self, follower: Follower, text: str) -> None:
+    def _tell_status(self, follower: Follower, text: str, now: float) -> None:
         if follower.offer(text):
             follower.seen = self._revision
-            follower.told_at = self._clock.monotonic()
+            follower.told_at = now
 
     def _tell_failures(self) -> None:
         newest = self.board.newest_failure
