@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -46,13 +46,21 @@ class Broadcaster:
     """All who follow live. Works only while there are any; belongs to the event loop."""
 
     def __init__(
-        self, board: Board, metrics: Metrics, clock: Clock, limits: Limits, pace: Pace | None = None
+        self,
+        board: Board,
+        metrics: Metrics,
+        clock: Clock,
+        limits: Limits,
+        pace: Pace | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`sleep` is how it waits for its next tick: a simulation moves its clock instead."""
         self.board = board
         self._metrics = metrics
         self._clock = clock
         self._limits = limits
         self._pace = pace or Pace()
+        self._sleep = sleep
         self._followers: set[Follower] = set()
         self._by_client: Counter[str] = Counter()
         self._told: object = None
@@ -106,7 +114,7 @@ class Broadcaster:
         try:
             while self._followers:
                 spent = self._clock.monotonic() - self._told_at
-                await asyncio.sleep(max(0.0, self._pace.update - spent))
+                await self._sleep(max(0.0, self._pace.update - spent))
                 try:
                     await self.tick()
                 except Exception:

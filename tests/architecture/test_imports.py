@@ -18,6 +18,7 @@ PLACES = {
     "litestar": ("api",),
     "uvicorn": ("daemon.cli",),
     "rich": ("daemon.cli",),
+    "websockets": ("daemon.cli",),
     "re2": ("daemon.triage",),
 }
 """Libraries, and the only packages that may import them."""

@@ -39,8 +39,8 @@ run = "work:work"
 """
 WORK = """
 def work(run):
-    for n in range(2000):
-        run.progress(n, 2000)
+    for n in range(20_000):
+        run.progress(n, 20_000)
         run.succeed(f"item {n}")
 """
 SIZE = 1800
@@ -59,7 +59,12 @@ def main() -> None:
     if kind == "broadcast":
         asyncio.run(_broadcast(listener))
     elif kind == "channels":
-        _run(uvicorn.Server(uvicorn.Config(_channels(), ws_per_message_deflate=False)), listener)
+        _run(
+            uvicorn.Server(
+                uvicorn.Config(_channels(), log_config=None, ws_per_message_deflate=False)
+            ),
+            listener,
+        )
     else:
         daemon = _daemon(Path(folder), int(sockets))
         server = make_server(daemon)
@@ -71,7 +76,6 @@ def main() -> None:
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:
-    server.config.log_level = "error"
     server.run(sockets=[listener])
 
 
@@ -122,7 +126,7 @@ def _channels() -> Litestar:
         yield
         task.cancel()
 
-    return Litestar([follow], plugins=[channels], lifespan=[sending])
+    return Litestar([follow], plugins=[channels], lifespan=[sending], logging_config=None)
 
 
 def _daemon(folder: Path, sockets: int) -> Daemon:
