@@ -21,6 +21,7 @@ from typing import Any
 
 from tests.benchmarks.child import ROOT, call
 from tests.benchmarks.figures import Bench, Figure, compared, median, percentile
+from tests.benchmarks.machine import processor_seconds
 from tests.support.product import free_port
 
 SOCKETS = 1000
@@ -42,35 +43,39 @@ def measure(bench: Bench) -> Iterator[Figure]:
             bench.say(f"{kind}, {number + 1} of {REPETITIONS}")
             found.setdefault(kind, []).append(_delivery(kind, sockets, seconds))
         slowdowns.append(_slowdown(sockets))
-    for share in ("p50", "p99"):
+    for share, unit in (("p50", "ms"), ("p99", "ms"), ("processor time", "µs")):
         ours, peer, channels = (
             median([one[share] for one in found[kind]])
             for kind in ("triaged", "broadcast", "channels")
         )
         name = f"live message to {sockets:,} sockets, {share}"
-        yield compared(name, ours, "ms", ("broadcast() of websockets", peer), most=3)
-        yield compared(f"  Litestar channels, {share}", channels, "ms", ("triaged", ours))
+        yield compared(name, ours, unit, ("broadcast() of websockets", peer), most=3)
+        yield compared(f"  Litestar channels, {share}", channels, unit, ("triaged", ours))
     quiet, busy = (median([one[number] for one in slowdowns]) for number in (0, 1))
     beside = ("nobody listens", quiet)
     yield compared(f"a run of 20,000 items, {sockets:,} sockets", busy, "ms", beside)
 
 
 def _delivery(kind: str, sockets: int, seconds: float) -> dict[str, float]:
-    with _server(kind, sockets) as port:
-        delays: list[float] = call(__name__, "listen", port, sockets, seconds)
-    return {"p50": percentile(delays, 0.5), "p99": percentile(delays, 0.99)}
+    with _server(kind, sockets) as (port, process):
+        delays, used = call(__name__, "listen", port, process, sockets, seconds)
+    return {
+        "p50": percentile(delays, 0.5),
+        "p99": percentile(delays, 0.99),
+        "processor time": used / len(delays) * 1_000_000,
+    }
 
 
 def _slowdown(sockets: int) -> tuple[float, float]:
     """Milliseconds of a run while nobody listens, and while all sockets do."""
-    with _server("runs", sockets) as port:
+    with _server("runs", sockets) as (port, _):
         taken: list[list[float]] = call(__name__, "listen_to_runs", port, sockets)
     return median(taken[0]), median(taken[1])
 
 
 @contextlib.contextmanager
-def _server(kind: str, sockets: int) -> Iterator[int]:
-    """One of the servers, in a process of its own; gives its port."""
+def _server(kind: str, sockets: int) -> Iterator[tuple[int, int]]:
+    """One of the servers, in a process of its own; gives its port and its id."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         given = [sys.executable, "-m", SERVERS, kind, str(port), str(sockets), folder]
@@ -78,7 +83,7 @@ def _server(kind: str, sockets: int) -> Iterator[int]:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
-            yield port
+            yield port, process.pid
         finally:
             process.kill()
             process.wait()
@@ -92,10 +97,10 @@ def allow_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def listen(port: int, sockets: int, seconds: float) -> list[float]:
-    """Milliseconds that each message took to each of the clients."""
+def listen(port: int, process: int, sockets: int, seconds: float) -> tuple[list[float], float]:
+    """Milliseconds that each message took to each client; processor seconds that the server used."""
     allow_files()
-    return asyncio.run(_listen(port, sockets, seconds))
+    return asyncio.run(_listen(port, process, sockets, seconds))
 
 
 def listen_to_runs(port: int, sockets: int) -> list[list[float]]:
@@ -158,21 +163,21 @@ async def _connect(port: int, sockets: int) -> list[Ear]:
     return ears
 
 
-async def _listen(port: int, sockets: int, seconds: float) -> list[float]:
+async def _listen(
+    port: int, process: int, sockets: int, seconds: float
+) -> tuple[list[float], float]:
     ears = await _connect(port, sockets)
     await asyncio.sleep(1.5)
     for ear in ears:
         ear.heard.clear()
+    used = processor_seconds(process)
     await asyncio.sleep(seconds)
+    used = processor_seconds(process) - used
     heard = [list(ear.heard) for ear in ears]
     fewest = min(map(len, heard))
     assert fewest >= seconds * RATE * 0.7, f"{fewest} messages in {seconds} s"
-    return [
-        (at - _sent_at(frame)) * 1000
-        for one in heard
-        for at, frame in one
-        if frame.startswith(b"{")
-    ]
+    frames = [one for each in heard for one in each if one[1].startswith(b"{")]
+    return [(at - _sent_at(frame)) * 1000 for at, frame in frames], used
 
 
 def _sent_at(frame: bytes) -> float:
