@@ -64,6 +64,7 @@ class Board:
         self._runs: tuple[int, list[RunDetail]] = (-1, [])
         self._reading: asyncio.Task[None] | None = None
         self._listing = asyncio.Lock()
+        self._unreadable = False
         daemon.recorder.subscribe(self.follow)
 
     def follow(self, _: Committed) -> None:
@@ -106,13 +107,17 @@ class Board:
     async def _refresh(self) -> None:
         try:
             stored, failures = await asyncio.to_thread(self._read, self._stored)
-        except StoreError as error:
-            # What was read last goes on being told; health and metrics say what is the matter.
-            log.debug("no live status", extra={"event": "live_unread", "reason": str(error)})
+        except Exception as error:
+            # What was read last goes on being told. It is tried again with every tick, and logged once.
+            if not self._unreadable:
+                log.warning(
+                    "the live status cannot be read from the store",
+                    exc_info=not isinstance(error, StoreError),
+                    extra={"event": "live_unread", "reason": str(error)},
+                )
+            self._unreadable = True
             return
-        except Exception:
-            log.exception("the live status failed", extra={"event": "live_failed"})
-            return
+        self._unreadable = False
         self._stored = stored
         self._failures.extendleft(reversed(failures))
 

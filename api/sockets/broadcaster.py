@@ -61,6 +61,7 @@ class Broadcaster:
         self._limits = limits
         self._pace = pace or Pace()
         self._sleep = sleep
+        metrics.notifications_dropped.labels(CHANNEL)  # at zero from the start
         self._followers: set[Follower] = set()
         self._by_client: Counter[str] = Counter()
         self._told: object = None
@@ -111,14 +112,19 @@ class Broadcaster:
             self._ticking = asyncio.create_task(self._tick_on())
 
     async def _tick_on(self) -> None:
+        """Ticks while anybody follows. A defect is logged once, and does not end it for all."""
+        broken = False
         try:
             while self._followers:
-                spent = self._clock.monotonic() - self._told_at
+                spent = 0.0 if broken else self._clock.monotonic() - self._told_at
                 await self._sleep(max(0.0, self._pace.update - spent))
                 try:
                     await self.tick()
+                    broken = False
                 except Exception:
-                    log.exception("live status failed", extra={"event": "live_failed"})
+                    if not broken:
+                        log.exception("live status failed", extra={"event": "live_failed"})
+                    broken = True
         finally:
             self._ticking = None
 

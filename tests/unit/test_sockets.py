@@ -183,6 +183,34 @@ def daemon_at(folder: Path, clock: FakeClock) -> Iterator[Daemon]:
         daemon.stop(1)
 
 
+@pytest.mark.requirement("S4", "X3")
+def test_while_the_store_cannot_be_read_what_is_live_is_told_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene(daemon: Daemon) -> None:
+        texts: list[str] = []
+
+        async def send(event: Any) -> None:
+            texts.append(event["text"])
+
+        board = Board(daemon)
+        broadcaster = Broadcaster(board, daemon.metrics, daemon.clock, Limits(1, 1))
+        begun = started("run-1", daemon.clock.now(), pipeline="idle", source="idle").event
+        assert isinstance(begun, events.RunStarted)
+        daemon.live.begin(begun)
+        daemon.database.close()
+        async with broadcaster.following(Follower("a", send, Wire().drop, daemon.clock)):
+            await board.freshen(1)
+        status = json.loads(texts[0])["data"]
+        assert status["current_processing"]["run_id"] == "run-1"
+        assert status["failure_count"] is status["has_failures"] is status["statistics"] is None
+        (warning,) = [r for r in caplog.records if r.__dict__.get("event") == "live_unread"]
+        assert warning.levelname == "WARNING"
+
+    with daemon_at(tmp_path, FakeClock()) as daemon:
+        asyncio.run(scene(daemon))
+
+
 class Traffic:
     """A day of a daemon: a run that goes on, failures now and then and sometimes many, and hiccups."""
 
