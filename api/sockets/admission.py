@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from msgspec import Meta
 
 from api.query import Query, Text, parse
+from api.routes import Role
 from api.security import LOCAL, Access
 from api.sockets.closing import Close, Refused
 from api.sockets.tokens import Tokens
@@ -33,7 +34,7 @@ class Doorkeeper(NamedTuple):
     access: Access
     tokens: Tokens
 
-    def admit(self, socket: Socket, role: str) -> str:
+    def admit(self, socket: Socket, role: Role) -> str:
         """Who opens the socket: the name of a key, or an address. Raises `Refused`."""
         try:
             name = self._name(socket, role)
@@ -41,7 +42,7 @@ class Doorkeeper(NamedTuple):
             raise Refused.of(error.status_code, error.detail) from error
         return name if name != LOCAL else f"{LOCAL} {socket.client.host if socket.client else ''}"
 
-    def _name(self, socket: Socket, role: str) -> str:
+    def _name(self, socket: Socket, role: Role) -> str:
         wanted = parse(SocketQuery, socket.scope["query_string"])
         assert isinstance(wanted, SocketQuery)
         if wanted.token is not None:
