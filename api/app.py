@@ -28,6 +28,13 @@ from api import (
 from api.description import Records, description
 from api.problems import answer_daemon, answer_http, answer_unexpected
 from api.security import Access, add_headers, asked_by
+from api.sockets.admission import Doorkeeper
+from api.sockets.board import Board
+from api.sockets.broadcaster import Broadcaster, Limits, Pace
+from api.sockets.description import asyncapi
+from api.sockets.status import status_socket
+from api.sockets.token import issue_token
+from api.sockets.tokens import Tokens
 from api.trail import Trail
 from daemon.errors import TriagedError
 from daemon.pipelines.ingest.rejected_rows import RejectedRows
@@ -81,13 +88,22 @@ HANDLERS: list[ControllerRouterHandler] = [
     health.healthz,
     health.readyz,
     health.metrics,
+    issue_token,
+    status_socket,
+    asyncapi,
 ]
 
 
-def create_app(daemon: Daemon) -> Litestar:
-    """The ASGI application over a daemon, which the caller starts and stops."""
+def create_app(daemon: Daemon, pace: Pace | None = None) -> Litestar:
+    """The ASGI application over a daemon, which the caller starts and stops.
+
+    `pace` is how often sockets are told; None for the pace that is promised.
+    """
     rejected_rows = RejectedRows(Rejects(daemon.rejects))
     access = Access(daemon)
+    tokens = Tokens(daemon.clock)
+    doorkeeper = Doorkeeper(access, tokens)
+    broadcaster = make_broadcaster(daemon, pace)
     return Litestar(
         HANDLERS,
         dependencies={
@@ -95,6 +111,9 @@ def create_app(daemon: Daemon) -> Litestar:
             "access": Provide(lambda: access, sync_to_thread=False),
             "by": Provide(asked_by, sync_to_thread=False),
             "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
+            "tokens": Provide(lambda: tokens, sync_to_thread=False),
+            "doorkeeper": Provide(lambda: doorkeeper, sync_to_thread=False),
+            "broadcaster": Provide(lambda: broadcaster, sync_to_thread=False),
         },
         on_shutdown=[rejected_rows.close],
         middleware=[DefineMiddleware(Trail, daemon=daemon)],
@@ -110,3 +129,10 @@ def create_app(daemon: Daemon) -> Litestar:
         plugins=[Records()],
         logging_config=None,
     )
+
+
+def make_broadcaster(daemon: Daemon, pace: Pace | None = None) -> Broadcaster:
+    """What tells the sockets of a daemon, within the limits of its configuration."""
+    server = daemon.settings.config.server
+    limits = Limits(server.websocket_connections, server.websocket_connections_per_client)
+    return Broadcaster(Board(daemon), daemon.metrics, daemon.clock, limits, pace)

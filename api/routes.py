@@ -39,11 +39,11 @@ def reads(
 
 
 def commands(
-    path: str, *also: int, action: str, role: Role = "operate", **options: Any
+    path: str, *also: int, action: str | None, role: Role = "operate", **options: Any
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A POST endpoint whose handler blocks, for keys that may operate.
+    """A POST endpoint whose handler blocks, usually for keys that may operate.
 
-    `action` is its name in the audit trail. `also` are problems that its path does not tell it may
+    `action` is its name in the audit trail; None for what changes nothing that is kept. `also` are problems that its path does not tell it may
     answer with.
     """
     responses = problems(400, 401, 403, 409, 413, 415, 421, 429, 500, 503, *also)

@@ -47,10 +47,10 @@ class Trail:
         self._daemon = daemon
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] in SAFE_METHODS:
-            await self.app(scope, receive, send)
-        else:
+        if scope["type"] == ScopeType.HTTP and _may_change_something(scope):
             await self._follow(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
     async def _follow(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         body = _Body(receive)
@@ -77,7 +77,7 @@ class Trail:
         subject = "/".join(map(str, scope["path_params"].values()))
         return Attempt(
             self._daemon.clock.now(),
-            action_of(scope["route_handler"]),
+            str(action_of(scope["route_handler"])),
             cut(mask(subject)) or None,
             who=lambda: name_in(scope) or LOCAL,
             details=lambda: details_of(body.content, mask),
@@ -117,9 +117,15 @@ class _Body:
         return message  # type: ignore[no-any-return]
 
 
-def action_of(handler: BaseRouteHandler) -> str:
-    """The name of what an endpoint does: its own, or that of its function."""
-    return str(handler.opt.get("action", handler.handler_name))
+def _may_change_something(scope: HTTPScope) -> bool:
+    """Unless it is a GET, or its handler says that it does nothing worth an entry."""
+    return scope["method"] not in SAFE_METHODS and action_of(scope["route_handler"]) is not None
+
+
+def action_of(handler: BaseRouteHandler) -> str | None:
+    """The name of what an endpoint does: its own, or that of its function; None for nothing."""
+    action: str | None = handler.opt.get("action", handler.handler_name)
+    return action
 
 
 async def _answer_unstored(scope: HTTPScope, receive: Receive, send: Send) -> None:

@@ -163,14 +163,15 @@ class Metrics:
         )
         self._retrying: set[str] = set()
         self.live_clients = Gauge(
-            "triaged_live_clients", "Clients that follow live.", registry=registry
+            "triaged_live_clients", "WebSockets that are open.", registry=registry
         )
         self.live_dropped = counter(
-            "triaged_live_dropped_total", "Live updates that a slow client did not get."
+            "triaged_live_dropped_total",
+            "Clients that were dropped because they did not take their live messages.",
         )
         self.notifications_dropped = counter(
             "triaged_notifications_dropped_total",
-            "Notifications that could not be delivered.",
+            "Notifications of failures that could not be delivered, by channel: socket.",
             "channel",
         )
         self.requests_refused = counter(

@@ -3,6 +3,7 @@
 docs/configuration.md  from the records of daemon/config/schema.py
 docs/metrics.md        from the registry
 docs/openapi.json      from the running application
+docs/asyncapi.json     from the same: the messages of its sockets
 docs/accuracy.md       from tests/corpus and the bundled rules
 docs/fields.json       every field that answers ever had: fields may be added, never removed
 daemon/triage/bundled/words.json  what the patterns of the bundled rules need
@@ -22,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from api.sockets import description as sockets
 from daemon.config import schema
 from daemon.config.load import Settings
 from daemon.service import Daemon
@@ -166,6 +168,11 @@ def openapi(daemon: Daemon) -> str:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def asyncapi() -> str:
+    """The AsyncAPI document."""
+    return json.dumps(sockets.document(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def fields_of_answers(document: dict[str, Any]) -> dict[str, list[str]]:
     """The fields of every record in an OpenAPI document."""
     return {
@@ -208,6 +215,7 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield DOCS / "metrics.md", metrics(daemon)
             yield DOCS / "accuracy.md", accuracy_page()
             yield DOCS / "openapi.json", document
+            yield DOCS / "asyncapi.json", asyncapi()
             yield FIELDS, fields(document)
             yield Path(str(words.FILE)), word_table()
         finally:

@@ -103,6 +103,10 @@ class ServerConfig(Table, frozen=True, kw_only=True):
     """Host names, besides the listening address and localhost, that requests may name."""
     grace: Duration = Duration(10)
     """How long runs may go on after SIGTERM before they are marked interrupted."""
+    websocket_connections: Annotated[int, Meta(ge=0, le=100_000)] = 50
+    """How many WebSockets may be open at the same time; 0 for none."""
+    websocket_connections_per_client: Annotated[int, Meta(ge=1, le=100_000)] = 20
+    """How many of them one API key may have, or without keys one address."""
 
 
 class StoreConfig(Table, frozen=True, kw_only=True):

@@ -94,6 +94,21 @@ class Failures:
             raise NotFound(f"there is no failure {failure_id}")
         return self._shown(rows)[0]
 
+    def after(self, failure_id: int, limit: int) -> tuple[int, list[FailureRecord]]:
+        """The highest id there is (0 without any), and the newest failures above `failure_id`.
+
+        Ids leave no gaps, so their difference is how many failures were stored in between.
+        """
+        row = self._reader.row("SELECT coalesce(max(id), 0) FROM failures")
+        newest = int(row[0]) if row else 0
+        if newest <= failure_id:
+            return newest, []
+        rows = self._reader.rows(
+            f"SELECT {select(FailureRecord)} FROM failures WHERE id > ? ORDER BY id DESC LIMIT ?",
+            [failure_id, limit],
+        )
+        return newest, self._shown(rows)
+
     def total(self, f: FailureFilter) -> int:
         """How many failures match, of all that are stored."""
         relation = counted(self.narrowed(f))

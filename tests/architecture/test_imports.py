@@ -18,6 +18,7 @@ PLACES = {
     "litestar": ("api",),
     "uvicorn": ("daemon.cli",),
     "rich": ("daemon.cli",),
+    "websockets": ("daemon.cli",),
     "re2": ("daemon.triage",),
     "imapclient": ("daemon.pipelines.mail",),
     "httpx": ("daemon.pipelines.mail",),

@@ -29,7 +29,7 @@ NAMES = (
         "queries",
         "export",
     ),
-    *("scrape", "memory", "ingest", "mail"),
+    *("scrape", "memory", "ingest", "mail", "fanout"),
 )
 FOLDER = Path(__file__).parents[2] / ".bench"
 
