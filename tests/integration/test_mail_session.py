@@ -527,6 +527,15 @@ def test_what_the_token_endpoint_says_is_understood(
     assert "refresh-" not in f"{found.message} {found.full_text}"
 
 
+def test_a_token_endpoint_out_of_reach_is_a_connection_failure() -> None:
+    with TokenEndpoint() as gone:
+        credentials = oauth(gone)
+    with OAuthServer(ACCEPTED) as server, pytest.raises(Exception) as caught:  # noqa: PT011
+        verify(account(server.port, credentials=credentials), CLOCK)
+    found = triaged(caught.value)
+    assert (found.category, found.retryable) == (Category.CONNECTION, True)
+
+
 def test_a_token_endpoint_that_trickles_does_not_get_past_the_deadline(
     endpoint: TokenEndpoint,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,8 @@ class TokenEndpoint:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                endpoint.respond(self)
+                with contextlib.suppress(OSError):  # a client may leave in the middle
+                    endpoint.respond(self)
 
             def log_message(self, *args: object) -> None:
                 """Writes nothing to the tests' output."""
