@@ -28,6 +28,11 @@ class Measured(NamedTuple):
     queue_events: Callable[[], int]
     store_errors: Callable[[], int]
     store_bytes: Callable[[], int]
+    store_free_bytes: Callable[[], int]
+    is_paused: Callable[[str], bool]
+    """By pipeline."""
+    next_cycles: Callable[[], dict[str, float]]
+    """When the next cycle is due, in seconds since 1970, by pipeline; without those on demand."""
 
 
 class AtScrape(Collector):
@@ -54,6 +59,7 @@ class AtScrape(Collector):
         yield from self._open_failures()
         yield from self._retries_pending()
         yield from self._cycle_sources()
+        yield from self._schedules()
         yield from self._source_states()
         yield from self._store()
 
@@ -114,6 +120,19 @@ class AtScrape(Collector):
                 family.add_metric([pipeline, state], found.get(pipeline, {}).get(state, 0))
         yield family
 
+    def _schedules(self) -> Iterator[Metric]:
+        pipelines = self._catalog.pipelines
+        yield _gauge(
+            "triaged_pipeline_paused",
+            "1 while a person keeps the pipeline's cycles from starting by themselves.",
+            {pipeline: int(self._measured.is_paused(pipeline)) for pipeline in pipelines},
+        )
+        yield _gauge(
+            "triaged_cycle_next_timestamp_seconds",
+            "When the next cycle is due; absent for pipelines that run on demand. In the past: late.",
+            self._measured.next_cycles(),
+        )
+
     def _source_states(self) -> Iterator[Metric]:
         failing = GaugeMetricFamily(
             "triaged_source_failing",
@@ -158,6 +177,11 @@ class AtScrape(Collector):
             "triaged_store_bytes",
             "Size of the store on disk.",
             value=self._measured.store_bytes(),
+        )
+        yield GaugeMetricFamily(
+            "triaged_store_free_bytes",
+            "Free space on the file system of the store.",
+            value=self._measured.store_free_bytes(),
         )
 
 
