@@ -6,6 +6,7 @@ docs/openapi.json      from the running application
 docs/asyncapi.json     from the same: the messages of its sockets
 docs/accuracy.md       from tests/corpus and the bundled rules
 docs/fields.json       every field that answers ever had: fields may be added, never removed
+alerts/rules/*.yml     from alerts/thresholds.toml
 daemon/triage/bundled/words.json  what the patterns of the bundled rules need
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from alerts.make import rule_files
 from api.sockets import description as sockets
 from daemon.config import schema
 from daemon.config.load import Settings
@@ -218,6 +220,7 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield DOCS / "asyncapi.json", asyncapi()
             yield FIELDS, fields(document)
             yield Path(str(words.FILE)), word_table()
+            yield from rule_files()
         finally:
             daemon.start(schedule=False)
             daemon.stop(0)
