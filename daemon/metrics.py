@@ -28,6 +28,7 @@ from daemon import events
 from daemon.errors import StoreError
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
+from daemon.source_states import SourceStates
 from daemon.store.entries import Committed, Entry
 from daemon.store.runs import SourceStanding
 from daemon.triage.taxonomy import CATEGORIES, RetryOutcome, RunStatus, Trigger
@@ -58,28 +59,6 @@ class Measured(NamedTuple):
     store_bytes: Callable[[], int]
 
 
-class SourceState:
-    """How the latest runs of one source ended."""
-
-    def __init__(self) -> None:
-        self.last_success: float | None = None
-        self.consecutive_failures = 0
-        self.failing: str | None = None
-        self.failed_with: set[str] = set()
-        """Categories seen since the start: their series stay, at zero, when the source recovers."""
-
-    def fail(self, category: str | None) -> None:
-        """The latest run failed."""
-        self.consecutive_failures += 1
-        self.failing = category or "unknown"
-        self.failed_with.add(self.failing)
-
-    def recover(self) -> None:
-        """The latest run worked, at least in part."""
-        self.consecutive_failures = 0
-        self.failing = None
-
-
 class Metrics:
     """All metrics of the daemon, in a registry of their own."""
 
@@ -88,7 +67,7 @@ class Metrics:
         self._catalog = catalog
         self._live = live
         self._declare(version)
-        self._sources = self._bounded_sources(max_sources)
+        self._sources = SourceStates(catalog, max_sources)
         for pipeline in catalog.pipelines:
             self._create_at_zero(pipeline)
 
@@ -180,11 +159,6 @@ class Metrics:
             registry=registry,
         )
 
-    def _bounded_sources(self, limit: int) -> dict[tuple[str, str], SourceState]:
-        names = [(p.name, source) for p in self._catalog.pipelines.values() for source in p.sources]
-        self._unseen = max(0, len(names) - limit)
-        return {name: SourceState() for name in names[:limit]}
-
     def _create_at_zero(self, pipeline: str) -> None:
         for outcome in CYCLE_OUTCOMES:
             self._cycles.labels(pipeline, outcome)
@@ -210,7 +184,7 @@ class Metrics:
     def seed(self, standings: Iterable[SourceStanding], last_cycles: dict[str, datetime]) -> None:
         """Starts the gauges from what the store remembers, so a restart does not read as 1970."""
         for standing in standings:
-            state = self._sources.get((standing.pipeline, standing.source))
+            state = self._sources.get(standing.pipeline, standing.source)
             if state is not None:
                 if standing.last_success is not None:
                     state.last_success = standing.last_success.timestamp()
@@ -223,9 +197,7 @@ class Metrics:
 
     def measure(self, measured: Measured) -> None:
         """Adds the gauges that are read from the rest of the daemon at each scrape."""
-        self.registry.register(
-            _AtScrape(self._catalog, self._live, self._sources, self._unseen, measured)
-        )
+        self.registry.register(_AtScrape(self._catalog, self._live, self._sources, measured))
 
     def count(self, committed: Committed) -> None:
         """A subscriber of the recorder: counts what is on disk."""
@@ -287,7 +259,7 @@ class Metrics:
         self._runs.labels(event.pipeline, status).inc()
         self._run_seconds.labels(event.pipeline, status).observe(event.duration_seconds)
         self._retrying.discard(event.run_id)
-        state = self._sources.get((event.pipeline, event.source))
+        state = self._sources.get(event.pipeline, event.source)
         if state is None:
             return
         if event.status is RunStatus.FAILED:
@@ -310,14 +282,12 @@ class _AtScrape(Collector):
         self,
         catalog: Catalog,
         live: Live,
-        sources: dict[tuple[str, str], SourceState],
-        unseen: int,
+        sources: SourceStates,
         measured: Measured,
     ) -> None:
         self._catalog = catalog
         self._live = live
         self._sources = sources
-        self._unseen = unseen
         self._measured = measured
         self._pending: dict[str, int] = {}
 
@@ -341,7 +311,7 @@ class _AtScrape(Collector):
         )
         for run in self._live.active():
             counts[run.pipeline] = counts.get(run.pipeline, 0) + 1
-            if run.progress_total and (run.pipeline, run.source) in self._sources:
+            if run.progress_total and self._sources.get(run.pipeline, run.source):
                 ratio = min(1.0, (run.progress_current or 0) / run.progress_total)
                 progress.add_metric([run.pipeline, run.source], ratio)
         yield _gauge("triaged_runs_active", "Runs that are under way.", counts)
@@ -415,7 +385,7 @@ class _AtScrape(Collector):
         yield GaugeMetricFamily(
             "triaged_sources_without_series",
             "Sources beyond metrics.max_sources, which have no series of their own.",
-            value=self._unseen,
+            value=self._sources.unseen,
         )
 
     def _store(self) -> Iterator[Metric]:

@@ -85,7 +85,7 @@ class Daemon:
         )
         self.recorder.connect(self.writer)
         self.runner = Runner(self.recorder, self.clock)
-        self.cycles = Cycles(self.recorder, self.runner, self.clock)
+        self.cycles = Cycles(self.recorder, self.runner, self.clock, self.catalog)
         retry = config.retry
         self.gate = Gate(self.clock, retry.breaker_after, retry.breaker_pause)
         self.scheduler = Scheduler(
