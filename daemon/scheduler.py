@@ -19,7 +19,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from daemon.clock import Clock
-from daemon.config import IngestConfig, OwnConfig
+from daemon.config import AnyPipeline
 from daemon.cycle import Cycles
 from daemon.errors import Conflict, Problem, RecorderClosed
 from daemon.events import CycleSkipped
@@ -255,7 +255,7 @@ class Scheduler:
             self._scheduler.shutdown(wait=False)
 
 
-def make_trigger(config: IngestConfig | OwnConfig) -> IntervalTrigger | CronTrigger | None:
+def make_trigger(config: AnyPipeline) -> IntervalTrigger | CronTrigger | None:
     """APScheduler's trigger for a schedule; None for a pipeline that runs on demand."""
     if config.cron is not None:
         return CronTrigger.from_crontab(config.cron, timezone=UTC)
@@ -264,7 +264,7 @@ def make_trigger(config: IngestConfig | OwnConfig) -> IntervalTrigger | CronTrig
     return None
 
 
-def check_schedule(name: str, config: IngestConfig | OwnConfig) -> list[Problem]:
+def check_schedule(name: str, config: AnyPipeline) -> list[Problem]:
     """What is wrong with a pipeline's schedule."""
     try:
         make_trigger(config)

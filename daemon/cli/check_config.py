@@ -12,7 +12,7 @@ import msgspec
 
 from daemon.cli import terminal
 from daemon.cli.main import Exit, complain
-from daemon.config import Config, IngestConfig, OwnConfig, Settings, load
+from daemon.config import AnyPipeline, Config, OwnConfig, Settings, load
 from daemon.config.load import decode_config
 from daemon.errors import ConfigError, Problem
 from daemon.service import check
@@ -71,7 +71,7 @@ def _further_problems(file: Path) -> list[Problem]:
 def _sound_part(data: dict[str, Any]) -> Config:
     """The rules and each pipeline, when they can be decoded without the rest."""
     triage, _ = decode_config({"triage": data.get("triage", {})})
-    pipelines: dict[str, IngestConfig | OwnConfig] = {}
+    pipelines: dict[str, AnyPipeline] = {}
     tables = data.get("pipelines", {})
     for name, table in tables.items() if isinstance(tables, dict) else ():
         alone, _ = decode_config({"pipelines": {name: table}})
@@ -80,7 +80,7 @@ def _sound_part(data: dict[str, Any]) -> Config:
     return msgspec.structs.replace(triage or Config(), pipelines=pipelines)
 
 
-def _summary(name: str, config: IngestConfig | OwnConfig) -> PipelineSummary:
+def _summary(name: str, config: AnyPipeline) -> PipelineSummary:
     sources: Sequence[tuple[str, bool]] = [(n, s.enabled) for n, s in config.sources.items()]
     if isinstance(config, OwnConfig) and not sources:
         sources = [(name, True)]
@@ -92,7 +92,7 @@ def _summary(name: str, config: IngestConfig | OwnConfig) -> PipelineSummary:
     )
 
 
-def _schedule(config: IngestConfig | OwnConfig) -> str:
+def _schedule(config: AnyPipeline) -> str:
     if config.cron is not None:
         return f"at {config.cron} (UTC)"
     return "on demand" if config.every is None else f"every {terminal.interval(config.every)}"

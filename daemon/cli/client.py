@@ -18,7 +18,7 @@ import msgspec
 from daemon.cli.arguments import DEFAULT_URL
 from daemon.cli.main import Exit
 from daemon.config import is_loopback
-from daemon.config.load import resolve_secret
+from daemon.config.secrets import resolve_secret
 from daemon.errors import ConfigError, Problem, TriagedError
 
 KEY_VARIABLE = "TRIAGED_API_KEY"

@@ -2,22 +2,30 @@
 
 from daemon.config.load import ApiKey, Settings, is_loopback, load
 from daemon.config.schema import (
+    AnyPipeline,
     Config,
     IngestConfig,
     IngestSource,
+    MailConfig,
+    MailSource,
     OwnConfig,
     OwnSource,
     RetryConfig,
 )
+from daemon.config.secrets import Secrets
 
 __all__ = [
+    "AnyPipeline",
     "ApiKey",
     "Config",
     "IngestConfig",
     "IngestSource",
+    "MailConfig",
+    "MailSource",
     "OwnConfig",
     "OwnSource",
     "RetryConfig",
+    "Secrets",
     "Settings",
     "is_loopback",
     "load",

@@ -12,7 +12,17 @@ from typing import Any
 import msgspec
 
 from daemon.config.decode import decode_table, join
-from daemon.config.schema import Config, IngestConfig, KeyConfig, Name, OwnConfig, Table
+from daemon.config.schema import (
+    AnyPipeline,
+    Config,
+    IngestConfig,
+    KeyConfig,
+    MailConfig,
+    Name,
+    OwnConfig,
+    Table,
+)
+from daemon.config.secrets import Secrets, resolve_secret
 from daemon.errors import ConfigError, Problem
 
 
@@ -33,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True):
     config: Config
     file: Path
     keys: tuple[ApiKey, ...] = ()
+    secrets: Secrets = Secrets()
+    """What is looked up when it is needed, such as passwords of mail accounts."""
 
     @property
     def base(self) -> Path:
@@ -73,7 +85,7 @@ def load(file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     problems += _check_paths(config, base)
     if problems:
         raise ConfigError(_in_file(file, problems))
-    return Settings(config, file.resolve(), keys)
+    return Settings(config, file.resolve(), keys, Secrets(environ))
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def decode_config(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
     return (None, problems) if problems or sections is None else (Config(**values), [])
 
 
-def _decode_pipelines(data: Any) -> tuple[dict[str, IngestConfig | OwnConfig], list[Problem]]:
+def _decode_pipelines(data: Any) -> tuple[dict[str, AnyPipeline], list[Problem]]:
     if not isinstance(data, dict):
         return {}, [Problem("pipelines", "expected a table of pipelines")]
     pipelines, problems = {}, []
@@ -125,8 +137,11 @@ def _decode_pipelines(data: Any) -> tuple[dict[str, IngestConfig | OwnConfig], l
     return pipelines, problems
 
 
-def _kind(name: str) -> type[IngestConfig | OwnConfig]:
-    return IngestConfig if name == "ingest" else OwnConfig
+_BUILT_IN: dict[str, type[AnyPipeline]] = {"ingest": IngestConfig, "mail": MailConfig}
+
+
+def _kind(name: str) -> type[AnyPipeline]:
+    return _BUILT_IN.get(name, OwnConfig)
 
 
 def _check_name(name: str, where: str) -> list[Problem]:
@@ -150,23 +165,6 @@ def _resolve_keys(
             problems.append(Problem(where, "the key is too short; expected 16 characters or more"))
         resolved.append(ApiKey(key.name, key.role, value))
     return tuple(resolved), problems
-
-
-def resolve_secret(
-    env: str | None, file: str | None, base: Path, environ: Mapping[str, str]
-) -> tuple[str, str | None]:
-    """A secret's value, and what is wrong when it cannot be had. The value is never in the message."""
-    if (env is None) == (file is None):
-        return "", "expected one of an environment variable (…_env) and a file (…_file)"
-    if env is not None:
-        value = environ.get(env, "")
-        return value, None if value else f"the environment variable {env} is not set"
-    assert file is not None
-    try:
-        value = (base / file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return "", f"the file {file} cannot be read"
-    return value, None if value else f"the file {file} is empty"
 
 
 def _check_listen(config: Config) -> list[Problem]:

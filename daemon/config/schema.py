@@ -266,6 +266,9 @@ class OwnConfig(PipelineConfig, frozen=True, kw_only=True):
     """Its sources by name; without any it has one, named as the pipeline."""
 
 
+AnyPipeline = IngestConfig | MailConfig | OwnConfig
+
+
 class Config(Table, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -275,5 +278,5 @@ class Config(Table, frozen=True, kw_only=True):
     triage: TriageConfig = TriageConfig()
     retry: RetryConfig = RetryConfig()
     metrics: MetricsConfig = MetricsConfig()
-    pipelines: dict[Name, IngestConfig | OwnConfig] = {}
-    """`ingest` is built in; any other name is a pipeline of your own and needs `run`."""
+    pipelines: dict[Name, AnyPipeline] = {}
+    """`ingest` and `mail` are built in; any other name is a pipeline of your own and needs `run`."""

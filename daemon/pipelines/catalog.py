@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.config import IngestConfig, OwnConfig
+from daemon.config import AnyPipeline
 from daemon.errors import NotFound
 from daemon.pipelines.contract import Pipeline
 
@@ -29,7 +29,7 @@ class Registered(msgspec.Struct, frozen=True):
 
     name: str
     function: Pipeline
-    config: IngestConfig | OwnConfig
+    config: AnyPipeline
     sources: dict[str, Source]
 
     @property
