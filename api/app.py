@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from api import (
+    accounts,
     export,
     failures,
     files,
@@ -69,6 +70,9 @@ HANDLERS: list[ControllerRouterHandler] = [
     retries.get_retry,
     retries.list_retry_failures,
     retries.cancel_retry,
+    accounts.AccountList,
+    accounts.OneAccount,
+    accounts.verify,
     pipelines.list_pipelines,
     pipelines.pause,
     pipelines.resume,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from litestar import get, post
+from litestar import delete, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi import ResponseSpec
+from litestar.types import Guard
 
 from api.description import Content, answer, operation, problems
 from api.query import Query, parse, reader
 
 Role = Literal["read", "operate"]
+Method = Literal["POST", "PUT", "DELETE"]
+_COMMANDS = {"POST": post, "PUT": put, "DELETE": delete}
 
 
 def reads(
@@ -38,14 +41,22 @@ def reads(
 
 
 def commands(
-    path: str, *also: int, **options: Any
+    path: str,
+    *also: int,
+    method: Method = "POST",
+    role: Role = "operate",
+    guards: Iterable[Guard] = (),
+    **options: Any,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A POST endpoint whose handler blocks, for keys that may operate.
+    """An endpoint that changes something and whose handler blocks, for keys that may operate.
 
-    `also` are problems that its path does not tell it may answer with.
+    `also` are problems that its path does not tell it may answer with; `guards` look at the request
+    once it is known who asks.
     """
     responses = problems(400, 401, 403, 409, 413, 415, 421, 500, 503, *also)
-    return post(path, opt={"role": "operate"}, **_options(path, Query, responses), **options)
+    usual = _options(path, Query, responses)
+    usual["guards"] += guards
+    return _COMMANDS[method](path, opt={"role": role}, **usual, **options)
 
 
 def _options(

@@ -12,8 +12,22 @@ from typing import Literal
 import msgspec
 
 from daemon import __version__, journal
+from daemon.accounts.accounts import Accounts, address_of
+from daemon.accounts.configured import ConfiguredAccounts
+from daemon.accounts.key_file import KeyFile
+from daemon.accounts.operations import AccountOperations
+from daemon.accounts.verification import Verifier
 from daemon.clock import Clock, SystemClock
-from daemon.config import IngestConfig, IngestSource, OwnConfig, OwnSource, Settings
+from daemon.config import (
+    AnyPipeline,
+    IngestConfig,
+    IngestSource,
+    MailConfig,
+    MailSource,
+    OwnConfig,
+    OwnSource,
+    Settings,
+)
 from daemon.cycle import Cycles
 from daemon.errors import ConfigError, Problem
 from daemon.group_operations import GroupOperations
@@ -27,6 +41,7 @@ from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.pipeline import IngestPipeline
 from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
+from daemon.pipelines.mail.pipeline import MailPipeline
 from daemon.pipelines.own import load_function
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries, budget_window
@@ -37,6 +52,7 @@ from daemon.retry_operations.worker import RetryWorker
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
+from daemon.store.accounts import read_accounts
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.files import Files
@@ -75,7 +91,10 @@ class Daemon:
         self.files = Files(self.database, self.clock)
         try:
             upkeep.interrupt_unfinished(self.database.writer, self.clock.now())
-            self.catalog = build_catalog(settings, self.files, self.rejects, self.clock)
+            self.accounts = open_accounts(settings, self.database)
+            self.catalog = build_catalog(
+                settings, self.files, self.rejects, self.clock, self.accounts
+            )
         except BaseException:
             self.database.close()
             raise
@@ -103,6 +122,14 @@ class Daemon:
         self.automatic_retries.remember(
             self.runs.failed_sources(), self.runs.retried(budget_window(self.clock.now()))
         )
+        self.account_operations = AccountOperations(
+            self.accounts,
+            self.catalog,
+            self.recorder,
+            self.automatic_retries,
+            Verifier(self.accounts, self.triage, self.clock),
+            self.clock,
+        )
         self.operations = Operations(
             self.catalog,
             self.scheduler,
@@ -124,6 +151,7 @@ class Daemon:
         self.recorder.subscribe(self.metrics.count)
         self.recorder.subscribe(self.automatic_retries.follow)
         self.recorder.subscribe(journal.write)
+        self.recorder.subscribe(self.account_operations.follow)
         self._stopping = False
 
     def _make_retry_worker(self) -> RetryWorker:
@@ -171,6 +199,7 @@ class Daemon:
     def start(self, *, schedule: bool = True) -> None:
         """Begins to record, and with `schedule` to run cycles."""
         self.writer.start()
+        self.account_operations.report_missing()
         if schedule:
             self.scheduler.start()
             self.automatic_retries.start()
@@ -244,10 +273,12 @@ def check(settings: Settings) -> list[Problem]:
     return problems
 
 
-def _pipeline_problems(name: str, config: IngestConfig | OwnConfig, base: Path) -> list[Problem]:
+def _pipeline_problems(name: str, config: AnyPipeline, base: Path) -> list[Problem]:
     problems = check_schedule(name, config)
     if isinstance(config, IngestConfig):
         return problems + problems_of(config)
+    if isinstance(config, MailConfig):
+        return problems
     try:
         load_function(config.run, f"pipelines.{name}.run", base)
     except ConfigError as error:
@@ -255,7 +286,17 @@ def _pipeline_problems(name: str, config: IngestConfig | OwnConfig, base: Path) 
     return problems
 
 
-def build_catalog(settings: Settings, files: FileIndex, rejects: Path, clock: Clock) -> Catalog:
+def open_accounts(settings: Settings, database: Database) -> Accounts:
+    """The mail accounts of the configuration and those that were made by API."""
+    mail = settings.config.pipelines.get("mail")
+    sources = mail.sources if isinstance(mail, MailConfig) else {}
+    configured = ConfiguredAccounts(sources, settings.secrets, settings.base)
+    return Accounts(configured, KeyFile(settings.secret_key_path), read_accounts(database))
+
+
+def build_catalog(
+    settings: Settings, files: FileIndex, rejects: Path, clock: Clock, accounts: Accounts
+) -> Catalog:
     """All pipelines of a configuration that was checked, ready to run."""
     pipelines: dict[str, Registered] = {}
     for name, config in settings.config.pipelines.items():
@@ -266,6 +307,13 @@ def build_catalog(settings: Settings, files: FileIndex, rejects: Path, clock: Cl
                 for n, s in config.sources.items()
             }
             pipelines[name] = Registered(name, ingest, config, sources)
+        elif isinstance(config, MailConfig):
+            mail = MailPipeline(accounts, clock)
+            sources = {
+                n: Source(n, s.enabled, {}, address_of(s), version_of(s))
+                for n, s in config.sources.items()
+            } | {source.name: source for source in accounts.to_run()}
+            pipelines[name] = Registered(name, mail, config, sources)
         else:
             function = load_function(config.run, f"pipelines.{name}.run", settings.base)
             pipelines[name] = Registered(name, function, config, _own_sources(name, config))
@@ -291,7 +339,7 @@ def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:
     }
 
 
-def version_of(source: IngestSource | OwnSource) -> str:
+def version_of(source: IngestSource | MailSource | OwnSource) -> str:
     """16 hex digits that stand for a source's configuration."""
     text = msgspec.json.encode(source, enc_hook=repr, order="deterministic")
     return blake2b(text, digest_size=8).hexdigest()

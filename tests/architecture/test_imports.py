@@ -19,6 +19,7 @@ PLACES = {
     "uvicorn": ("daemon.cli",),
     "rich": ("daemon.cli",),
     "re2": ("daemon.triage",),
+    "cryptography": ("daemon.accounts.sealing",),
 }
 """Libraries, and the only packages that may import them."""
 
@@ -43,6 +44,7 @@ FORBIDDEN = {
         "daemon.triage.classifier",
         "api",
     },
+    "daemon.accounts": {"daemon.metrics", "daemon.service", "api"},
     "daemon.live": {"daemon.store", "daemon.recorder", "api"},
     "daemon.events": {"daemon.store", "daemon.recorder", "daemon.run", "api"},
 }

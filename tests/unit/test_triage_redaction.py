@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from daemon.triage.redaction import clean, mask
 
-SECRET = "hunter2Zq9"  # noqa: S105 - the needle that must not be found
+SECRET = "hunter2Zq9"
 
 
 @pytest.mark.requirement("F6")
