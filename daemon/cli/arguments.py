@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import errno as errno_numbers
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon import __version__
+from daemon.cli.account_arguments import add_accounts
+from daemon.cli.options import command as _command
+from daemon.cli.options import json_form as _json
+from daemon.cli.options import key_option as _key
+from daemon.cli.options import url_option as _url
 from daemon.triage.taxonomy import (
     CATEGORY_ALIASES,
     Category,
@@ -20,8 +25,6 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     Commands = _SubParsersAction[ArgumentParser]
-
-DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 def make_parser() -> ArgumentParser:
@@ -37,22 +40,11 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     add_commands = (
         *(_serve, _run, _check, _failures, _groups, _runs, _retry, _watch, _classify),
-        *(_unclassified, _rules),
+        *(_unclassified, _rules, add_accounts),
     )
     for add in add_commands:
         add(commands)
     return parser
-
-
-def _command(commands: Commands, name: str, about: str, *notes: str) -> ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=about,
-        description=f"{about[:1].upper()}{about[1:]}.",
-        epilog="\n".join(notes),
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
 
 
 def _serve(commands: Commands) -> None:
@@ -403,23 +395,6 @@ def _where(parser: ArgumentParser) -> None:
     _key(parser)
 
 
-def _url(parser: Any) -> None:
-    parser.add_argument("--url", help=f"address of the daemon ({DEFAULT_URL})")
-
-
-def _key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--key-file",
-        metavar="FILE",
-        type=Path,
-        help="file with the API key, if one is needed; else TRIAGED_API_KEY in the environment",
-    )
-
-
 def _config(parser: Any, *, required: bool) -> None:
     about = "the configuration" if required else "read the store that this configuration names"
     parser.add_argument("--config", metavar="FILE", type=Path, required=required, help=about)
-
-
-def _json(parser: Any, about: str) -> None:
-    parser.add_argument("--json", action="store_true", help=about)

@@ -22,7 +22,8 @@ USER = "support@example.com"
 MAIL = """
 [pipelines.mail]
 [pipelines.mail.sources.configured]
-host = "imap.example.com"
+host = "127.0.0.1"
+port = 1
 username = "cora@example.com"
 password_env = "READ_KEY"
 enabled = false
