@@ -67,11 +67,15 @@ class KeyFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-        unfinished.rename(self.path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+                file.flush()
+                os.fsync(descriptor)
+            unfinished.rename(self.path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
         sync_folder(self.path.parent)
 
     def _wrong(self, what: str) -> CredentialsMissing:

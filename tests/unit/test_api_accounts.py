@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from daemon.pipelines.mail.account import Password
 from daemon.store.runs import RunFilter
 from tests.support.imap_login import ImapLogin, imap_login
-from tests.support.product import free_port
+from tests.support.product import ROOT, free_port
 from tests.unit.api_support import CONFIG, OPERATE_KEY, READ_KEY, WITH_KEYS, Served, serving, until
 
 ACCOUNTS = "/api/accounts"
@@ -443,6 +445,24 @@ def test_who_may_only_look_changes_and_tries_nothing(tmp_path: Path) -> None:
         assert served.client.get(ACCOUNTS, **reader).status_code == 200
         made = served.client.post(ACCOUNTS, json=body, headers={"x-api-key": OPERATE_KEY})
         assert made.json()["created_by"] == "on-call"
+
+
+@pytest.mark.requirement("S10")
+def test_what_encrypts_is_loaded_once_there_is_an_account(tmp_path: Path) -> None:
+    (tmp_path / "triaged.toml").write_text("[pipelines.mail]")
+    script = """
+import sys
+from pathlib import Path
+from daemon.config import load
+from daemon.service import Daemon
+daemon = Daemon(load(Path(sys.argv[1])))
+daemon.start(schedule=False)
+daemon.stop(0)
+print("cryptography" in sys.modules)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "triaged.toml")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("path", [ACCOUNTS, f"{ACCOUNTS}/support"])
