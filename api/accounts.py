@@ -27,8 +27,8 @@ CHANGES: Role = "operate"
 NameInPath = Annotated[str, PathParameter(description="Name of the account.")]
 
 
-class AccountList(Controller):
-    """What shares the path `/api/accounts`."""
+class Accounts(Controller):
+    """What is below the path `/api/accounts`, registered together: two paths have several methods."""
 
     path = "/api/accounts"
 
@@ -62,24 +62,20 @@ class AccountList(Controller):
         where = f"/api/accounts/{quote(data.name, safe='')}"
         return Response(AccountDetails(daemon).one(data.name), headers={"Location": where})
 
-
-class OneAccount(Controller):
-    """What shares the path of one account."""
-
-    path = "/api/accounts/{name:str}"
-
-    @route("/", http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False)
-    def allow(self) -> Response[None]:
+    @route(
+        "/{name:str}", http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False
+    )
+    def allow_one(self, name: NameInPath) -> Response[None]:  # noqa: ARG002
         """Says which methods there are."""
         return Response(None, status_code=204, headers={"Allow": "DELETE, GET, OPTIONS, PUT"})
 
-    @reads("/", summary="One mail account")
+    @reads("/{name:str}", summary="One mail account")
     def get_account(self, daemon: NamedDependency[Daemon], name: NameInPath) -> Account:
         """The account in force of that name, without its secret."""
         return AccountDetails(daemon).one(name)
 
     @commands(
-        "/",
+        "/{name:str}",
         method="PUT",
         role=CHANGES,
         status_code=200,
@@ -105,29 +101,34 @@ class OneAccount(Controller):
             ) from error
         return AccountDetails(daemon).one(name)
 
-    @commands("/", method="DELETE", role=CHANGES, status_code=204, summary="Remove a mail account")
+    @commands(
+        "/{name:str}",
+        method="DELETE",
+        role=CHANGES,
+        status_code=204,
+        summary="Remove a mail account",
+    )
     def remove(
         self, daemon: NamedDependency[Daemon], by: NamedDependency[str], name: NameInPath
     ) -> None:
         """Forgets the account and its secret. A run of it goes on to its end; its history stays."""
         daemon.account_operations.remove(name, by)
 
+    @commands("/{name:str}/verify", status_code=200, summary="Try a mail account's login")
+    def verify(self, daemon: NamedDependency[Daemon], name: NameInPath) -> VerificationResult:
+        """Connects and logs in now, and answers with the triage of what went wrong, if anything did.
 
-@commands("/api/accounts/{name:str}/verify", status_code=200, summary="Try a mail account's login")
-def verify(daemon: NamedDependency[Daemon], name: NameInPath) -> VerificationResult:
-    """Connects and logs in now, and answers with the triage of what went wrong, if anything did.
-
-    A login that works lets an account run again, at once, whose credentials had been refused.
-    """
-    found = daemon.account_operations.verify(name)
-    return VerificationResult(
-        name=name,
-        ok=found.failed is None,
-        state=RunState.CONNECTING if found.failed else RunState.COMPLETED,
-        duration_seconds=found.duration_seconds,
-        triage=_triage(found.failed) if found.failed else None,
-        timestamp=daemon.clock.now(),
-    )
+        A login that works lets an account run again, at once, whose credentials had been refused.
+        """
+        found = daemon.account_operations.verify(name)
+        return VerificationResult(
+            name=name,
+            ok=found.failed is None,
+            state=RunState.CONNECTING if found.failed else RunState.COMPLETED,
+            duration_seconds=found.duration_seconds,
+            triage=_triage(found.failed) if found.failed else None,
+            timestamp=daemon.clock.now(),
+        )
 
 
 def _triage(assessed: Assessment) -> VerificationTriage:
