@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
 from typing import TYPE_CHECKING
 
-from daemon.cli.options import command, json_form, key_option, url_option
+from daemon.cli.options import command, json, key, url
 from daemon.config.values import Duration
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def _action(actions: Commands, name: str, about: str) -> ArgumentParser:
 
 
 def _finish(parser: ArgumentParser) -> None:
-    url_option(parser)
-    key_option(parser)
-    json_form(parser, "JSON Lines")
+    url(parser)
+    key(parser)
+    json(parser, "JSON Lines")
 
 
 def _settings(parser: ArgumentParser, *, new: bool) -> None:
