@@ -91,7 +91,7 @@ class Accounts(Controller):
     ) -> Account:
         """Replaces all settings. The secret stays if it is left out and goes to the same server.
 
-        An account that waits after a failure, refused credentials included, runs at once.
+        An account whose latest run failed, refused credentials included, runs at once.
         """
         try:
             daemon.account_operations.replace(name, data.source(), data.secret(), by)

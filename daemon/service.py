@@ -12,8 +12,7 @@ from typing import Literal
 import msgspec
 
 from daemon import __version__, journal
-from daemon.accounts.accounts import Accounts, address_of
-from daemon.accounts.configured import ConfiguredAccounts
+from daemon.accounts.accounts import Accounts
 from daemon.accounts.key_file import KeyFile
 from daemon.accounts.operations import AccountOperations
 from daemon.accounts.verification import Verifier
@@ -23,7 +22,6 @@ from daemon.config import (
     IngestConfig,
     IngestSource,
     MailConfig,
-    MailSource,
     OwnConfig,
     OwnSource,
     Settings,
@@ -41,6 +39,7 @@ from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.pipeline import IngestPipeline
 from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
+from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.pipelines.mail.pipeline import MailPipeline
 from daemon.pipelines.own import load_function
 from daemon.recorder import Recorder
@@ -289,9 +288,10 @@ def _pipeline_problems(name: str, config: AnyPipeline, base: Path) -> list[Probl
 def open_accounts(settings: Settings, database: Database) -> Accounts:
     """The mail accounts of the configuration and those that were made by API."""
     mail = settings.config.pipelines.get("mail")
-    sources = mail.sources if isinstance(mail, MailConfig) else {}
-    configured = ConfiguredAccounts(sources, settings.secrets, settings.base)
-    return Accounts(configured, KeyFile(settings.secret_key_path), read_accounts(database))
+    config = mail if isinstance(mail, MailConfig) else MailConfig()
+    of_configuration = ConfiguredAccounts(config, settings)
+    key_file = KeyFile(settings.secret_key_path)
+    return Accounts(config.sources, of_configuration, key_file, read_accounts(database))
 
 
 def build_catalog(
@@ -309,10 +309,8 @@ def build_catalog(
             pipelines[name] = Registered(name, ingest, config, sources)
         elif isinstance(config, MailConfig):
             mail = MailPipeline(accounts, clock)
-            sources = {
-                n: Source(n, s.enabled, {}, address_of(s), version_of(s))
-                for n, s in config.sources.items()
-            } | {source.name: source for source in accounts.to_run()}
+            sources = ConfiguredAccounts(config, settings).sources()
+            sources |= {source.name: source for source in accounts.to_run()}
             pipelines[name] = Registered(name, mail, config, sources)
         else:
             function = load_function(config.run, f"pipelines.{name}.run", settings.base)
@@ -339,7 +337,7 @@ def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:
     }
 
 
-def version_of(source: IngestSource | MailSource | OwnSource) -> str:
+def version_of(source: IngestSource | OwnSource) -> str:
     """16 hex digits that stand for a source's configuration."""
     text = msgspec.json.encode(source, enc_hook=repr, order="deterministic")
     return blake2b(text, digest_size=8).hexdigest()

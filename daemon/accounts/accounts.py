@@ -6,12 +6,11 @@ configuration took later is kept, but not used, until one of the two goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 import msgspec
 
-from daemon.accounts.configured import ConfiguredAccounts
 from daemon.accounts.key_file import KeyFile
 from daemon.accounts.sealing import seal, unseal
 from daemon.accounts.secret import Secret
@@ -19,7 +18,8 @@ from daemon.accounts.settings import decode_settings
 from daemon.config import MailSource
 from daemon.errors import CredentialsMissing, NotFound
 from daemon.pipelines.catalog import Source
-from daemon.pipelines.mail.account import Account
+from daemon.pipelines.mail import account
+from daemon.pipelines.mail.configured import address_of
 from daemon.store.accounts import StoredAccount
 
 
@@ -44,28 +44,34 @@ class Accounts:
     """Implements `daemon.pipelines.mail.account.Accounts`. Safe for any thread."""
 
     def __init__(
-        self, configured: ConfiguredAccounts, key_file: KeyFile, stored: Iterable[StoredAccount]
+        self,
+        configured: Mapping[str, MailSource],
+        of_configuration: account.Accounts,
+        key_file: KeyFile,
+        stored: Iterable[StoredAccount],
     ) -> None:
+        """`of_configuration` finds the secrets of the accounts in `configured`."""
         self._configured = configured
+        self._of_configuration = of_configuration
         self._key_file = key_file
-        self._kept = {account.name: _kept(account) for account in stored}
+        self._kept = {one.name: _kept(one) for one in stored}
 
-    def account(self, name: str) -> Account:
+    def account(self, name: str) -> account.Account:
         """The account with its credentials as they are now.
 
         Raises `NotFound`; `CredentialsMissing` when its secret cannot be had.
         """
-        if name in self._configured.sources:
-            return self._configured.account(name)
+        if name in self._configured:
+            return self._of_configuration.account(name)
         kept = self.kept(name)
         credentials = self.secret(kept).credentials(kept.source)
         if credentials is None:
             raise CredentialsMissing("the account has no secret of the kind that it needs")
-        return Account(name, kept.source, credentials)
+        return account.Account(name, kept.source, credentials)
 
-    def configured(self) -> dict[str, MailSource]:
+    def configured(self) -> Mapping[str, MailSource]:
         """Those of the configuration."""
-        return self._configured.sources
+        return self._configured
 
     def all_kept(self) -> dict[str, KeptAccount]:
         """Those that were made by API, shadowed ones included."""
@@ -79,8 +85,7 @@ class Accounts:
 
     def to_run(self) -> list[Source]:
         """The kept accounts that are in force, as sources of the mail pipeline."""
-        configured = self._configured.sources
-        return [kept.to_run() for name, kept in self._kept.items() if name not in configured]
+        return [kept.to_run() for name, kept in self._kept.items() if name not in self._configured]
 
     def secret(self, kept: KeptAccount) -> Secret:
         """The secret of a kept account. Raises `CredentialsMissing`."""
@@ -99,13 +104,6 @@ class Accounts:
     def drop(self, name: str) -> None:
         """Forgets what was removed."""
         self._kept = {n: kept for n, kept in self._kept.items() if n != name}
-
-
-def address_of(source: MailSource) -> str | None:
-    """The e-mail address of an account: the one that is given, or its user name, if that is one."""
-    if source.email_address is not None:
-        return source.email_address
-    return source.username if "@" in source.username else None
 
 
 def _kept(stored: StoredAccount) -> KeptAccount:

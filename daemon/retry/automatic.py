@@ -91,19 +91,18 @@ class AutomaticRetries:
 
     def _follow_catalog(self, pipeline: str, name: str, source: Source | None) -> None:
         """What is known of a source that changed or went away holds no longer."""
-        waited = self.release(pipeline, name)
-        if waited and source is not None:
+        if self.release(pipeline, name) and source is not None:
             self._start_at_once(pipeline, source)
 
     def release(self, pipeline: str, source: str) -> bool:
-        """Lets a source run again, whatever it waits for; returns whether it waited."""
-        waiting = self._gate.waiting(pipeline, source)
+        """Lets a source run again, whatever it waits for; returns whether its latest run had failed."""
+        failed = self._gate.failed(pipeline, source)
         self._gate.clear(pipeline, source)
         self._scheduler.cancel(_timer(pipeline, source))
-        return waiting is not None
+        return failed is not None
 
     def go(self, pipeline: str, source: str) -> None:
-        """Lets a source that waits run again, and runs it at once."""
+        """Lets a source run again whose latest run failed, and runs it at once."""
         if self.release(pipeline, source):
             self._start_at_once(pipeline, self._catalog.source(pipeline, source))
 

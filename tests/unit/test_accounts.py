@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 
 from daemon import events
 from daemon.accounts.accounts import Accounts
-from daemon.accounts.configured import ConfiguredAccounts
 from daemon.accounts.key_file import KeyFile
 from daemon.accounts.sealing import seal, unseal
 from daemon.accounts.secret import Secret
 from daemon.accounts.settings import decode_settings, encode_settings
 from daemon.accounts.verification import AT_A_TIME, Verifier
 from daemon.clock import SystemClock
-from daemon.config import MailSource, Secrets
+from daemon.config import Config, MailConfig, MailSource, Secrets, Settings
 from daemon.config.schema import MailOAuth
 from daemon.config.values import Duration
 from daemon.errors import Conflict, CredentialsMissing, NotFound
 from daemon.pipelines.mail.account import Account, OAuth, Password
+from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.store.accounts import StoredAccount, read_accounts
 from daemon.store.entries import Entry
 from daemon.triage import Triage
@@ -189,10 +189,11 @@ def test_an_account_event_crosses_a_process_boundary() -> None:
 
 
 def accounts(folder: Path, *stored: StoredAccount, **configured: MailSource) -> Accounts:
+    mail = MailConfig(sources=configured)
     secrets = Secrets({"MAIL_PASSWORD": PASSWORD})
-    return Accounts(
-        ConfiguredAccounts(configured, secrets, folder), KeyFile(folder / "secret.key"), stored
-    )
+    settings = Settings(Config(), folder / "triaged.toml", secrets=secrets)
+    key_file = KeyFile(folder / "secret.key")
+    return Accounts(mail.sources, ConfiguredAccounts(mail, settings), key_file, stored)
 
 
 @pytest.mark.requirement("S10", "X2")
