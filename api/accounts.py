@@ -44,6 +44,7 @@ class Accounts(Controller):
 
     @commands(
         "/",
+        action="accounts.create",
         role=CHANGES,
         status_code=201,
         guards=[checked(NewAccount, NewAccount.problems)],
@@ -76,6 +77,7 @@ class Accounts(Controller):
 
     @commands(
         "/{name:str}",
+        action="accounts.replace",
         method="PUT",
         role=CHANGES,
         status_code=200,
@@ -103,6 +105,7 @@ class Accounts(Controller):
 
     @commands(
         "/{name:str}",
+        action="accounts.remove",
         method="DELETE",
         role=CHANGES,
         status_code=204,
@@ -114,7 +117,12 @@ class Accounts(Controller):
         """Forgets the account and its secret. A run of it goes on to its end; its history stays."""
         daemon.account_operations.remove(name, by)
 
-    @commands("/{name:str}/verify", status_code=200, summary="Try a mail account's login")
+    @commands(
+        "/{name:str}/verify",
+        action="accounts.verify",
+        status_code=200,
+        summary="Try a mail account's login",
+    )
     def verify(self, daemon: NamedDependency[Daemon], name: NameInPath) -> VerificationResult:
         """Connects and logs in now, and answers with the triage of what went wrong, if anything did.
 

@@ -43,6 +43,7 @@ def reads(
 def commands(
     path: str,
     *also: int,
+    action: str | None = None,
     method: Method = "POST",
     role: Role = "operate",
     guards: Iterable[Guard] = (),
@@ -50,13 +51,13 @@ def commands(
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """An endpoint that changes something and whose handler blocks, for keys that may operate.
 
-    `also` are problems that its path does not tell it may answer with; `guards` look at the request
-    once it is known who asks.
+    `also` are problems that its path does not tell it may answer with, `action` is its name in the audit
+    trail, and `guards` look at the request once it is known who asks.
     """
     responses = problems(400, 401, 403, 409, 413, 415, 421, 500, 503, *also)
     usual = _options(path, Query, responses)
     usual["guards"] += guards
-    return _COMMANDS[method](path, opt={"role": role}, **usual, **options)
+    return _COMMANDS[method](path, opt={"role": role, "action": action}, **usual, **options)
 
 
 def _options(

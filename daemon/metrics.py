@@ -1,7 +1,7 @@
 """Prometheus metrics: counted when an event is on disk, measured when somebody scrapes.
 
-Every pipeline and category exists at zero from the start. Label values come from the configuration
-and the closed vocabularies alone, so the number of series is bounded.
+Every pipeline and category exists at zero from the start. Label values are names of pipelines and sources,
+and closed vocabularies, so the number of series is bounded.
 """
 
 from __future__ import annotations

@@ -156,6 +156,17 @@ def test_a_person_lets_a_held_source_go_and_one_that_does_not_wait_is_left_alone
     assert len(runs(target)) == 2
 
 
+@pytest.mark.requirement("S10", "S9")
+def test_nothing_starts_by_itself_while_the_pipeline_is_paused(target: Store) -> None:
+    held = Held(target)
+    held.run()
+    held.machinery.scheduler.set_paused("nightly", True)
+    held.catalog.set_source("nightly", source("a", "3"))
+    assert held.reason() is None
+    held.machinery.stop()
+    assert runs(target) == [""]
+
+
 @pytest.mark.requirement("S10")
 def test_a_removed_source_is_neither_held_nor_tried_again_and_its_runs_stay(target: Store) -> None:
     began, may_go_on = threading.Event(), threading.Event()
