@@ -28,7 +28,6 @@ from daemon.pipelines.mail.account import Account, OAuth, Password
 from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.store.accounts import StoredAccount, read_accounts
 from daemon.store.entries import Entry
-from daemon.triage import Triage
 from daemon.triage.taxonomy import Category
 from tests.unit.spine_support import START, TRIAGE, in_thread, store
 
@@ -269,7 +268,7 @@ def verifier(login: Any, seconds: float = 10.0) -> Verifier:
 @pytest.mark.requirement("S10")
 def test_a_login_that_fails_is_answered_with_its_triage_and_shows_no_secret() -> None:
     def refuses(account: Account, _: Any) -> None:
-        raise ConnectionRefusedError(111, f"refused, password={PASSWORD}")
+        raise ConnectionRefusedError(111, f"refused, you said {PASSWORD} to me")
 
     found = verifier(refuses).verify("ann")
     assert found.failed is not None
@@ -307,7 +306,3 @@ def test_logins_are_tried_side_by_side() -> None:
     thread = in_thread(lambda: both.verify("ann"))
     assert both.verify("bob").failed is None
     thread.join(10)
-
-
-def test_triage_masks_what_a_server_repeats() -> None:
-    assert PASSWORD not in Triage.mask(f"LOGIN ann@example.com password={PASSWORD}")
