@@ -9,6 +9,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.types import ControllerRouterHandler
 
 from api import (
+    accounts,
     audit,
     export,
     failures,
@@ -81,6 +82,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     retries.get_retry,
     retries.list_retry_failures,
     retries.cancel_retry,
+    accounts.Accounts,
     pipelines.list_pipelines,
     pipelines.pause,
     pipelines.resume,

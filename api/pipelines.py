@@ -12,11 +12,10 @@ from msgspec import Meta
 
 from api.routes import commands, reads
 from api.schemas import fields
+from api.schemas.waiting import WaitingSource
 from daemon.errors import NotFound
-from daemon.retry.gate import Reason
 from daemon.scheduler import PipelineStatus
 from daemon.service import Daemon
-from daemon.triage.taxonomy import Category
 
 NameInPath = Annotated[str, PathParameter(description="Name of the pipeline.")]
 
@@ -27,28 +26,6 @@ class PipelineSource(msgspec.Struct, frozen=True, kw_only=True):
     name: fields.Source
     enabled: Annotated[bool, Meta(description="Whether cycles include it.", examples=[True])]
     email_address: fields.EmailAddress
-
-
-class WaitingSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A source that cycles leave out after it failed; running it by hand is always possible."""
-
-    source: fields.Source
-    reason: Annotated[
-        Reason,
-        Meta(
-            description="held: its credentials were refused, so it waits for another configuration or "
-            "a person; backoff: until its retry is due; breaker: it failed several times in a row, so "
-            "it is tried only once in a while.",
-            examples=["backoff"],
-        ),
-    ]
-    error_category: Annotated[
-        Category, Meta(description="What it failed with.", examples=["connection"])
-    ]
-    attempts: Annotated[int, Meta(description="Runs in a row that failed.", examples=[3])]
-    until: Annotated[
-        datetime | None, Meta(description="When it may run by itself again; null while held.")
-    ]
 
 
 class PipelineInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,13 +147,7 @@ def _info(status: PipelineStatus, daemon: Daemon) -> PipelineInfo:
             for s in sources
         ],
         waiting=[
-            WaitingSource(
-                source=waiting.source,
-                reason=waiting.reason,
-                error_category=Category(waiting.category),
-                attempts=waiting.attempts,
-                until=waiting.until,
-            )
+            WaitingSource.of(waiting)
             for s in sources
             if (waiting := daemon.gate.waiting(status.name, s))
         ],

@@ -22,6 +22,7 @@ STATUSES: dict[type[errors.TriagedError], int] = {
     errors.NotFound: 404,
     errors.UnsafePath: 404,
     errors.Conflict: 409,
+    errors.CredentialsMissing: 409,
     errors.InvalidQuery: 400,
     errors.StoreError: 503,
 }

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
-from litestar import get, post
+from litestar import delete, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi import ResponseSpec
+from litestar.types import Guard
 
 from api.description import Content, answer, operation, problems, security
 from api.query import Query, parse, reader
 from daemon.access.roles import Role
+
+Method = Literal["POST", "PUT", "DELETE"]
+_COMMANDS = {"POST": post, "PUT": put, "DELETE": delete}
 
 
 def reads(
@@ -39,16 +43,26 @@ def reads(
 
 
 def commands(
-    path: str, *also: int, action: str | None, role: Role = "operate", **options: Any
+    path: str,
+    *also: int,
+    action: str | None,
+    method: Method = "POST",
+    role: Role = "operate",
+    guards: Iterable[Guard] = (),
+    known_fields: frozenset[str] | None = None,
+    **options: Any,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A POST endpoint whose handler blocks, usually for keys that may operate.
+    """An endpoint that changes something and whose handler blocks, usually for keys that may operate.
 
-    `action` is its name in the audit trail; None for what changes nothing that is kept. `also` are problems that its path does not tell it may
-    answer with.
+    `action` is its name in the audit trail; None for what changes nothing that is kept. `also` are
+    problems that its path does not tell it may answer with, and `guards` look at the request once it
+    is known who asks. Of a body that may hold secrets the trail shows the values of `known_fields` only.
     """
     responses = problems(400, 401, 403, 409, 413, 415, 421, 429, 500, 503, *also)
-    opt = {"role": role, "action": action}
-    return post(path, opt=opt, **_options(path, Query, role, responses), **options)
+    usual = _options(path, Query, role, responses)
+    usual["guards"] += guards
+    opt = {"role": role, "action": action, "known_fields": known_fields}
+    return _COMMANDS[method](path, opt=opt, **usual, **options)
 
 
 def _options(

@@ -74,13 +74,14 @@ class Trail:
 
     def _attempt(self, scope: HTTPScope, body: _Body) -> Attempt:
         mask = self._daemon.triage.mask
+        known = scope["route_handler"].opt.get("known_fields")
         subject = "/".join(map(str, scope["path_params"].values()))
         return Attempt(
             self._daemon.clock.now(),
             str(action_of(scope["route_handler"])),
             cut(mask(subject)) or None,
             who=lambda: name_in(scope) or LOCAL,
-            details=lambda: details_of(body.content, mask),
+            details=lambda: details_of(body.content, mask, known),
         )
 
     async def _store(self, attempt: Attempt, scope: HTTPScope, status: int) -> bool:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from daemon import events
 from daemon.clock import Clock
 from daemon.errors import Conflict
-from daemon.pipelines.catalog import Registered, Source
+from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.recorder import Recorder
 from daemon.runner import Runner, new_id
 from daemon.triage.taxonomy import RunStatus, Trigger
@@ -38,10 +38,11 @@ class SourceCounts:
 class Cycles:
     """Carries out cycles in the calling thread."""
 
-    def __init__(self, recorder: Recorder, runner: Runner, clock: Clock) -> None:
+    def __init__(self, recorder: Recorder, runner: Runner, clock: Clock, catalog: Catalog) -> None:
         self._recorder = recorder
         self._runner = runner
         self._clock = clock
+        self._catalog = catalog
         self._stopping = threading.Event()
         self.sources: dict[str, SourceCounts] = {}
 
@@ -105,13 +106,15 @@ class Cycles:
         counts: SourceCounts,
         wanted: frozenset[str] | None,
     ) -> RunStatus | None:
-        """One source; None when it was running already or the daemon is stopping."""
+        """One source as it is once its turn has come; None when it is gone, or was running already."""
         if self._stopping.is_set():
             return RunStatus.INTERRUPTED
         counts.move("pending", "running")
         status: RunStatus | None = None
         try:
-            status = self._runner.run(pipeline, source, started.cycle_id, started.trigger, wanted)
+            now = self._catalog.find(pipeline.name, source.name)
+            if now is not None:
+                status = self._runner.run(pipeline, now, started.cycle_id, started.trigger, wanted)
         except Conflict as conflict:
             log.info(str(conflict), extra={"event": "run_skipped", "pipeline": pipeline.name})
         finally:

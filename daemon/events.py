@@ -321,6 +321,31 @@ class Audited(Event, frozen=True, kw_only=True, tag="audited"):
     """What else the request said, as JSON: masked and cut."""
 
 
+class AccountEvent(Event, frozen=True, kw_only=True):
+    """A person changed a mail account."""
+
+    by: str
+    """Name of the API key, or ``local`` without keys."""
+    name: str
+
+
+class AccountSaved(AccountEvent, frozen=True, kw_only=True, tag="account_saved"):
+    """An account was made, or replaced."""
+
+    settings: str
+    """A `MailSource` as JSON; it holds no secret."""
+    sealed: bytes
+    """The secret, encrypted."""
+    version: int
+    """1 for a new account; one more with every change."""
+    changed: tuple[str, ...]
+    """Names of the settings that changed, for the audit trail; ``secret`` if that was given."""
+
+
+class AccountRemoved(AccountEvent, frozen=True, kw_only=True, tag="account_removed"):
+    """An account was removed."""
+
+
 AnyEvent = (
     RunStarted
     | StepEntered
@@ -342,6 +367,8 @@ AnyEvent = (
     | RetryProgressed
     | RetryChanged
     | Audited
+    | AccountSaved
+    | AccountRemoved
 )
 
 

@@ -28,6 +28,8 @@ def write(committed: Committed) -> None:
                     _failure(entry.event, entry)
             case events.GroupEvent() as event:
                 _group_event(event)
+            case events.AccountEvent() as event:
+                _account_event(event)
             case events.RunEnded() as event:
                 _run_ended(event, entry)
             case events.RunStarted() as event:
@@ -63,6 +65,21 @@ def _group_event(event: events.GroupEvent) -> None:
     log.info(
         "a person decided about failure groups",
         extra={"event": "group_decided", "by": event.by, **decided},
+    )
+
+
+def _account_event(event: events.AccountEvent) -> None:
+    """Who changed which settings of which account, without their values."""
+    saved = isinstance(event, events.AccountSaved)
+    log.info(
+        "a person changed a mail account" if saved else "a person removed a mail account",
+        extra={
+            "event": "account_saved" if saved else "account_removed",
+            "by": event.by,
+            "pipeline": "mail",
+            "source": event.name,
+            **({"changed": list(event.changed)} if isinstance(event, events.AccountSaved) else {}),
+        },
     )
 
 

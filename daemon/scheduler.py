@@ -89,7 +89,7 @@ class Scheduler:
         self._scheduler.add_job(
             self._due,
             trigger,
-            args=[pipeline],
+            args=[pipeline.name],
             id=pipeline.name,
             max_instances=1,
             coalesce=True,
@@ -130,10 +130,11 @@ class Scheduler:
         """Whether the source is running."""
         return self._runner.is_active(pipeline, source)
 
-    def _due(self, pipeline: Registered) -> None:
-        if pipeline.name in self._paused:
-            self._skip(pipeline.name, "paused")
+    def _due(self, name: str) -> None:
+        if name in self._paused:
+            self._skip(name, "paused")
         else:
+            pipeline = self._catalog.pipeline(name)
             enabled = [source for source in pipeline.sources.values() if source.enabled]
             ready = [s for s in enabled if self._gate.waiting(pipeline.name, s) is None]
             with self._tracked():

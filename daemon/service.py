@@ -13,9 +13,12 @@ from daemon.access.key_changes import KeyChanges
 from daemon.access.keyring import Key, Keyring
 from daemon.access.keys import digest
 from daemon.access.keys_file import KeysFile
+from daemon.accounts.accounts import Accounts
+from daemon.accounts.key_file import KeyFile
+from daemon.accounts.operations import AccountOperations
+from daemon.accounts.verification import Verifier
 from daemon.clock import Clock, SystemClock
-from daemon.config import IngestConfig, MailConfig, OwnConfig, Settings
-from daemon.config.schema import AnyPipeline
+from daemon.config import AnyPipeline, IngestConfig, MailConfig, OwnConfig, Settings
 from daemon.cycle import Cycles
 from daemon.errors import ConfigError, Problem
 from daemon.group_operations import GroupOperations
@@ -29,6 +32,7 @@ from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.pipeline import IngestPipeline
 from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
+from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.pipelines.own import load_function
 from daemon.pipelines.versions import fixed
 from daemon.recorder import Recorder
@@ -40,6 +44,7 @@ from daemon.retry_operations.worker import RetryWorker
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
+from daemon.store.accounts import read_accounts
 from daemon.store.audit import Audit
 from daemon.store.database import Database
 from daemon.store.failures import Failures
@@ -85,7 +90,10 @@ class Daemon:
         messages = Messages(self.database, self.clock)
         try:
             upkeep.interrupt_unfinished(self.database.writer, self.clock.now())
-            self.catalog = build_catalog(settings, self.files, messages, self.rejects, self.clock)
+            self.accounts = open_accounts(settings, self.database)
+            self.catalog = build_catalog(
+                settings, self.files, messages, self.rejects, self.clock, self.accounts
+            )
         except BaseException:
             self.database.close()
             raise
@@ -95,7 +103,7 @@ class Daemon:
         )
         self.recorder.connect(self.writer)
         self.runner = Runner(self.recorder, self.clock)
-        self.cycles = Cycles(self.recorder, self.runner, self.clock)
+        self.cycles = Cycles(self.recorder, self.runner, self.clock, self.catalog)
         retry = config.retry
         self.gate = Gate(self.clock, retry.breaker_after, retry.breaker_pause)
         self.scheduler = Scheduler(
@@ -112,6 +120,14 @@ class Daemon:
         )
         self.automatic_retries.remember(
             self.runs.failed_sources(), self.runs.retried(budget_window(self.clock.now()))
+        )
+        self.account_operations = AccountOperations(
+            self.accounts,
+            self.catalog,
+            self.recorder,
+            self.automatic_retries,
+            Verifier(self.accounts, self.triage, self.clock),
+            self.clock,
         )
         self.operations = Operations(
             self.catalog,
@@ -136,6 +152,7 @@ class Daemon:
         self.recorder.subscribe(self.metrics.count)
         self.recorder.subscribe(self.automatic_retries.follow)
         self.recorder.subscribe(journal.write)
+        self.recorder.subscribe(self.account_operations.follow)
         self._stopping = False
 
     def _make_retry_worker(self) -> RetryWorker:
@@ -187,6 +204,7 @@ class Daemon:
         """Begins to record, and with `schedule` to run cycles."""
         self.writer.start()
         self.keyring.follow(self.key_changes.follow)
+        self.account_operations.report_missing()
         if schedule:
             self.scheduler.start()
             self.automatic_retries.start()
@@ -282,8 +300,22 @@ def _pipeline_problems(name: str, config: AnyPipeline, settings: Settings) -> li
     return problems
 
 
+def open_accounts(settings: Settings, database: Database) -> Accounts:
+    """The mail accounts of the configuration and those that were made by API."""
+    mail = settings.config.pipelines.get("mail")
+    config = mail if isinstance(mail, MailConfig) else MailConfig()
+    of_configuration = ConfiguredAccounts(config, settings)
+    key_file = KeyFile(settings.secret_key_path)
+    return Accounts(config.sources, of_configuration, key_file, read_accounts(database))
+
+
 def build_catalog(
-    settings: Settings, files: FileIndex, messages: Messages, rejects: Path, clock: Clock
+    settings: Settings,
+    files: FileIndex,
+    messages: Messages,
+    rejects: Path,
+    clock: Clock,
+    accounts: Accounts,
 ) -> Catalog:
     """All pipelines of a configuration that was checked, ready to run."""
     pipelines: dict[str, Registered] = {}
@@ -295,7 +327,7 @@ def build_catalog(
             }
             pipelines[name] = Registered(name, ingest, config, sources)
         elif isinstance(config, MailConfig):
-            pipelines[name] = _mail(name, config, settings, messages, clock)
+            pipelines[name] = _mail(name, config, settings, messages, clock, accounts)
         else:
             function = load_function(config.run, f"pipelines.{name}.run", settings.base)
             pipelines[name] = Registered(name, function, config, _own_sources(name, config))
@@ -303,18 +335,23 @@ def build_catalog(
 
 
 def _mail(
-    name: str, config: MailConfig, settings: Settings, messages: Messages, clock: Clock
+    name: str,
+    config: MailConfig,
+    settings: Settings,
+    messages: Messages,
+    clock: Clock,
+    accounts: Accounts,
 ) -> Registered:
     # Its libraries are imported only here: without mail they take no memory.
     from daemon.pipelines.mail.categoriser import Categoriser
-    from daemon.pipelines.mail.configured import ConfiguredAccounts
     from daemon.pipelines.mail.pipeline import MailPipeline
     from daemon.pipelines.mail.session import open_mailbox
 
-    accounts = ConfiguredAccounts(config, settings)
     categoriser = Categoriser.of(config, settings)
     mail = MailPipeline(config, accounts, messages, categoriser, open_mailbox, clock)
-    return Registered(name, mail, config, accounts.sources())
+    sources = ConfiguredAccounts(config, settings).sources()
+    sources |= {source.name: source for source in accounts.to_run()}
+    return Registered(name, mail, config, sources)
 
 
 def ingest_folders(settings: Settings) -> dict[str, Folder]:

@@ -63,7 +63,8 @@ Relative paths start at the file's own folder. Secrets never stand in the file: 
 _METRICS = """\
 At `/metrics`, in the Prometheus text format or OpenMetrics, as the scraper asks. Counters count what
 is on disk, and start at zero with the daemon; every pipeline and category is there from the start.
-Label values come from the configuration and closed vocabularies.
+Label values are names of pipelines and sources, and closed vocabularies. The series of a mail account that
+was made by API begin and end with it.
 """
 
 

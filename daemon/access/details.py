@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import msgspec
@@ -21,10 +21,17 @@ MOST = 2000
 Mask = Callable[[str], str]
 
 
-def details_of(body: bytes, mask: Mask) -> str | None:
-    """A JSON body as JSON with secrets masked, cut where it is long; None for anything else."""
+def details_of(body: bytes, mask: Mask, known: Container[str] | None = None) -> str | None:
+    """A JSON body as JSON with secrets masked, cut where it is long; None for anything else.
+
+    Of a body that has secrets only the values of `known` fields are kept: a password in a field that
+    was mistyped would not be taken for one.
+    """
     try:
-        shown = _shown(msgspec.json.decode(body), mask, MOST_DEPTH)
+        said = msgspec.json.decode(body)
+        if known is not None and isinstance(said, dict):
+            said = {name: value if name in known else MASK for name, value in said.items()}
+        shown = _shown(said, mask, MOST_DEPTH)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return cut(msgspec.json.encode(shown).decode(), MOST)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import __version__
 from daemon.cli.access_arguments import add_audit, add_token
+from daemon.cli.account_arguments import add_accounts
 from daemon.cli.options import (
     command,
     config,
@@ -46,7 +47,7 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     add_commands = (
         *(_serve, _run, _check, _failures, _groups, _runs, _retry, _watch, _classify),
-        *(_unclassified, _rules, add_token, add_audit),
+        *(_unclassified, _rules, add_accounts, add_token, add_audit),
     )
     for add in add_commands:
         add(commands)

@@ -13,9 +13,8 @@ from msgspec.structs import replace
 
 from daemon.cli import terminal
 from daemon.cli.main import Exit, complain
-from daemon.config import Config, OwnConfig, Settings, load
+from daemon.config import AnyPipeline, Config, OwnConfig, Settings, load
 from daemon.config.load import decode_config
-from daemon.config.schema import AnyPipeline
 from daemon.errors import ConfigError, Problem
 from daemon.service import check
 

@@ -80,6 +80,16 @@ class Client:
         with self._open(path, {}, content) as response:
             return self._decoded(response.read(), kind)
 
+    def put(self, path: str, kind: type[Answer], body: Any) -> Answer:
+        """What replacing answers, as a `kind`. Raises `Unreachable`, `Refused`."""
+        with self._open(path, {}, msgspec.json.encode(body), "PUT") as response:
+            return self._decoded(response.read(), kind)
+
+    def delete(self, path: str) -> None:
+        """Removes what is at `path`. Raises `Unreachable`, `Refused`."""
+        with self._open(path, {}, b"", "DELETE"):
+            pass
+
     def _decoded(self, body: bytes, kind: type[Answer]) -> Answer:
         try:
             return msgspec.json.decode(body, type=kind)
@@ -96,12 +106,16 @@ class Client:
 
     @contextmanager
     def _open(
-        self, path: str, query: dict[str, Any], body: bytes | None = None
+        self,
+        path: str,
+        query: dict[str, Any],
+        body: bytes | None = None,
+        method: str | None = None,
     ) -> Iterator[HTTPResponse]:
         given = {key: value for key, value in query.items() if value is not None}
         address = f"{self.url}{path}{'?' if given else ''}{urlencode(given)}"
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
-        request = Request(address, body, headers)  # noqa: S310 the scheme is checked
+        request = Request(address, body, headers, method=method)  # noqa: S310 the scheme is checked
         timeout = self._timeout if body is None else COMMAND_SECONDS
         try:
             with self._patiently(request, timeout) as response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from itertools import islice
@@ -70,7 +69,7 @@ def _retry(client: Client, order: RetryOrder, args: Namespace) -> int:
     _show_preview(preview, args)
     if args.dry_run or not preview.totals.to_retry:
         return Exit.SUCCESS
-    if not args.yes and not _confirmed():
+    if not args.yes and not terminal.confirmed("Retry them?"):
         return complain(Exit.SUCCESS, "nothing was changed")
     operation = client.post(PATH, RetryOperation, order)
     if args.no_wait:
@@ -146,14 +145,6 @@ def _show_preview(preview: RetryOperation, args: Namespace) -> None:
         console.print(line)
     if preview.sources:
         console.print(sources_table(preview))
-
-
-def _confirmed() -> bool:
-    """Whether the person on the terminal agrees; a program that asks is taken at its word."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    print("Retry them? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _follow(client: Client, operation: RetryOperation, args: Namespace) -> int:

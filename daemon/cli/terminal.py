@@ -138,6 +138,14 @@ def make_table(*columns: str, right: Sequence[str] = (), fixed: Sequence[str] = 
     return table
 
 
+def confirmed(question: str) -> bool:
+    """Whether the person on the terminal agrees; a program that asks is taken at its word."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def write_json(records: Iterable[Any]) -> int:
     """One JSON line each; returns how many."""
     count = 0

@@ -2,6 +2,7 @@
 
 from daemon.config.load import ApiKey, Settings, is_loopback, load
 from daemon.config.schema import (
+    AnyPipeline,
     Config,
     IngestConfig,
     IngestSource,
@@ -15,6 +16,7 @@ from daemon.config.schema import (
 from daemon.config.secrets import Secrets
 
 __all__ = [
+    "AnyPipeline",
     "ApiKey",
     "Config",
     "IngestConfig",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -64,25 +65,47 @@ def _decode_entries(
 
 def _convert(value: Any, kind: Any, where: str) -> tuple[Any, list[Problem]]:
     parsed = next((p for p in _alternatives(kind) if p in _PARSED), None)
+    shown = _shown(value) if not _is_secret(kind) else "something else"
     try:
+        _refuse_last_newline(value, kind)
         if parsed is not None:
             return parsed.parse(value), []
         return msgspec.convert(value, kind, strict=True), []
     except ValueError as error:
         text = str(error).split(" - at `")[0]
         wanted = text if parsed else _described(kind)
-        expected = f"expected {wanted}, got {_shown(value)}" if wanted else _sentence(text, value)
+        expected = f"expected {wanted}, got {shown}" if wanted else _sentence(text, shown)
         return None, [Problem(where, expected)]
+
+
+def _metas(kind: Any) -> Iterator[msgspec.Meta]:
+    return (m for m in getattr(kind, "__metadata__", ()) if isinstance(m, msgspec.Meta))
+
+
+def _is_secret(kind: Any) -> bool:
+    """Whether values of the type must not be in any message: its `Meta` says so in `extra`."""
+    return any((meta.extra or {}).get("secret") for meta in _metas(kind))
+
+
+def _refuse_last_newline(value: Any, kind: Any) -> None:
+    """In a pattern `$` also matches before a newline at the end, which nobody means by it."""
+    if isinstance(value, str) and value.endswith("\n") and any(m.pattern for m in _metas(kind)):
+        raise ValueError("expected text without a newline at its end")
 
 
 def _described(kind: Any) -> str | None:
     """The description in an annotated type's `Meta`: what a pattern means in words."""
-    metas = (m for m in getattr(kind, "__metadata__", ()) if isinstance(m, msgspec.Meta))
-    return next((m.description for m in metas if m.description), None)
+    return next((m.description for m in _metas(kind) if m.description), None)
 
 
 def _given(kind: Any) -> Any:
-    """`X` of an optional `X | None`: TOML has no null, so a key that is there has a value."""
+    """`X` of an optional `X | None`: TOML has no null, so a key that is there has a value.
+
+    What a field is for, said around the whole, says nothing about `X`.
+    """
+    inner = getattr(kind, "__origin__", None)
+    if get_origin(kind) is typing.Annotated and len(_alternatives(inner)) > 1:
+        kind = inner
     alternatives = [k for k in _alternatives(kind) if k is not type(None)]
     return alternatives[0] if len(alternatives) == 1 else kind
 
@@ -91,9 +114,9 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in (types.UnionType, typing.Union) else (kind,)
 
 
-def _sentence(text: str, value: Any) -> str:
+def _sentence(text: str, shown: str) -> str:
     text = text[:1].lower() + text[1:]
-    return text if "got `" in text else f"{text}, got {_shown(value)}"
+    return text if "got `" in text else f"{text}, got {shown}"
 
 
 def _shown(value: Any) -> str:

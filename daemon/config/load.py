@@ -65,6 +65,12 @@ class Settings(msgspec.Struct, frozen=True):
         return self.base / given if given else self.store_path.parent / "keys.json"
 
     @property
+    def secret_key_path(self) -> Path:
+        """The file of the key that secrets given by API are encrypted with."""
+        given = self.config.store.key_file
+        return self.base / given if given else self.store_path.parent / "secret.key"
+
+    @property
     def rules_path(self) -> Path | None:
         """The user's rule file, if there is one."""
         rules = self.config.triage.rules

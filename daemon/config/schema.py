@@ -114,6 +114,9 @@ class StoreConfig(Table, frozen=True, kw_only=True):
 
     path: str = "data/triaged.duckdb"
     """The DuckDB database. Rejected rows and quarantined files are kept in folders beside it."""
+    key_file: str | None = None
+    """File of the key that secrets given by API are encrypted with; `secret.key` beside the store, when not
+    given. It is made when it is first needed. Back it up apart from the store."""
     retention: Duration = Duration(90 * 86400)
     """How long runs and failures are kept, in whole days."""
     memory_limit: Size = Size(64 * 1000**2)

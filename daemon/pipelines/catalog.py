@@ -1,7 +1,8 @@
-"""The pipelines and sources of the configuration, ready to run."""
+"""The pipelines and sources, ready to run: those of the configuration, and what is added while it runs."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,11 +42,47 @@ class Registered(msgspec.Struct, frozen=True):
         return self.config.interval
 
 
+Follower = Callable[[str, str, Source | None], None]
+"""Told of a pipeline, the name of its source, and what the source is now: None when it is gone."""
+
+
 class Catalog:
-    """All pipelines by name."""
+    """All pipelines by name.
+
+    Sources may come, change and go at any time. What was looked up stays as it was: a change replaces
+    `pipelines` and alters none of its records, so every thread may go through them without a lock.
+    """
 
     def __init__(self, pipelines: Mapping[str, Registered]) -> None:
         self.pipelines = dict(pipelines)
+        self._changing = threading.RLock()
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> None:
+        """Tells `follower` of every change from now on, in order, in the thread that makes it."""
+        self._followers.append(follower)
+
+    def set_source(self, pipeline: str, source: Source) -> None:
+        """Adds a source, or replaces the one of that name. Raises `NotFound` without the pipeline."""
+        with self._changing:
+            self._replace(pipeline, self.pipeline(pipeline).sources | {source.name: source})
+            self._tell(pipeline, source.name, source)
+
+    def remove_source(self, pipeline: str, name: str) -> None:
+        """Forgets a source; a run of it that is under way goes on. Raises `NotFound`."""
+        with self._changing:
+            self.source(pipeline, name)
+            left = {n: s for n, s in self.pipeline(pipeline).sources.items() if n != name}
+            self._replace(pipeline, left)
+            self._tell(pipeline, name, None)
+
+    def _replace(self, pipeline: str, sources: dict[str, Source]) -> None:
+        changed = msgspec.structs.replace(self.pipelines[pipeline], sources=sources)
+        self.pipelines = self.pipelines | {pipeline: changed}
+
+    def _tell(self, pipeline: str, name: str, source: Source | None) -> None:
+        for follower in self._followers:
+            follower(pipeline, name, source)
 
     def pipeline(self, name: str) -> Registered:
         """The pipeline of that name. Raises `NotFound`."""
@@ -60,10 +97,14 @@ class Catalog:
             raise NotFound(f"the pipeline {pipeline} has no source of that name")
         return sources[name]
 
+    def find(self, pipeline: str, name: str) -> Source | None:
+        """The source of that name as it is now; None when there is none."""
+        registered = self.pipelines.get(pipeline)
+        return registered.sources.get(name) if registered else None
+
     def email_address(self, pipeline: str, source: str) -> str | None:
         """The address of the account behind a source, from the account's own record."""
-        registered = self.pipelines.get(pipeline)
-        found = registered.sources.get(source) if registered else None
+        found = self.find(pipeline, source)
         return found.email_address if found else None
 
     def accounts(self, email_address: str) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from daemon import events
@@ -41,13 +42,14 @@ class AutomaticRetries:
         self._budget = Budget()
         self._versions: dict[str, str] = {}
         """The versions of the sources that are running, by run."""
+        catalog.follow(self._follow_catalog)
 
     def remember(
         self, failed: Iterable[tuple[FailedRun, str | None]], retried: Iterable[RetriedRun]
     ) -> None:
         """Takes up where the last process ended: what failed, and what was retried in the last hour."""
         for run, version in failed:
-            source = self._source(run.pipeline, run.source)
+            source = self._catalog.find(run.pipeline, run.source)
             if source is not None and source.enabled:
                 self._gate.fail(run, version)
         for retry in sorted(retried, key=lambda retry: retry.started_at):
@@ -68,11 +70,35 @@ class AutomaticRetries:
             if isinstance(entry.event, events.RunStarted):
                 self._versions[entry.event.run_id] = entry.event.source_version
         for failed in committed.failed_runs:
-            self._gate.fail(failed, self._versions.get(failed.run_id))
-            self._arm(failed.pipeline, failed.source)
+            if self._catalog.find(failed.pipeline, failed.source) is not None:
+                self._gate.fail(failed, self._versions.get(failed.run_id))
+                self._arm(failed.pipeline, failed.source)
         for entry in committed.entries:
             if isinstance(entry.event, events.RunEnded):
                 self._ended(entry.event)
+
+    def _follow_catalog(self, pipeline: str, name: str, source: Source | None) -> None:
+        """What is known of a source that changed or went away holds no longer."""
+        if self.release(pipeline, name) and source is not None:
+            self._start_at_once(pipeline, source)
+
+    def release(self, pipeline: str, source: str) -> bool:
+        """Lets a source run again, whatever it waits for; returns whether its latest run had failed."""
+        failed = self._gate.failed(pipeline, source)
+        self._gate.clear(pipeline, source)
+        self._scheduler.cancel(_timer(pipeline, source))
+        return failed is not None
+
+    def go(self, pipeline: str, source: str) -> None:
+        """Lets a source run again whose latest run failed, and runs it at once."""
+        if self.release(pipeline, source):
+            self._start_at_once(pipeline, self._catalog.source(pipeline, source))
+
+    def _start_at_once(self, pipeline: str, source: Source) -> None:
+        """Not a retry in terms of the budgets, since a person has asked for it."""
+        if source.enabled and not self._scheduler.is_paused(pipeline):
+            with suppress(Conflict):  # it runs at the moment, so the next cycle takes it
+                self._scheduler.run_now(pipeline, source.name, Trigger.MANUAL)
 
     def _ended(self, event: events.RunEnded) -> None:
         self._versions.pop(event.run_id, None)
@@ -84,7 +110,8 @@ class AutomaticRetries:
 
     def _arm(self, pipeline: str, source: str) -> None:
         due = self._gate.retry_due(pipeline, source)
-        if due is None or not self._catalog.source(pipeline, source).enabled:
+        found = self._catalog.find(pipeline, source)
+        if due is None or found is None or not found.enabled:
             self._scheduler.cancel(_timer(pipeline, source))
         else:
             self._set_timer(pipeline, source, max(due, self._clock.now()))
@@ -124,6 +151,8 @@ class AutomaticRetries:
             self._scheduler.run_now(failed.pipeline, failed.source, Trigger.RETRY)
         except Conflict:  # it began in this moment, or the daemon is stopping
             return BUSY_SECONDS
+        except NotFound:  # it went away in this moment
+            return 0.0
         return 0.0
 
     def _limits(self, failed: FailedRun) -> list[tuple[str, int]]:
@@ -131,12 +160,6 @@ class AutomaticRetries:
             (_source_name(failed.pipeline, failed.source), self._config.source_budget),
             (_category_name(failed.pipeline, failed.category), self._config.category_budget),
         ]
-
-    def _source(self, pipeline: str, source: str) -> Source | None:
-        try:
-            return self._catalog.source(pipeline, source)
-        except NotFound:
-            return None
 
     def pending(self) -> dict[str, int]:
         """Sources of each pipeline that wait for a retry."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from daemon import events
 from daemon.clock import Clock
 from daemon.config import IngestConfig
-from daemon.errors import Conflict, RecorderClosed
+from daemon.errors import Conflict, NotFound, RecorderClosed
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.ingest.folder import Folder
 from daemon.recorder import Recorder
@@ -100,7 +100,7 @@ class Chunks:
         """The run, once it has ended; None when the source was running or the daemon is stopping."""
         try:
             return self._retries.run_of(self._scheduler.retry(pipeline, source, wanted))
-        except Conflict:
+        except (Conflict, NotFound):  # it runs, or went away in this moment
             return None
 
     def _results(

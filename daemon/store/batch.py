@@ -34,6 +34,7 @@ class Batch:
         self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
         self.group_events: list[events.GroupEvent] = []
+        self.account_events: list[events.AccountEvent] = []
         self.retries: list[RetryEvent] = []
         self.audit: list[rows.Row] = []
         self._latest_run: dict[int, str] = {}
@@ -75,6 +76,8 @@ class Batch:
                 self.pauses.append(event)
             case events.GroupEvent() as event:
                 self.group_events.append(event)
+            case events.AccountEvent() as event:
+                self.account_events.append(event)
             case (
                 events.RetryRequested() | events.RetryProgressed() | events.RetryChanged() as event
             ):

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from daemon.store import build, group_changes, retry_changes, rows
+from daemon.store import accounts, build, group_changes, retry_changes, rows
 from daemon.store.attempts import Attempts
 from daemon.store.batch import Batch
 from daemon.store.entries import FailedRun, NewFailure, TallyKey
@@ -76,6 +76,8 @@ class Transaction:
         self._apply_decisions()
         for event in batch.group_events:
             group_changes.apply(self._connection, event)
+        for change in batch.account_events:
+            accounts.apply(self._connection, change)
         retry_changes.write(self._connection, self._buffer, batch.retries)
 
     def _run(self, query: str, batch: Sequence[rows.Row]) -> None:

@@ -131,6 +131,15 @@ class Runs:
         )
         return {run.source: run for run in map(_run, rows)}
 
+    def last_success_by_source(self, pipeline: str) -> dict[str, datetime]:
+        """When a run of each source of a pipeline last succeeded; without those of which none has."""
+        rows = self._database.rows(
+            "SELECT source, max(ended_at) FROM runs WHERE pipeline = ? AND status = 'success' "
+            "GROUP BY source",
+            [pipeline],
+        )
+        return {source: utc(ended) for source, ended in rows}
+
     def log(self, run_id: str) -> Iterator[LogLine]:
         """The log of a run, oldest line first, in flat memory. Raises `NotFound` at once."""
         run = self.get(run_id)

@@ -22,6 +22,7 @@ PLACES = {
     "re2": ("daemon.triage",),
     "imapclient": ("daemon.pipelines.mail",),
     "httpx": ("daemon.pipelines.mail",),
+    "cryptography": ("daemon.accounts.sealing",),
 }
 """Libraries, and the only packages that may import them."""
 
@@ -60,6 +61,7 @@ FORBIDDEN = {
     # The configuration checks keys when it is loaded.
     "daemon.access.keys_file": {"daemon.config", "daemon.store", "api"},
     "daemon.access.checks": {"daemon.config", "daemon.store", "api"},
+    "daemon.accounts": {"daemon.metrics", "daemon.service", "api"},
     "daemon.live": {"daemon.store", "daemon.recorder", "api"},
     "daemon.events": {"daemon.store", "daemon.recorder", "daemon.run", "api"},
 }

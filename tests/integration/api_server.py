@@ -37,8 +37,8 @@ def listening(app: Litestar) -> Iterator[str]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[Daemon, str]]:
-    """A daemon and the URL of its API."""
+def running(folder: Path, more: str = "") -> Iterator[tuple[Daemon, str]]:
+    """A daemon and the URL of its API. `more` is added to its configuration."""
     may_go_on.set()
     put_files(folder)
     file = folder / "triaged.toml"

@@ -273,7 +273,7 @@ class Machinery:
         self.store = target
         self.catalog = Catalog({pipeline.name: pipeline for pipeline in pipelines})
         self.runner = Runner(target.recorder, target.clock)
-        self.cycles = Cycles(target.recorder, self.runner, target.clock)
+        self.cycles = Cycles(target.recorder, self.runner, target.clock, self.catalog)
         self.gate = Gate(target.clock, breaker_after=5, breaker_pause=900)
         self.scheduler = Scheduler(
             self.catalog, self.cycles, self.runner, target.recorder, target.clock, self.gate, paused

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from daemon.access.details import MOST, details_of
 from daemon.triage import Triage
+from daemon.triage.masker import MASK
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -57,3 +58,9 @@ def test_long_things_are_cut() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"a=1&b=2"])
 def test_what_is_no_json_is_not_kept(body: bytes) -> None:
     assert details_of(body, Triage.mask) is None
+
+
+def test_where_secrets_are_given_a_mistyped_field_gives_none_away():
+    body = b'{"host": "imap.example.net", "pasword": "open sesame", "oauth": {"refresh": "abc"}}'
+    found = json.loads(details_of(body, Triage.mask, {"host"}) or "")
+    assert found == {"host": "imap.example.net", "pasword": MASK, "oauth": MASK}

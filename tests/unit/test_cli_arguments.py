@@ -9,7 +9,7 @@ from daemon.cli import main
 from daemon.cli.arguments import make_parser
 
 COMMANDS = [
-    "serve", "run", "check-config", "failures", "runs", "watch", "classify", "unclassified", "rules"
+    "serve", "run", "check-config", "failures", "runs", "watch", "classify", "unclassified", "rules", "accounts"
 ]  # fmt: skip
 
 

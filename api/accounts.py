@@ -1,0 +1,157 @@
+"""Mail accounts: made, changed, removed and verified while the daemon runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from litestar import Controller, HttpMethod, Response, route
+from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter
+
+from api.account_details import AccountDetails
+from api.bodies import checked
+from api.problems import BadRequest, Mistake
+from api.routes import commands, reads
+from api.schemas.account_orders import AccountOrder, NewAccount
+from api.schemas.accounts import Account, AccountPage, VerificationResult, VerificationTriage
+from daemon.access.roles import Role
+from daemon.accounts.operations import SecretNeeded
+from daemon.service import Daemon
+from daemon.triage.assessment import Assessment
+from daemon.triage.taxonomy import RunState
+
+CHANGES: Role = "admin"
+"""What a key must be allowed to do to change accounts."""
+
+SETTINGS = frozenset(NewAccount.__struct_fields__) - {"password", "oauth"}
+"""What the audit trail may show of a request."""
+
+NameInPath = Annotated[str, PathParameter(description="Name of the account.")]
+
+
+class Accounts(Controller):
+    """What is below the path `/api/accounts`, registered together: two paths have several methods."""
+
+    path = "/api/accounts"
+
+    @route("/", http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False)
+    def allow(self) -> Response[None]:
+        """Says which methods there are."""
+        return Response(None, status_code=204, headers={"Allow": "GET, OPTIONS, POST"})
+
+    @reads("/", summary="All mail accounts")
+    def list_accounts(self, daemon: NamedDependency[Daemon]) -> AccountPage:
+        """Those of the configuration and those that were made here, without their secrets."""
+        return AccountPage(accounts=AccountDetails(daemon).all(), timestamp=daemon.clock.now())
+
+    @commands(
+        "/",
+        action="accounts.create",
+        known_fields=SETTINGS,
+        role=CHANGES,
+        status_code=201,
+        guards=[checked(NewAccount, NewAccount.problems)],
+        summary="Make a mail account",
+        response_headers=[
+            ResponseHeader("Location", description="Where the account is.", documentation_only=True)
+        ],
+    )
+    def create(
+        self, daemon: NamedDependency[Daemon], by: NamedDependency[str], data: JSONBody[NewAccount]
+    ) -> Response[Account]:
+        """Takes effect at once, without a restart; the next cycle includes it."""
+        secret = data.secret()
+        assert secret is not None, "the body was checked"
+        daemon.account_operations.create(data.name, data.source(), secret, by)
+        where = f"/api/accounts/{quote(data.name, safe='')}"
+        return Response(AccountDetails(daemon).one(data.name), headers={"Location": where})
+
+    @route(
+        "/{name:str}", http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False
+    )
+    def allow_one(self, name: NameInPath) -> Response[None]:  # noqa: ARG002
+        """Says which methods there are."""
+        return Response(None, status_code=204, headers={"Allow": "DELETE, GET, OPTIONS, PUT"})
+
+    @reads("/{name:str}", summary="One mail account")
+    def get_account(self, daemon: NamedDependency[Daemon], name: NameInPath) -> Account:
+        """The account in force of that name, without its secret."""
+        return AccountDetails(daemon).one(name)
+
+    @commands(
+        "/{name:str}",
+        action="accounts.replace",
+        known_fields=SETTINGS,
+        method="PUT",
+        role=CHANGES,
+        status_code=200,
+        guards=[checked(AccountOrder, AccountOrder.problems)],
+        summary="Replace a mail account",
+    )
+    def replace(
+        self,
+        daemon: NamedDependency[Daemon],
+        by: NamedDependency[str],
+        name: NameInPath,
+        data: JSONBody[AccountOrder],
+    ) -> Account:
+        """Replaces all settings. The secret stays if it is left out and goes to the same server.
+
+        An account whose latest run failed, refused credentials included, runs at once.
+        """
+        try:
+            daemon.account_operations.replace(name, data.source(), data.secret(), by)
+        except SecretNeeded as error:
+            raise BadRequest(
+                [Mistake("the secret again, for the new server", pointer=data.secret_pointer)]
+            ) from error
+        return AccountDetails(daemon).one(name)
+
+    @commands(
+        "/{name:str}",
+        action="accounts.remove",
+        method="DELETE",
+        role=CHANGES,
+        status_code=204,
+        summary="Remove a mail account",
+    )
+    def remove(
+        self, daemon: NamedDependency[Daemon], by: NamedDependency[str], name: NameInPath
+    ) -> None:
+        """Forgets the account and its secret. A run of it goes on to its end; its history stays."""
+        daemon.account_operations.remove(name, by)
+
+    @commands(
+        "/{name:str}/verify",
+        action="accounts.verify",
+        status_code=200,
+        summary="Try a mail account's login",
+    )
+    def verify(self, daemon: NamedDependency[Daemon], name: NameInPath) -> VerificationResult:
+        """Connects and logs in now, and answers with the triage of what went wrong, if anything did.
+
+        A login that works lets an account run again, at once, whose credentials had been refused.
+        """
+        found = daemon.account_operations.verify(name)
+        return VerificationResult(
+            name=name,
+            ok=found.failed is None,
+            state=RunState.CONNECTING if found.failed else RunState.COMPLETED,
+            duration_seconds=found.duration_seconds,
+            triage=_triage(found.failed) if found.failed else None,
+            timestamp=daemon.clock.now(),
+        )
+
+
+def _triage(assessed: Assessment) -> VerificationTriage:
+    return VerificationTriage(
+        category=assessed.category,
+        group=assessed.group,
+        retryable=assessed.retryable,
+        rule=assessed.rule,
+        user_message=assessed.user_message,
+        suggested_action=assessed.suggested_action,
+        error_message=assessed.message,
+    )

@@ -1,0 +1,1 @@
+"""Mail accounts: those of the configuration, and those that people keep by API."""

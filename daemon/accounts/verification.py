@@ -1,0 +1,122 @@
+"""Tries the login of an account now, outside any run, and says what came of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+import msgspec
+
+from daemon.clock import Clock
+from daemon.config.values import Duration
+from daemon.errors import Conflict, CredentialsMissing
+from daemon.pipelines.mail.account import Account, Accounts, Credentials, Password
+from daemon.triage import Triage, describe
+from daemon.triage.assessment import Assessment
+from daemon.triage.masker import MASK
+from daemon.triage.taxonomy import RunState
+
+VERIFY_SECONDS = 20.0
+"""How long a login may take before a person is told that it takes too long."""
+AT_A_TIME = 4
+"""Logins at the same time; each holds a thread and a connection."""
+SHORTEST_HIDDEN = 4
+
+Login = Callable[[Account, Clock], None]
+"""Logs in to an account. Raises what went wrong."""
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What came of a login."""
+
+    duration_seconds: float
+    failed: Assessment | None
+    """The triage of what went wrong; None when the login worked."""
+
+
+class Verifier:
+    """Tries logins, a few at a time."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        triage: Triage,
+        clock: Clock,
+        login: Login | None = None,
+        seconds: float = VERIFY_SECONDS,
+    ) -> None:
+        self._accounts = accounts
+        self._triage = triage
+        self._clock = clock
+        self._login = login or log_in
+        self._seconds = seconds
+        self._places = threading.BoundedSemaphore(AT_A_TIME)
+
+    def verify(self, name: str) -> Verification:
+        """Logs in with the account's present credentials. Raises `NotFound`, `Conflict`."""
+        began = self._clock.monotonic()
+        hidden: tuple[str, ...] = ()
+        try:
+            account = self._accounts.account(name)
+            hidden = secrets_of(account.credentials)
+            error = self._error(account)
+        except CredentialsMissing as missing:
+            error = missing
+        seconds = self._clock.monotonic() - began
+        return Verification(seconds, self._assessed(error, hidden) if error else None)
+
+    def _assessed(self, error: BaseException, hidden: tuple[str, ...]) -> Assessment:
+        """The triage, without the secret itself: a server may repeat it in words that no mask knows."""
+        described = describe(error)
+        message, text = described.message, described.text
+        for secret in hidden:
+            message, text = message.replace(secret, MASK), text.replace(secret, MASK)
+        described = msgspec.structs.replace(described, message=message, text=text)
+        return self._triage.assess(described, pipeline="mail", step=RunState.CONNECTING)
+
+    def _error(self, account: Account) -> BaseException | None:
+        if not self._places.acquire(blocking=False):
+            raise Conflict(f"{AT_A_TIME} logins are being tried already: ask again in a moment")
+        ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        threading.Thread(
+            target=self._try, args=(account, ended), name=f"verify-{account.name}", daemon=True
+        ).start()
+        try:
+            return ended.get(timeout=self._seconds)
+        except Empty:
+            return TimeoutError(f"the login timed out: it took longer than {self._seconds:g} s")
+
+    def _try(self, account: Account, ended: SimpleQueue[BaseException | None]) -> None:
+        """Keeps its place to its end, which the account's own limits bring about if nothing else does."""
+        try:
+            self._login(self._hurried(account), self._clock)
+        except Exception as error:  # noqa: BLE001 (whatever it raises is triaged)
+            ended.put(error)
+        else:
+            ended.put(None)
+        finally:
+            self._places.release()
+
+    def _hurried(self, account: Account) -> Account:
+        source, most = account.source, Duration(self._seconds)
+        source = msgspec.structs.replace(
+            source, timeout=min(source.timeout, most), deadline=min(source.deadline, most)
+        )
+        return msgspec.structs.replace(account, source=source)
+
+
+def secrets_of(credentials: Credentials) -> tuple[str, ...]:
+    """What nobody may see of them. Shorter texts are in too many words to be looked for."""
+    if isinstance(credentials, Password):
+        found: tuple[str | None, ...] = (credentials.value,)
+    else:
+        found = (credentials.refresh_token, credentials.client_secret)
+    return tuple(secret for secret in found if secret and len(secret) >= SHORTEST_HIDDEN)
+
+
+def log_in(account: Account, clock: Clock) -> None:
+    """Logs in over IMAP. What that needs is loaded only now."""
+    from daemon.pipelines.mail.session import verify
+
+    verify(account, clock)
