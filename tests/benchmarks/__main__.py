@@ -29,7 +29,7 @@ NAMES = (
         "queries",
         "export",
     ),
-    *("scrape", "memory", "ingest"),
+    *("scrape", "alerting", "memory", "ingest"),
 )
 FOLDER = Path(__file__).parents[2] / ".bench"
 
