@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.alerting import Account, alerting, missing_servers
+from tests.support.alertmanager import Alertmanager
 from tests.support.product import ROOT, Product, wait_for
 from tests.support.prometheus import Prometheus
 from tests.support.receiver import Receiver
@@ -176,6 +177,52 @@ def test_every_rule_is_evaluated_and_finds_the_series_that_it_names(
         rules = prometheus.rules()
         assert len(rules) > 30
         assert [rule for rule in rules if rule["health"] != "ok" or rule.get("lastError")] == []
+
+
+SILENCED = [
+    ("TriagedAbsent critical", "TriagedErrorBudgetBurn critical"),
+    ("TriagedAuthenticationFailing warning", "TriagedSourceNoSuccess critical"),
+    ("TriagedSourceFailing warning", "TriagedSourceNoSuccess warning"),
+    ("TriagedRunStalled critical", "TriagedCyclesSkipped warning"),
+    ("TriagedSourceNoSuccess critical", "TriagedSourceNoSuccess warning"),
+]
+"""What fires, and what it silences for the same labels, and for no others."""
+
+
+@pytest.mark.requirement("M3")
+@pytest.mark.parametrize(("cause", "consequence"), SILENCED)
+def test_an_alert_silences_what_follows_from_it_and_only_for_the_same_daemon_and_source(
+    cause: str, consequence: str, tmp_path: Path
+) -> None:
+    receiver = Receiver()
+    alertmanager = Alertmanager(tmp_path / "alertmanager")
+    try:
+        alertmanager.start(receiver)
+        alerts = [
+            _labels(cause, "here"),
+            _labels(consequence, "here"),
+            _labels(consequence, "elsewhere"),
+            _labels("TriagedWatchdog info", "here"),
+        ]
+        answer = alertmanager.http.post("/api/v2/alerts", json=[{"labels": a} for a in alerts])
+        assert answer.status_code == 200, answer.text
+        name = consequence.split(maxsplit=1)[0]
+        told = wait_for(lambda: receiver.told(name) and receiver.told("TriagedWatchdog"))
+        assert told
+        listed = alertmanager.http.get("/api/v2/alerts").json()
+        silent = [a["labels"] for a in listed if a["status"]["state"] == "suppressed"]
+        assert silent == [_labels(consequence, "here")]
+    finally:
+        alertmanager.stop()
+        receiver.close()
+
+
+def _labels(alert: str, instance: str) -> dict[str, str]:
+    name, severity = alert.split()
+    labels = {"alertname": name, "severity": severity, "job": "triaged", "instance": instance}
+    if name not in ("TriagedAbsent", "TriagedWatchdog"):
+        labels |= {"pipeline": "mail", "source": "support"}
+    return labels
 
 
 def _known(prometheus: Prometheus) -> set[str]:

@@ -99,6 +99,7 @@ def test_promtool_accepts_the_rules_and_the_configuration() -> None:
 
 
 @needs("promtool")
+@pytest.mark.slow
 @pytest.mark.requirement("M3")
 @pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: file.stem)
 def test_alerts_fire_when_they_should_and_not_a_step_before(file: Path) -> None:
