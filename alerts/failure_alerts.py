@@ -61,8 +61,8 @@ def _burn(
         keep_firing=KEEP_FIRING,
         labels={"window": window},
         summary="So many runs fail that the error budget is used up too fast.",
-        description=f"{{{{ $value | humanizePercentage }}}} of the runs of {PIPELINE} failed within {window}, "
-        f"more than {rate:g} times what an objective of {thresholds.error_budget.objective:.6g} allows.",
+        description=f"{{{{ $value | humanizePercentage }}}} of the runs of {PIPELINE} failed within {window}; "
+        f"this alert allows {rate * budget * 100:.4g}%, the objective {budget * 100:.4g}%.",
         advice="Look at what the failed runs have in common: group, source, and since when.",
         dashboard=Dashboard.FAILURES,
         detail=FAILED_RUNS,

@@ -67,7 +67,8 @@ def test_every_command_and_make_target_is_documented(tmp_path: Path) -> None:
 def test_every_link_in_the_docs_leads_somewhere() -> None:
     dead = [
         f"{path.name}: {target}"
-        for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+        for folder in (".", "docs", "alerts/runbooks")
+        for path in (ROOT / folder).glob("*.md")
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
         if not target.startswith("http") and not (path.parent / target).exists()
     ]

@@ -29,7 +29,7 @@ NAMES = (
         "queries",
         "export",
     ),
-    *("scrape", "memory", "ingest", "mail", "fanout"),
+    *("scrape", "memory", "ingest", "mail", "fanout", "alerting"),
 )
 FOLDER = Path(__file__).parents[2] / ".bench"
 
