@@ -6,8 +6,10 @@ narrow columns say which rows are the newest, so that only those are read whole.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -112,17 +114,15 @@ class Failures:
 
     def _position(self, f: FailureFilter, number: int, days: list[Day]) -> _Position:
         """Where the match of that number (from 1, newest first) is."""
-        passed = 0
-        for day, matches in days:
-            if number <= passed + matches:
-                break
-            passed += matches
+        totals = list(accumulate(matches for _, matches in days))
+        place = bisect_left(totals, number)
+        day, matches = days[place]
         where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
         where += Stretch(day, day, matches).where()
         row = self._reader.row(
             f"SELECT error_time, id FROM failures WHERE {where.sql} "
             "ORDER BY error_time DESC, id DESC LIMIT 1 OFFSET ?",
-            [*where.parameters, number - passed - 1],
+            [*where.parameters, number - (totals[place] - matches) - 1],
         )
         assert row is not None
         return _Position(*row)
