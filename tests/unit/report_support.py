@@ -9,12 +9,11 @@ from pathlib import Path
 
 from daemon import events
 from daemon.store.database import Database
-from daemon.store.entries import Entry
-from daemon.triage.taxonomy import Category, RunStatus, Trigger
+from daemon.store.entries import Entry, RunSummary
+from daemon.triage.taxonomy import Category, RunState, RunStatus, Trigger
 from tests.unit.api_support import CONFIG, Served, serving
-from tests.unit.spine_support import MEMORY, assessed, ended, failed, insert, started
+from tests.unit.spine_support import MEMORY, assessed, failed, insert, who
 
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FIRST, SECOND, THIRD, FOURTH = (
     f"{day}T{time}000-0000000{number}"
     for number, (day, time) in enumerate(
@@ -37,17 +36,59 @@ def at(run_id: str, seconds: float = 0) -> datetime:
     return began + timedelta(seconds=seconds)
 
 
-def mail(source: str) -> dict[str, str]:
-    return {"pipeline": "mailbox", "source": source}
+CYCLE = "20261120T095959000-00000009"
+
+
+def began(run_id: str, source: str, pipeline: str = "mailbox") -> Entry:
+    """A run that begins; those of mail on the second day are of one cycle."""
+    cycle = CYCLE if run_id in (SECOND, THIRD) else f"{run_id[:-1]}0"
+    return Entry(
+        events.RunStarted(
+            **who(run_id, at(run_id), source, pipeline), cycle_id=cycle, trigger=Trigger.SCHEDULE
+        )
+    )
+
+
+def broke(run_id: str, item: str | None, seconds: float, source: str) -> Entry:
+    """A failure of mail."""
+    cause = BROKEN if item else REFUSED
+    moment = at(run_id, seconds)
+    return failed(run_id, item, moment, assessment=cause, source=source, pipeline="mailbox")
+
+
+def over(
+    run_id: str,
+    status: RunStatus,
+    seconds: float,
+    source: str,
+    pipeline: str = "mailbox",
+    **counts: int,
+) -> Entry:
+    """A run that ends."""
+    event = events.RunEnded(
+        **who(run_id, at(run_id, seconds), source, pipeline),
+        status=status,
+        state=RunState.ERROR if status is RunStatus.FAILED else RunState.COMPLETED,
+        step="reading",
+        duration_seconds=seconds,
+        counts=events.Counts(**counts),
+        progress_current=None,
+        progress_total=None,
+    )
+    summary = RunSummary(0, None, None, None, None, ())
+    if status is RunStatus.FAILED:
+        advice = ("login refused", "The login was refused.", "Renew the password.")
+        summary = RunSummary(0, Category.AUTHENTICATION, *advice, ())
+    return Entry(event, summary=summary)
 
 
 def content() -> list[Entry]:
     """Four runs: sales fails in part, a day later support as a whole, sales again, orders works."""
-    cycle = {"cycle_id": "20261120T095959000-00000009", "pipeline": "mailbox"}
+    cycle = {"cycle_id": CYCLE, "pipeline": "mailbox"}
     return [
-        started(FIRST, at(FIRST), **mail("sales")),
-        failed(FIRST, "1.eml", at(FIRST, 5), assessment=BROKEN, **mail("sales")),
-        ended(FIRST, RunStatus.PARTIAL, at(FIRST, 30), duration_seconds=30.0, **mail("sales")),
+        began(FIRST, "sales"),
+        broke(FIRST, "1.eml", 5, "sales"),
+        over(FIRST, RunStatus.PARTIAL, 30, "sales", succeeded=5, failed=1),
         Entry(
             events.CycleStarted(
                 **cycle,
@@ -56,27 +97,20 @@ def content() -> list[Entry]:
                 sources=("support", "sales"),
             )
         ),
-        started(SECOND, at(SECOND), **mail("support")),
-        failed(SECOND, None, at(SECOND, 2), assessment=REFUSED, **mail("support")),
-        ended(
-            SECOND,
-            RunStatus.FAILED,
-            at(SECOND, 4),
-            duration_seconds=4.0,
-            category=Category.AUTHENTICATION,
-            **mail("support"),
-        ),
-        started(THIRD, at(THIRD), **mail("sales")),
-        failed(THIRD, "2.eml", at(THIRD, 1), assessment=BROKEN, **mail("sales")),
-        failed(THIRD, "=3.eml", at(THIRD, 2), assessment=BROKEN, **mail("sales")),
-        ended(THIRD, RunStatus.PARTIAL, at(THIRD, 10), duration_seconds=10.0, **mail("sales")),
+        began(SECOND, "support"),
+        broke(SECOND, None, 2, "support"),
+        over(SECOND, RunStatus.FAILED, 4, "support"),
+        began(THIRD, "sales"),
+        broke(THIRD, "2.eml", 1, "sales"),
+        broke(THIRD, "=3.eml", 2, "sales"),
+        over(THIRD, RunStatus.PARTIAL, 10, "sales", succeeded=7, failed=2, skipped=1),
         Entry(
             events.CycleEnded(
                 **cycle, at=at(THIRD, 10), outcome=RunStatus.PARTIAL, duration_seconds=1810.0
             )
         ),
-        started(FOURTH, at(FOURTH)),
-        ended(FOURTH, RunStatus.SUCCESS, at(FOURTH, 2), duration_seconds=2.0),
+        began(FOURTH, "orders", "ingest"),
+        over(FOURTH, RunStatus.SUCCESS, 2, "orders", "ingest", succeeded=1),
     ]
 
 
