@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from enum import StrEnum
 
 from api.problems import BadRequest, Mistake
-from api.report.choices import VOCABULARIES, expectation, stored, values_of
+from api.report.choices import VOCABULARIES, expectation, stored, text_of, values_of
 from api.schemas.grafana import AdHocFilter
 from daemon.store.report_conditions import (
     LONGEST_PATTERN,
@@ -81,8 +81,7 @@ def _condition(
 def _values(one: AdHocFilter) -> list[str]:
     if one.operator in ("=|", "!=|") and one.values is not None:
         return one.values
-    value = one.value
-    return [str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)]
+    return ["" if one.value is None else text_of(one.value)]
 
 
 def _of_values(

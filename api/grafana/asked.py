@@ -12,7 +12,7 @@ from api.grafana.adhoc import conditions
 from api.grafana.metrics import MetricName, filter_names, has_run_statuses, vocabularies
 from api.problems import BadRequest, Mistake
 from api.query import Time, bounded, from_milliseconds
-from api.report.choices import Given, values_of
+from api.report.choices import Given, text_of, values_of
 from api.report.filters import dimensions, failure_filter, run_filter
 from api.report.span import (
     INTERVAL_WORDS,
@@ -51,6 +51,11 @@ def _moment(given: str | float, name: str) -> datetime:
     except msgspec.ValidationError:
         expected = "a time: ISO 8601 with its offset, or milliseconds since 1970"
         raise BadRequest([Mistake(expected, pointer=f"/range/{name}")]) from None
+
+
+def _single(given: Given) -> str:
+    """The one value of a field, or nothing; of several none is meant."""
+    return "(several)" if isinstance(given, list) else "" if given is None else text_of(given)
 
 
 class Place(NamedTuple):
@@ -102,10 +107,9 @@ class Asked(NamedTuple):
 
     def number(self, name: str, usual: int, most: int) -> int:
         """A whole number of the payload."""
-        given = getattr(self.payload, name)
-        if given in (None, ""):
+        text = _single(getattr(self.payload, name))
+        if not text:
             return usual
-        text = str(given)
         if not (text.isdecimal() and len(text) < 9 and 1 <= int(text) <= most):
             raise BadRequest([self.place.blame(f"a whole number from 1 to {most}", name)])
         return int(text)
@@ -116,8 +120,8 @@ class Asked(NamedTuple):
 
     def _shape(self) -> Shape:
         interval = None
-        if self.payload.interval not in (None, ""):
-            interval = interval_of(str(self.payload.interval))
+        if text := _single(self.payload.interval):
+            interval = interval_of(text)
             if interval is None:
                 raise BadRequest([self.place.blame(INTERVAL_WORDS, "interval")])
         room = self.request.max_data_points or USUAL_STRETCHES

@@ -13,9 +13,9 @@ from api.schemas.report import AnnotationRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = Meta(max_length=100)
-Cell = str | int | float | bool | None
+Cell = str | float | bool | None
 Moment = Annotated[
-    str | int | float,
+    str | float,
     Meta(description="ISO 8601 with its offset, or epoch milliseconds."),
 ]
 _FILTER = Meta(
@@ -74,9 +74,9 @@ class AdHocFilter(msgspec.Struct, frozen=True, kw_only=True):
     operator: Annotated[
         str, Meta(description="`=`, `!=`, `=~`, `!~`, `=|`, `!=|`, `<` or `>`.", examples=["="])
     ]
-    value: Annotated[
-        str | int | float | bool | None, Meta(description="What it is compared with.")
-    ] = None
+    value: Annotated[str | float | bool | None, Meta(description="What it is compared with.")] = (
+        None
+    )
     values: Annotated[
         Annotated[list[str], _MOST] | None, Meta(description="The same for `=|` and `!=|`.")
     ] = None
