@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -24,7 +25,7 @@ _CSV = "text/csv; charset=utf-8; header=present"
 
 def rows(
     request: Request[Any, Any, Any],
-    found: Sequence[msgspec.Struct],
+    found: Iterable[msgspec.Struct],
     columns: Sequence[str],
     wanted: Format | None,
     headers: Mapping[str, str] | None = None,
@@ -37,7 +38,7 @@ def rows(
     if (wanted or _accepted(request.headers.get("accept", ""))) == "csv":
         body, media_type = _csv(found, columns), _CSV
     else:
-        body, media_type = msgspec.json.encode(found), "application/json"
+        body, media_type = _json(found), "application/json"
     if len(body) > _WORTH_COMPRESSING and accepts_gzip(request.headers.get("accept-encoding", "")):
         body = gzip.compress(body, _LEVEL)
         sent["content-encoding"] = "gzip"
@@ -57,13 +58,27 @@ def _accepted(accept: str) -> Format:
     return "json"
 
 
-def _csv(found: Sequence[msgspec.Struct], columns: Sequence[str]) -> bytes:
+def _json(found: Iterable[msgspec.Struct]) -> bytes:
+    """The list, record by record, so that they need not all be there at once."""
+    body = bytearray(b"[")
+    encoder = msgspec.json.Encoder()
+    for number, record in enumerate(found):
+        if number:
+            body += b","
+        encoder.encode_into(record, body, -1)
+    return bytes(body + b"]")
+
+
+def _csv(found: Iterable[msgspec.Struct], columns: Sequence[str]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
+    attributes: list[str] | None = None
     for record in found:
-        values = msgspec.to_builtins(record)
-        writer.writerow(_cell(values.get(column)) for column in columns)
+        if attributes is None:
+            named = {f.encode_name: f.name for f in msgspec.structs.fields(record)}
+            attributes = [named[column] for column in columns]
+        writer.writerow([_cell(getattr(record, attribute)) for attribute in attributes])
     return text.getvalue().encode()
 
 
@@ -71,8 +86,10 @@ def _cell(value: Any) -> Any:
     match value:
         case bool():
             return str(value).lower()
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
         case list():
             return defuse([",".join(map(str, value))])[0]
         case str():
-            return defuse([value])[0]
+            return defuse([str(value)])[0]
     return value

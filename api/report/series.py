@@ -62,17 +62,17 @@ def _named(series: Series, by: Sequence[Dimension], whole: str) -> Named:
     return Named(" / ".join(series.key) or whole, labels, series.values)
 
 
-def failure_points(answer: SeriesAnswer, by: Sequence[Dimension]) -> list[schemas.FailurePoint]:
+def failure_points(answer: SeriesAnswer, by: Sequence[Dimension]) -> Iterator[schemas.FailurePoint]:
     """Points of all series, one after the other."""
-    return [
+    return (
         schemas.FailurePoint(time=time, series=series.name, count=count, **_columns(series))
         for series, time, (count,) in _points(answer, by, "failures")
-    ]
+    )
 
 
-def run_points(answer: SeriesAnswer, by: Sequence[Dimension]) -> list[schemas.RunPoint]:
+def run_points(answer: SeriesAnswer, by: Sequence[Dimension]) -> Iterator[schemas.RunPoint]:
     """The same of runs."""
-    return [
+    return (
         schemas.RunPoint(
             time=time,
             series=series.name,
@@ -80,12 +80,12 @@ def run_points(answer: SeriesAnswer, by: Sequence[Dimension]) -> list[schemas.Ru
             **_columns(series),
         )
         for series, time, figures in _points(answer, by, "runs")
-    ]
+    )
 
 
-def item_points(answer: SeriesAnswer, by: Sequence[Dimension]) -> list[schemas.ItemPoint]:
+def item_points(answer: SeriesAnswer, by: Sequence[Dimension]) -> Iterator[schemas.ItemPoint]:
     """The same of items, each outcome as a series of its own."""
-    return [
+    return (
         schemas.ItemPoint(
             time=time,
             series=item_series(series.name, outcome, by),
@@ -95,7 +95,7 @@ def item_points(answer: SeriesAnswer, by: Sequence[Dimension]) -> list[schemas.I
         )
         for outcome in _OUTCOMES
         for series, time, figures in _points(answer, by, "items")
-    ]
+    )
 
 
 def _columns(series: Named) -> dict[str, Any]:

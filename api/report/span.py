@@ -12,7 +12,7 @@ from daemon.store.report_grid import DAY, Grid
 
 MOST_STRETCHES = 2_000
 """Points of one series."""
-MOST_POINTS = 50_000
+MOST_POINTS = 20_000
 """Points of all series together."""
 USUAL_STRETCHES = 300
 MOST_SERIES = 100

@@ -322,7 +322,7 @@ def test_variables_can_depend_on_the_pipeline(served: Served) -> None:
         ("failures", {"source": "x" * 201}, "source", "values of at most 200 characters"),
         ("failures", {"source": ",".join(map(str, range(101)))}, "source", "at most 100 values"),
         ("failures", {"format": "xml"}, "format", "one of csv, json"),
-        ("failures/series", {**DAY, "interval": "1s"}, "interval", "1m or more"),
+        ("failures/series", {**DAY, "interval": "1s"}, "interval", "2m or more"),
         ("failures/series", {"interval": "often"}, "interval", "a length such as 30s"),
         ("failures/series", {"by": "message"}, "by", "names among pipeline, source"),
         ("failures/series", {"series": "101"}, "series", "a whole number from 1 to 100"),
