@@ -10,8 +10,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtua
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-# Two stamps, so that `make run` installs no more than the product needs.
+# A stamp each, so that `make run` installs no more than the product and its example need.
 RUNTIME := $(VENV)/.runtime
+EXAMPLE := $(VENV)/.example
 DEV := $(VENV)/.dev
 
 $(BIN)/python:
@@ -25,7 +26,11 @@ $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@touch $@
 
-$(DEV): requirements-dev.lock $(RUNTIME)
+$(EXAMPLE): requirements-example.lock $(RUNTIME)
+	@$(PIP) install --require-hashes --requirement requirements-example.lock
+	@touch $@
+
+$(DEV): requirements-dev.lock $(EXAMPLE)
 	@echo "Installing what the tests need into $(VENV) (once)"
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
@@ -33,12 +38,12 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 
 install: $(DEV) ## Set everything up in .venv (again is free)
 
-run: $(RUNTIME) ## Start triaged with the bundled example at http://127.0.0.1:8080
-	@exec $(BIN)/python -m daemon serve --config examples/triaged.toml
+run: $(EXAMPLE) ## Start triaged with the bundled example at http://127.0.0.1:8080
+	@exec $(BIN)/python examples/run.py
 
 test: $(DEV) ## Run all tests; installs the servers they need where it may
 	@tests/servers
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(DEV) ## Lint, types and the quick tests
 	@$(BIN)/ruff check .
@@ -55,6 +60,9 @@ docs: $(DEV) ## Make the generated parts of the docs again
 lock: $(DEV) ## Choose the newest versions of all dependencies and pin them
 	@cd $(CURDIR) && CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --strip-extras \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+	@cd $(CURDIR) && echo "pymap" | CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --strip-extras \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --constraint requirements.lock --output-file requirements-example.lock -
 	@cd $(CURDIR) && CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --strip-extras --extra dev \
 	  --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml

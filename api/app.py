@@ -5,9 +5,11 @@ from __future__ import annotations
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
 from litestar.types import ControllerRouterHandler
 
 from api import (
+    audit,
     export,
     failures,
     files,
@@ -29,6 +31,14 @@ from api.problems import answer_daemon, answer_http, answer_unexpected
 from api.report import endpoints as report_tables
 from api.report import series_endpoints as report_series
 from api.security import Access, add_headers, asked_by
+from api.sockets.admission import Doorkeeper
+from api.sockets.board import Board
+from api.sockets.broadcaster import Broadcaster, Limits, Pace
+from api.sockets.description import asyncapi
+from api.sockets.status import status_socket
+from api.sockets.token import issue_token
+from api.sockets.tokens import Tokens
+from api.trail import Trail
 from daemon.errors import TriagedError
 from daemon.pipelines.ingest.rejected_rows import RejectedRows
 from daemon.pipelines.ingest.rejects import Rejects
@@ -59,6 +69,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     unclassified.list_unclassified,
     failures.get_failure,
     export.export_failures,
+    audit.list_audit,
+    audit.export_audit,
     ingestions.list_ingestions,
     ingestions.get_ingestion,
     files.list_files,
@@ -90,21 +102,36 @@ HANDLERS: list[ControllerRouterHandler] = [
     report_series.annotations_of,
     report_series.variables,
     *grafana.HANDLERS,
+    issue_token,
+    status_socket,
+    asyncapi,
 ]
 
 
-def create_app(daemon: Daemon) -> Litestar:
-    """The ASGI application over a daemon, which the caller starts and stops."""
+def create_app(daemon: Daemon, pace: Pace | None = None) -> Litestar:
+    """The ASGI application over a daemon, which the caller starts and stops.
+
+    `pace` is how often sockets are told; None for the pace that is promised.
+    """
     rejected_rows = RejectedRows(Rejects(daemon.rejects))
+    access = Access(daemon)
+    tokens = Tokens(daemon.clock)
+    doorkeeper = Doorkeeper(access, tokens)
+    broadcaster = make_broadcaster(daemon, pace)
     return Litestar(
         HANDLERS,
         dependencies={
             "daemon": Provide(lambda: daemon, sync_to_thread=False),
+            "access": Provide(lambda: access, sync_to_thread=False),
             "by": Provide(asked_by, sync_to_thread=False),
             "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
+            "tokens": Provide(lambda: tokens, sync_to_thread=False),
+            "doorkeeper": Provide(lambda: doorkeeper, sync_to_thread=False),
+            "broadcaster": Provide(lambda: broadcaster, sync_to_thread=False),
         },
         on_shutdown=[rejected_rows.close],
-        guards=[Access(daemon.settings).guard],
+        middleware=[DefineMiddleware(Trail, daemon=daemon)],
+        guards=[access.guard],
         before_send=[add_headers],
         exception_handlers={
             HTTPException: answer_http,
@@ -112,7 +139,14 @@ def create_app(daemon: Daemon) -> Litestar:
             Exception: answer_unexpected,
         },
         request_max_body_size=BODY_BYTES,
-        openapi_config=description(with_keys=bool(daemon.settings.keys)),
+        openapi_config=description(),
         plugins=[Records()],
         logging_config=None,
     )
+
+
+def make_broadcaster(daemon: Daemon, pace: Pace | None = None) -> Broadcaster:
+    """What tells the sockets of a daemon, within the limits of its configuration."""
+    server = daemon.settings.config.server
+    limits = Limits(server.websocket_connections, server.websocket_connections_per_client)
+    return Broadcaster(Board(daemon), daemon.metrics, daemon.clock, limits, pace)

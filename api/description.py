@@ -25,6 +25,7 @@ from litestar.openapi.spec import (
     Parameter,
     RequestBody,
     Schema,
+    SecurityRequirement,
     SecurityScheme,
 )
 from litestar.plugins import OpenAPISchemaPlugin
@@ -33,6 +34,7 @@ from litestar.typing import FieldDefinition
 from api.problems import PROBLEM_JSON, ProblemDetails
 from api.query import Field, Query, fields_of
 from daemon import __version__
+from daemon.access.roles import Role
 
 if TYPE_CHECKING:
     from litestar._openapi.schema_generation import SchemaCreator
@@ -45,6 +47,7 @@ _MEANINGS = {
     409: "It cannot be done in the present state.",
     413: "The body is larger than 1 MB.",
     415: "The body is not JSON.",
+    429: "More requests than one may make in a minute; the Retry-After header says when to go on.",
     421: "The Host header names another host than this one.",
     500: "The request could not be answered; the log says why.",
     503: "The store cannot be used at the moment, or something that must work does not.",
@@ -157,21 +160,31 @@ class Records(OpenAPISchemaPlugin):
         return schema_creator.schema_registry.get_reference_for_field_definition(field_definition)
 
 
-def description(*, with_keys: bool) -> OpenAPIConfig:
+_ABOUT_KEYS = (
+    "An API key, whose role must be the one named or a higher one: read, operate, admin. Not needed on "
+    "this machine as long as there is no key at all."
+)
+_SCHEMES = {
+    "bearer": SecurityScheme(type="http", scheme="bearer", description=_ABOUT_KEYS),
+    "header": SecurityScheme(
+        type="apiKey", name="X-API-Key", security_scheme_in="header", description=_ABOUT_KEYS
+    ),
+}
+
+
+def security(role: Role | None) -> list[SecurityRequirement]:
+    """What an endpoint asks of who uses it: a key, given in either way, with a role."""
+    return [] if role is None else [{scheme: [role]} for scheme in _SCHEMES]
+
+
+def description() -> OpenAPIConfig:
     """The description, at /schema and /schema/openapi.json, without any page that shows it."""
-    schemes = {
-        "bearer": SecurityScheme(type="http", scheme="bearer", description="An API key."),
-        "header": SecurityScheme(
-            type="apiKey", name="X-API-Key", security_scheme_in="header", description="An API key."
-        ),
-    }
     return OpenAPIConfig(
         title="triaged",
         version=__version__,
         description="Background processing, its progress and its failures. Times are ISO 8601 in "
         "UTC. Fields are only ever added.",
-        components=Components(security_schemes=dict(schemes) if with_keys else None),
-        security=[{name: []} for name in schemes] if with_keys else None,
+        components=Components(security_schemes=dict(_SCHEMES)),
         use_handler_docstrings=True,
         openapi_router=Router(
             "/schema", route_handlers=[], guards=[_nothing_else], include_in_schema=False

@@ -78,7 +78,12 @@ def list_files(
     )
 
 
-@commands("/api/ingestions/{name:str}/files/retry", status_code=202, summary="Read files again")
+@commands(
+    "/api/ingestions/{name:str}/files/retry",
+    action="files.retry",
+    status_code=202,
+    summary="Read files again",
+)
 def retry(
     daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[FilesToRetry | None] = None
 ) -> FileDecision:
@@ -87,7 +92,12 @@ def retry(
     return FileDecision.of(daemon.operations.retry_files(name, paths))
 
 
-@commands("/api/ingestions/{name:str}/files/quarantine", status_code=200, summary="Set files aside")
+@commands(
+    "/api/ingestions/{name:str}/files/quarantine",
+    action="files.quarantine",
+    status_code=200,
+    summary="Set files aside",
+)
 def quarantine(
     daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
 ) -> FileDecision:
@@ -95,7 +105,12 @@ def quarantine(
     return FileDecision.of(daemon.operations.quarantine_files(name, data.paths))
 
 
-@commands("/api/ingestions/{name:str}/files/ignore", status_code=200, summary="Ignore files")
+@commands(
+    "/api/ingestions/{name:str}/files/ignore",
+    action="files.ignore",
+    status_code=200,
+    summary="Ignore files",
+)
 def ignore(
     daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
 ) -> FileDecision:
@@ -103,7 +118,12 @@ def ignore(
     return FileDecision.of(daemon.operations.ignore_files(name, data.paths))
 
 
-@commands("/api/ingestions/{name:str}/files/release", status_code=200, summary="Release files")
+@commands(
+    "/api/ingestions/{name:str}/files/release",
+    action="files.release",
+    status_code=200,
+    summary="Release files",
+)
 def release(
     daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
 ) -> FileDecision:

@@ -147,7 +147,10 @@ class SplitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 @commands(
-    "/api/failures/groups/{failure_group:str}/resolve", status_code=200, summary="Resolve a group"
+    "/api/failures/groups/{failure_group:str}/resolve",
+    action="groups.resolve",
+    status_code=200,
+    summary="Resolve a group",
 )
 def resolve(
     daemon: NamedDependency[Daemon],
@@ -170,7 +173,10 @@ def resolve(
 
 
 @commands(
-    "/api/failures/groups/{failure_group:str}/ignore", status_code=200, summary="Ignore a group"
+    "/api/failures/groups/{failure_group:str}/ignore",
+    action="groups.ignore",
+    status_code=200,
+    summary="Ignore a group",
 )
 def ignore(
     daemon: NamedDependency[Daemon],
@@ -194,7 +200,10 @@ def ignore(
 
 
 @commands(
-    "/api/failures/groups/{failure_group:str}/reopen", status_code=200, summary="Reopen a group"
+    "/api/failures/groups/{failure_group:str}/reopen",
+    action="groups.reopen",
+    status_code=200,
+    summary="Reopen a group",
 )
 def reopen(
     daemon: NamedDependency[Daemon],
@@ -210,7 +219,13 @@ def reopen(
     )
 
 
-@commands("/api/failures/groups/merge", 404, status_code=200, summary="Merge groups")
+@commands(
+    "/api/failures/groups/merge",
+    404,
+    action="groups.merge",
+    status_code=200,
+    summary="Merge groups",
+)
 def merge(
     daemon: NamedDependency[Daemon], by: NamedDependency[str], data: JSONBody[MergeRequest]
 ) -> schemas.FailureGroupDetail:
@@ -219,7 +234,10 @@ def merge(
 
 
 @commands(
-    "/api/failures/groups/{failure_group:str}/unmerge", status_code=200, summary="Undo a merge"
+    "/api/failures/groups/{failure_group:str}/unmerge",
+    action="groups.unmerge",
+    status_code=200,
+    summary="Undo a merge",
 )
 def unmerge(
     daemon: NamedDependency[Daemon], by: NamedDependency[str], failure_group: GroupInPath
@@ -230,7 +248,10 @@ def unmerge(
 
 
 @commands(
-    "/api/failures/groups/{failure_group:str}/split", status_code=200, summary="Split a group"
+    "/api/failures/groups/{failure_group:str}/split",
+    action="groups.split",
+    status_code=200,
+    summary="Split a group",
 )
 def split(
     daemon: NamedDependency[Daemon],

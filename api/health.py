@@ -75,6 +75,7 @@ def readyz(daemon: NamedDependency[Daemon]) -> HealthStatus:
 
 @reads(
     "/metrics",
+    limited=False,
     summary="Metrics",
     content=Content(
         str,

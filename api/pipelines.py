@@ -109,21 +109,36 @@ def list_pipelines(daemon: NamedDependency[Daemon]) -> PipelineList:
     return PipelineList(pipelines=described, timestamp=daemon.clock.now())
 
 
-@commands("/api/pipelines/{name:str}/pause", status_code=200, summary="Pause a pipeline")
+@commands(
+    "/api/pipelines/{name:str}/pause",
+    action="pipelines.pause",
+    status_code=200,
+    summary="Pause a pipeline",
+)
 def pause(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
     """Lets no cycle start by itself until it is resumed; what runs goes on. Survives a restart."""
     daemon.operations.pause(name)
     return _one(daemon, name)
 
 
-@commands("/api/pipelines/{name:str}/resume", status_code=200, summary="Resume a pipeline")
+@commands(
+    "/api/pipelines/{name:str}/resume",
+    action="pipelines.resume",
+    status_code=200,
+    summary="Resume a pipeline",
+)
 def resume(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
     """Lets cycles start again."""
     daemon.operations.resume(name)
     return _one(daemon, name)
 
 
-@commands("/api/pipelines/{name:str}/run", status_code=202, summary="Run a pipeline now")
+@commands(
+    "/api/pipelines/{name:str}/run",
+    action="pipelines.run",
+    status_code=202,
+    summary="Run a pipeline now",
+)
 def run(
     daemon: NamedDependency[Daemon], name: NameInPath, data: JSONBody[RunRequest | None] = None
 ) -> CycleStarted:
@@ -163,6 +178,6 @@ def _info(status: PipelineStatus, daemon: Daemon) -> PipelineInfo:
                 until=waiting.until,
             )
             for s in sources
-            if (waiting := daemon.gate.waiting(status.name, s.name))
+            if (waiting := daemon.gate.waiting(status.name, s))
         ],
     )

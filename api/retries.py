@@ -59,7 +59,7 @@ class Retries(Controller):
         """Says which methods there are."""
         return Response(None, status_code=204, headers={"Allow": "GET, OPTIONS, POST"})
 
-    @commands("/", status_code=202, summary="Retry failures")
+    @commands("/", action="failures.retry", status_code=202, summary="Retry failures")
     def retry(
         self,
         daemon: NamedDependency[Daemon],
@@ -125,7 +125,12 @@ def list_retry_failures(
     )
 
 
-@commands("/api/retries/{retry_id:str}/cancel", status_code=200, summary="Cancel a retry operation")
+@commands(
+    "/api/retries/{retry_id:str}/cancel",
+    action="retries.cancel",
+    status_code=200,
+    summary="Cancel a retry operation",
+)
 def cancel_retry(daemon: NamedDependency[Daemon], retry_id: RetryId) -> RetryOperation:
     """Ends it after the items that are being retried now, whose results are still stored."""
     return _describe(daemon, daemon.retry_requests.cancel(retry_id))

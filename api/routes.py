@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any
 
 from litestar import get, post
 from litestar.connection import ASGIConnection
@@ -11,10 +11,9 @@ from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi import ResponseSpec
 
-from api.description import Content, answer, operation, problems
+from api.description import Content, answer, operation, problems, security
 from api.query import Query, parse, reader
-
-Role = Literal["read", "operate"]
+from daemon.access.roles import Role
 
 
 def reads(
@@ -22,30 +21,34 @@ def reads(
     query: type[Query] = Query,
     *,
     role: Role | None = "read",
+    limited: bool = True,
     content: Content | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """A GET endpoint whose handler blocks. It takes the parameters of `query`, and no others.
 
-    A role of None lets everybody in.
+    A role of None lets everybody in. What is not `limited` may be asked for as often as one likes.
     """
-    responses = problems(400, 401, 403, 421, 500, 503)
+    responses = problems(400, 401, 403, 421, 429, 500, 503)
     if content is not None:
         responses[200] = answer(content)
         options["media_type"] = content.media_type
     also = content.also if content else ()
-    return get(path, opt={"role": role}, **_options(path, query, responses, also), **options)
+    opt = {"role": role, "limited": limited}
+    return get(path, opt=opt, **_options(path, query, role, responses, also), **options)
 
 
 def commands(
-    path: str, *also: int, **options: Any
+    path: str, *also: int, action: str | None, role: Role = "operate", **options: Any
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A POST endpoint whose handler blocks, for keys that may operate.
+    """A POST endpoint whose handler blocks, usually for keys that may operate.
 
-    `also` are problems that its path does not tell it may answer with.
+    `action` is its name in the audit trail; None for what changes nothing that is kept. `also` are problems that its path does not tell it may
+    answer with.
     """
-    responses = problems(400, 401, 403, 409, 413, 415, 421, 500, 503, *also)
-    return post(path, opt={"role": "operate"}, **_options(path, Query, responses), **options)
+    responses = problems(400, 401, 403, 409, 413, 415, 421, 429, 500, 503, *also)
+    opt = {"role": role, "action": action}
+    return post(path, opt=opt, **_options(path, Query, role, responses), **options)
 
 
 def asks(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
@@ -53,15 +56,16 @@ def asks(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteH
 
     It changes nothing, so nothing is written down of who asked.
     """
-    responses = problems(400, 401, 403, 413, 415, 421, 500, 503)
-    return post(
-        path, opt={"role": "read"}, status_code=200, **_options(path, Query, responses), **options
-    )
+    responses = problems(400, 401, 403, 413, 415, 421, 429, 500, 503)
+    options["status_code"] = 200
+    opt = {"role": "read", "action": None}
+    return post(path, opt=opt, **_options(path, Query, "read", responses), **options)
 
 
 def _options(
     path: str | list[str],
     query: type[Query],
+    role: Role | None,
     responses: dict[int, ResponseSpec],
     also: Iterable[str] = (),
 ) -> dict[str, Any]:
@@ -72,6 +76,7 @@ def _options(
         "dependencies": {"wanted": Provide(reader(query), sync_to_thread=False)},
         "operation_class": operation(query, also),
         "responses": responses,
+        "security": security(role),
         "sync_to_thread": True,
     }
 

@@ -7,26 +7,33 @@ must not come from another origin.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from hashlib import sha256
-from hmac import compare_digest
-from typing import Any, NamedTuple
+from math import ceil
 
-from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
-from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import (
+    HTTPException,
+    NotAuthorizedException,
+    PermissionDeniedException,
+    TooManyRequestsException,
+)
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
 
-from daemon.config import Settings
+from api.origin import SAFE_METHODS, Connection, check_origin, host_names, method_of
+from daemon.access.keyring import Key
+from daemon.access.keys import is_damaged
+from daemon.access.rate_limit import RateLimit, Remembered, client_of
+from daemon.access.roles import LOCAL, Role, may, refusal
+from daemon.config import is_loopback
+from daemon.service import Daemon
 
-Connection = ASGIConnection[Any, Any, Any, Any]
+log = logging.getLogger("triaged.api")
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-LOCAL = "local"
-"""Whoever is on this machine, where there are no keys."""
+WRONG_KEYS_PER_MINUTE = 60
+"""Keys that are not known, from one client; a sixth of them at once."""
 _ASKED_BY = "asked_by"
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -36,66 +43,104 @@ _HEADERS = {
 }
 
 
-class _Key(NamedTuple):
-    digest: bytes
-    role: str
-    name: str
-
-
 class Access:
-    """The guards of the API, by the settings."""
+    """The guards of the API."""
 
-    def __init__(self, settings: Settings) -> None:
-        server = settings.config.server
-        self._keys = [_Key(_digest(key.value), key.role, key.name) for key in settings.keys]
-        names = (*_LOCAL_NAMES, server.listen.host, *server.hosts)
-        self._hosts = frozenset(map(_host_name, names))
+    def __init__(self, daemon: Daemon) -> None:
+        server = daemon.settings.config.server
+        self._keyring = daemon.keyring
+        self._clock = daemon.clock
+        self._key_always = not is_loopback(server.listen.host)
+        self._refused = daemon.metrics.requests_refused
+        self._hosts = host_names(server.listen.host, *server.hosts)
+        self._requests = RateLimit(server.requests_per_minute)
+        self._wrong_keys = RateLimit(WRONG_KEYS_PER_MINUTE)
+        self._welcome = Remembered()
 
     def guard(self, connection: Connection, handler: BaseRouteHandler) -> None:
         """Lets a request through, or raises. Handlers without a role in `opt` need to read."""
         role = handler.opt.get("role", "read")
         if role is None:
             return
-        if self._keys:
-            connection.state[_ASKED_BY] = self._check_key(connection.headers, role)
-        else:
-            self._check_host(connection.headers)
-            if _changes_something(connection):
-                _check_origin(connection.headers)
+        self.admit(connection, role, limited=handler.opt.get("limited", True))
         _check_content_type(connection)
 
-    def _check_key(self, headers: Mapping[str, str], role: str) -> str:
-        """The name of the key that was given, which may do what needs `role`."""
-        given = _given_key(headers)
-        found = self._find(given) if given else None
-        if found is None:
-            raise NotAuthorizedException(
-                detail="the API key is not known" if given else "an API key is needed",
-                headers={"WWW-Authenticate": 'Bearer realm="triaged"'},
-            )
-        if role == "operate" and found.role != "operate":
-            raise PermissionDeniedException(detail="this API key may read, but not operate")
-        return found.name
+    def admit(
+        self, connection: Connection, role: Role, given: str | None = None, *, limited: bool = True
+    ) -> str:
+        """The name of who asks, a key's or ``local``, who may do what needs `role`; or raises.
 
-    def _find(self, given: str) -> _Key | None:
-        """A key. Compares with all of them, in a time that does not depend on it."""
-        digest, found = _digest(given), None
-        for key in self._keys:
-            if compare_digest(key.digest, digest):
-                found = key
-        return found
+        `given` is a key that came by another way than the headers, such as a socket's subprotocol.
+        Raises `NotAuthorizedException` without a good key, `TooManyRequestsException` when it is
+        `limited` and asks too often, `PermissionDeniedException` for what the key may not do or for
+        another origin, `HTTPException` with status 421 for another host name.
+        """
+        self._keyring.refresh()
+        if self._key_always or self._keyring.any:
+            key = self._identify(connection, given or _given_key(connection.headers))
+            name, held, asker = key.name, key.role, f"key {key.name}"
+        else:
+            check_origin(connection, self._hosts)
+            name, held, asker = LOCAL, "admin", _client(connection)
+        if limited:
+            self._limit(self._requests, asker)
+        connection.scope["state"][_ASKED_BY] = name
+        if not may(held, role):
+            self._refused.labels("role").inc()
+            raise PermissionDeniedException(detail=refusal(held, role))
+        return name
 
-    def _check_host(self, headers: Mapping[str, str]) -> None:
-        if _host_name(headers.get("host", "")) not in self._hosts:
-            raise HTTPException(
-                status_code=421,
-                detail="the Host header names another host; see server.hosts in the configuration",
+    def _identify(self, connection: Connection, given: str | None) -> Key:
+        """The key that was given. Wrong ones make a client wait, but no key that it has used."""
+        if not given:
+            raise _unauthorized("an API key is needed")
+        key, client = self._keyring.find(given), _client(connection)
+        if key is None or (client, key.name) not in self._welcome:
+            self._limit(self._wrong_keys, client, take=key is None)
+        if key is None or self._keyring.expired(key):
+            self._refused.labels("key").inc()
+            log.warning(
+                "a request with a key that is not good was refused",
+                extra={"event": "key_refused", "key": key.name if key else None},
             )
+            raise _unauthorized(_what_is_wrong(key, given))
+        self._welcome.add((client, key.name))
+        return key
+
+    def _limit(self, limit: RateLimit, asker: str, *, take: bool = True) -> None:
+        now = self._clock.monotonic()
+        seconds = limit.take(asker, now) if take else limit.wait(asker, now)
+        if seconds:
+            self._refused.labels("rate").inc()
+            raise TooManyRequestsException(
+                detail="too many requests; see the Retry-After header",
+                headers={"Retry-After": str(ceil(seconds))},
+            )
+
+
+def name_in(scope: Scope) -> str | None:
+    """Who asks; None when nobody was let in."""
+    name = scope["state"].get(_ASKED_BY)
+    return None if name is None else str(name)
 
 
 def asked_by(request: Connection) -> str:
     """Who asks: the name of the API key, or ``local`` where there are none."""
-    return str(request.state.get(_ASKED_BY, LOCAL))
+    return name_in(request.scope) or LOCAL
+
+
+def _unauthorized(detail: str) -> NotAuthorizedException:
+    return NotAuthorizedException(
+        detail=detail, headers={"WWW-Authenticate": 'Bearer realm="triaged"'}
+    )
+
+
+def _what_is_wrong(key: Key | None, given: str) -> str:
+    if key is not None:
+        return "the API key has expired"
+    if is_damaged(given):
+        return "the API key is incomplete or mistyped"
+    return "the API key is not known"
 
 
 def _given_key(headers: Mapping[str, str]) -> str | None:
@@ -105,30 +150,9 @@ def _given_key(headers: Mapping[str, str]) -> str | None:
     return headers.get("x-api-key")
 
 
-def _digest(key: str) -> bytes:
-    return sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
-def _host_name(host: str) -> str:
-    """A Host header without its port, as names are compared."""
-    host = host.strip().lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    name = host if host.count(":") > 1 else host.partition(":")[0]
-    return name.removesuffix(".")
-
-
-def _changes_something(connection: Connection) -> bool:
-    return getattr(connection, "method", "GET") not in SAFE_METHODS
-
-
-def _check_origin(headers: Mapping[str, str]) -> None:
-    origin = headers.get("origin")
-    if origin is None:
-        return
-    scheme, _, place = origin.lower().partition("://")
-    if scheme not in ("http", "https") or place != headers["host"].strip().lower():
-        raise PermissionDeniedException(detail="the request comes from another origin")
+def _client(connection: Connection) -> str:
+    """Who is at the other end of the connection. What a header says about that is not believed."""
+    return client_of(connection.client.host) if connection.client else ""
 
 
 def _check_content_type(connection: Connection) -> None:
@@ -137,7 +161,7 @@ def _check_content_type(connection: Connection) -> None:
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if _changes_something(connection) and kind != "application/json":
+    if method_of(connection) not in SAFE_METHODS and kind != "application/json":
         raise HTTPException(status_code=415, detail="expected a body of type application/json")
 
 

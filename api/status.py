@@ -20,7 +20,6 @@ from daemon.store.runs import RunFilter
 from daemon.triage.taxonomy import FailureStatus
 
 RECENT = timedelta(hours=24)
-WEBSOCKET = False
 
 
 class CurrentStatusQuery(Query, frozen=True, kw_only=True):
@@ -47,7 +46,7 @@ def current_status(
         current_status=active[0] if active else None,
         active=active,
         failure_summary=summarise(daemon) if wanted.include_failure_summary else None,
-        websocket_available=WEBSOCKET,
+        websocket_available=_websocket(daemon),
         timestamp=daemon.clock.now(),
         recent_runs=(
             describe(daemon, daemon.runs.page(RunFilter(ended=True), wanted.recent_limit).runs)
@@ -67,9 +66,13 @@ def status(daemon: NamedDependency[Daemon]) -> ProcessingStatus:
         current_status=active[0] if active else None,
         active=active,
         failure_summary=summarise(daemon),
-        websocket_available=WEBSOCKET,
+        websocket_available=_websocket(daemon),
         timestamp=daemon.clock.now(),
     )
+
+
+def _websocket(daemon: Daemon) -> bool:
+    return daemon.settings.config.server.websocket_connections > 0
 
 
 def active_runs(daemon: Daemon) -> list[CurrentRun]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from daemon.triage.taxonomy import (
+    AuditOutcome,
     FileStatus,
     GroupDecision,
     RetryOutcome,
@@ -59,6 +60,22 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the file below the rejects folder that holds the rejected rows."""
     repeated: bool = False
     """Whether these rows were stored and counted before: the file was only touched."""
+
+
+class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail message that is done, and what was decided about it; nothing of what it says."""
+
+    folder: str
+    uidvalidity: int
+    uid: int
+    gm_msgid: int | None
+    """Gmail's id of the message."""
+    received: datetime
+    category: str
+    rule: str
+    """What decided: a rule's name, or ``own``, ``model`` or ``fallback``."""
+    label: str | None
+    """Label or keyword that the server confirmed; None when none was to be written."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +128,7 @@ class ItemSucceeded(RunEvent, frozen=True, kw_only=True, tag="item_succeeded"):
 
     item: str
     file: FileFacts | None = None
+    message: MessageFacts | None = None
 
 
 class ItemSkipped(RunEvent, frozen=True, kw_only=True, tag="item_skipped"):
@@ -287,6 +305,22 @@ class RetryChanged(Event, frozen=True, kw_only=True, tag="retry_changed"):
     """Why it failed."""
 
 
+class Audited(Event, frozen=True, kw_only=True, tag="audited"):
+    """Somebody changed something, or tried to and was refused."""
+
+    by: str
+    """Name of the API key, or ``local``."""
+    action: str
+    """What was asked for, by a stable name such as ``pipelines.pause``."""
+    subject: str | None
+    """What it was asked of; None where the details say it."""
+    outcome: AuditOutcome
+    reason: str | None = None
+    """Why it was refused, from a closed vocabulary."""
+    details: str | None = None
+    """What else the request said, as JSON: masked and cut."""
+
+
 AnyEvent = (
     RunStarted
     | StepEntered
@@ -307,6 +341,7 @@ AnyEvent = (
     | RetryRequested
     | RetryProgressed
     | RetryChanged
+    | Audited
 )
 
 

@@ -102,6 +102,10 @@ class Live:
                 )
                 self.version += 1
 
+    def state(self) -> tuple[int, dict[str, events.ProgressMade]]:
+        """What differs from an earlier one if anything changed since, progress included."""
+        return self.version, self._progress.copy()
+
     def active(self) -> list[ActiveRun]:
         """All active runs, most recently updated first."""
         with self._lock:

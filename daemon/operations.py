@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from daemon.access.attempt import record_current
 from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound, StoreUnavailable
 from daemon.events import AnyEvent, FilesMarked, PipelinePaused
@@ -35,7 +36,11 @@ class FilesChanged(msgspec.Struct, frozen=True):
 
 
 def store_decision(recorder: Recorder, event: AnyEvent, seconds: float = STORE_SECONDS) -> None:
-    """Waits till a person's decision is on disk. Raises `StoreUnavailable` when that takes too long."""
+    """Waits till a person's decision, and who took it, are on disk.
+
+    Raises `StoreUnavailable` when that takes too long.
+    """
+    record_current(recorder)
     if not recorder.wait(recorder.record(event), seconds):
         raise StoreUnavailable(
             "the decision could not be stored yet, because the store cannot be written; "

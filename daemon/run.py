@@ -79,9 +79,17 @@ class Run:
             )
         )
 
-    def succeed(self, item: str, *, file: events.FileFacts | None = None) -> None:
+    def succeed(
+        self,
+        item: str,
+        *,
+        file: events.FileFacts | None = None,
+        message: events.MessageFacts | None = None,
+    ) -> None:
         self._succeeded += 1
-        self._record(events.ItemSucceeded(**self._who(), item=str(item), file=file))
+        self._record(
+            events.ItemSucceeded(**self._who(), item=str(item), file=file, message=message)
+        )
 
     def skip(self, item: str | None = None, *, count: int = 1) -> None:  # noqa: ARG002
         self._skipped += count

@@ -84,7 +84,7 @@ class Runner:
             source=source.name,
             cycle_id=cycle_id,
             trigger=trigger,
-            source_version=source.version,
+            source_version=source.version(),
         )
         run = Run(started, self._recorder, self._clock, source.options, wanted)
         # Work that cannot be recorded is not begun: this waits for the disk.

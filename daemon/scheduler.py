@@ -19,7 +19,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from daemon.clock import Clock
-from daemon.config import IngestConfig, OwnConfig
+from daemon.config import PipelineConfig
 from daemon.cycle import Cycles
 from daemon.errors import Conflict, Problem, RecorderClosed
 from daemon.events import CycleSkipped
@@ -85,7 +85,7 @@ class Scheduler:
 
     def _add(self, pipeline: Registered, trigger: IntervalTrigger | CronTrigger) -> None:
         assert self._scheduler is not None
-        at_once = {"next_run_time": self._clock.now()} if pipeline.config.every else {}
+        at_once = {"next_run_time": self._clock.now()} if pipeline.interval_seconds else {}
         self._scheduler.add_job(
             self._due,
             trigger,
@@ -135,7 +135,7 @@ class Scheduler:
             self._skip(pipeline.name, "paused")
         else:
             enabled = [source for source in pipeline.sources.values() if source.enabled]
-            ready = [s for s in enabled if self._gate.waiting(pipeline.name, s.name) is None]
+            ready = [s for s in enabled if self._gate.waiting(pipeline.name, s) is None]
             with self._tracked():
                 self._cycles.run(
                     pipeline, ready, Trigger.SCHEDULE, left_out=len(enabled) - len(ready)
@@ -232,13 +232,20 @@ class Scheduler:
         """How all pipelines stand, by name."""
         return [self._describe(pipeline) for _, pipeline in sorted(self._catalog.pipelines.items())]
 
+    def next_cycles(self) -> dict[str, float]:
+        """When the next cycle of each pipeline is due, in seconds since 1970; without those on demand."""
+        if self._scheduler is None:
+            return {}
+        due = {job.id: job.next_run_time for job in self._scheduler.get_jobs()}
+        return {name: due[name].timestamp() for name in self._catalog.pipelines if due.get(name)}
+
     def _describe(self, pipeline: Registered) -> PipelineStatus:
         job = self._scheduler.get_job(pipeline.name) if self._scheduler else None
         return PipelineStatus(
             name=pipeline.name,
             paused=pipeline.name in self._paused,
             running=any(self._runner.is_active(pipeline.name, s) for s in pipeline.sources),
-            interval_seconds=pipeline.config.every,
+            interval_seconds=pipeline.interval_seconds,
             cron=pipeline.config.cron,
             next_run_at=job.next_run_time if job else None,
             concurrency=pipeline.config.concurrency,
@@ -254,16 +261,16 @@ class Scheduler:
             self._scheduler.shutdown(wait=False)
 
 
-def make_trigger(config: IngestConfig | OwnConfig) -> IntervalTrigger | CronTrigger | None:
+def make_trigger(config: PipelineConfig) -> IntervalTrigger | CronTrigger | None:
     """APScheduler's trigger for a schedule; None for a pipeline that runs on demand."""
     if config.cron is not None:
         return CronTrigger.from_crontab(config.cron, timezone=UTC)
-    if config.every is not None:
-        return IntervalTrigger(seconds=config.every, timezone=UTC)
+    if config.interval is not None:
+        return IntervalTrigger(seconds=config.interval, timezone=UTC)
     return None
 
 
-def check_schedule(name: str, config: IngestConfig | OwnConfig) -> list[Problem]:
+def check_schedule(name: str, config: PipelineConfig) -> list[Problem]:
     """What is wrong with a pipeline's schedule."""
     try:
         make_trigger(config)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import timedelta
-from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from daemon import __version__, journal
+from daemon.access.key_changes import KeyChanges
+from daemon.access.keyring import Key, Keyring
+from daemon.access.keys import digest
+from daemon.access.keys_file import KeysFile
 from daemon.clock import Clock, SystemClock
-from daemon.config import IngestConfig, IngestSource, OwnConfig, OwnSource, Settings
+from daemon.config import IngestConfig, MailConfig, OwnConfig, Settings
+from daemon.config.schema import AnyPipeline
 from daemon.cycle import Cycles
 from daemon.errors import ConfigError, Problem
 from daemon.group_operations import GroupOperations
@@ -28,6 +30,7 @@ from daemon.pipelines.ingest.pipeline import IngestPipeline
 from daemon.pipelines.ingest.ports import FileIndex
 from daemon.pipelines.ingest.quarantine import Quarantine
 from daemon.pipelines.own import load_function
+from daemon.pipelines.versions import fixed
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries, budget_window
 from daemon.retry.gate import Gate
@@ -37,9 +40,11 @@ from daemon.retry_operations.worker import RetryWorker
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
+from daemon.store.audit import Audit
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.files import Files
+from daemon.store.messages import Messages
 from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
@@ -49,6 +54,8 @@ from daemon.triage.rule_files import load_rules
 log = logging.getLogger("triaged")
 
 UPKEEP_SECONDS = 3600.0
+KEYS_SECONDS = 5.0
+"""How often the keys file is looked at while nobody asks for anything."""
 RETRIES_GRACE_SECONDS = 2.0
 """How long `stop` lets the results of a retry that has just ended be stored."""
 STORE_GRACE_SECONDS = 10.0
@@ -66,6 +73,8 @@ class Daemon:
         self.clock = clock or SystemClock()
         self.triage = load_triage(settings)
         self.live = Live()
+        configured = [Key(key.name, key.role, digest(key.value)) for key in settings.keys]
+        self.keyring = Keyring(configured, KeysFile(settings.keys_path), self.clock)
         data = settings.store_path.parent
         self.rejects = data / "rejects"
         config = settings.config
@@ -73,9 +82,10 @@ class Daemon:
         self.failures = Failures(self.database)
         self.runs = Runs(self.database)
         self.files = Files(self.database, self.clock)
+        messages = Messages(self.database, self.clock)
         try:
             upkeep.interrupt_unfinished(self.database.writer, self.clock.now())
-            self.catalog = build_catalog(settings, self.files, self.rejects, self.clock)
+            self.catalog = build_catalog(settings, self.files, messages, self.rejects, self.clock)
         except BaseException:
             self.database.close()
             raise
@@ -120,6 +130,8 @@ class Daemon:
         self.retry_requests = RetryRequests(
             self.retries, self.failures, self.recorder, self.clock, self.retry_worker.wake
         )
+        kept = timedelta(seconds=config.store.retention)
+        self.key_changes = KeyChanges(self.recorder, Audit(self.database), self.clock, kept)
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)
         self.recorder.subscribe(self.automatic_retries.follow)
@@ -159,6 +171,9 @@ class Daemon:
                 queue_events=lambda: self.writer.pending,
                 store_errors=lambda: self.writer.errors,
                 store_bytes=self.database.size,
+                store_free_bytes=self.database.free,
+                is_paused=self.scheduler.is_paused,
+                next_cycles=self.scheduler.next_cycles,
             )
         )
         return metrics
@@ -171,11 +186,13 @@ class Daemon:
     def start(self, *, schedule: bool = True) -> None:
         """Begins to record, and with `schedule` to run cycles."""
         self.writer.start()
+        self.keyring.follow(self.key_changes.follow)
         if schedule:
             self.scheduler.start()
             self.automatic_retries.start()
             self.retry_worker.start()
             self.scheduler.every(UPKEEP_SECONDS, self.keep_up)
+            self.scheduler.every(KEYS_SECONDS, self.keyring.refresh)
 
     def keep_up(self) -> None:
         """Forgets what is older than the retention and compacts the store, between two batches."""
@@ -219,9 +236,15 @@ class Daemon:
                 not self._stopping,
                 "the daemon is stopping" if self._stopping else "cycles are scheduled",
             ),
+            Check(
+                "keys",
+                self.keyring.problem is None,
+                self.keyring.problem or "the keys can be read",
+            ),
         ]
+        well = all(check.ok for check in checks)
         status: Literal["ok", "degraded", "stopping"]
-        status = "stopping" if self._stopping else "ok" if trouble is None else "degraded"
+        status = "stopping" if self._stopping else "ok" if well else "degraded"
         return Health(status, __version__, checks, self.writer.pending)
 
 
@@ -235,7 +258,7 @@ def check(settings: Settings) -> list[Problem]:
     problems = [
         Problem(f"{settings.file.name}: {problem.where}", problem.expected)
         for name, config in settings.config.pipelines.items()
-        for problem in _pipeline_problems(name, config, settings.base)
+        for problem in _pipeline_problems(name, config, settings)
     ]
     try:
         load_rules(settings.rules_path)
@@ -244,32 +267,54 @@ def check(settings: Settings) -> list[Problem]:
     return problems
 
 
-def _pipeline_problems(name: str, config: IngestConfig | OwnConfig, base: Path) -> list[Problem]:
+def _pipeline_problems(name: str, config: AnyPipeline, settings: Settings) -> list[Problem]:
     problems = check_schedule(name, config)
     if isinstance(config, IngestConfig):
         return problems + problems_of(config)
+    if isinstance(config, MailConfig):
+        from daemon.pipelines.mail.checks import problems_of as mail_problems
+
+        return problems + mail_problems(config, settings)
     try:
-        load_function(config.run, f"pipelines.{name}.run", base)
+        load_function(config.run, f"pipelines.{name}.run", settings.base)
     except ConfigError as error:
         problems += error.problems
     return problems
 
 
-def build_catalog(settings: Settings, files: FileIndex, rejects: Path, clock: Clock) -> Catalog:
+def build_catalog(
+    settings: Settings, files: FileIndex, messages: Messages, rejects: Path, clock: Clock
+) -> Catalog:
     """All pipelines of a configuration that was checked, ready to run."""
     pipelines: dict[str, Registered] = {}
     for name, config in settings.config.pipelines.items():
         if isinstance(config, IngestConfig):
             ingest = IngestPipeline(config, settings.base, files, rejects, clock)
             sources = {
-                n: Source(n, s.enabled, {}, version=version_of(s))
-                for n, s in config.sources.items()
+                n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()
             }
             pipelines[name] = Registered(name, ingest, config, sources)
+        elif isinstance(config, MailConfig):
+            pipelines[name] = _mail(name, config, settings, messages, clock)
         else:
             function = load_function(config.run, f"pipelines.{name}.run", settings.base)
             pipelines[name] = Registered(name, function, config, _own_sources(name, config))
     return Catalog(pipelines)
+
+
+def _mail(
+    name: str, config: MailConfig, settings: Settings, messages: Messages, clock: Clock
+) -> Registered:
+    # Its libraries are imported only here: without mail they take no memory.
+    from daemon.pipelines.mail.categoriser import Categoriser
+    from daemon.pipelines.mail.configured import ConfiguredAccounts
+    from daemon.pipelines.mail.pipeline import MailPipeline
+    from daemon.pipelines.mail.session import open_mailbox
+
+    accounts = ConfiguredAccounts(config, settings)
+    categoriser = Categoriser.of(config, settings)
+    mail = MailPipeline(config, accounts, messages, categoriser, open_mailbox, clock)
+    return Registered(name, mail, config, accounts.sources())
 
 
 def ingest_folders(settings: Settings) -> dict[str, Folder]:
@@ -286,12 +331,6 @@ def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:
     if not config.sources:
         return {name: Source(name, True, {})}
     return {
-        n: Source(n, s.enabled, s.options, s.email_address, version_of(s))
+        n: Source(n, s.enabled, s.options, s.email_address, fixed(s))
         for n, s in config.sources.items()
     }
-
-
-def version_of(source: IngestSource | OwnSource) -> str:
-    """16 hex digits that stand for a source's configuration."""
-    text = msgspec.json.encode(source, enc_hook=repr, order="deterministic")
-    return blake2b(text, digest_size=8).hexdigest()

@@ -112,7 +112,7 @@ def customers() -> None:
 
 def seeded(number: int) -> random.Random:
     """Chance that comes out the same every time."""
-    return random.Random(number)  # noqa: S311 nothing secret is made of it
+    return random.Random(number)
 
 
 def write(name: str, lines: list[str]) -> None:

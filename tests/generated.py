@@ -3,8 +3,10 @@
 docs/configuration.md  from the records of daemon/config/schema.py
 docs/metrics.md        from the registry
 docs/openapi.json      from the running application
+docs/asyncapi.json     from the same: the messages of its sockets
 docs/accuracy.md       from tests/corpus and the bundled rules
 docs/fields.json       every field that answers ever had: fields may be added, never removed
+alerts/rules/*.yml     from alerts/thresholds.toml
 daemon/triage/bundled/words.json  what the patterns of the bundled rules need
 """
 
@@ -22,6 +24,8 @@ from typing import Any
 
 import msgspec
 
+from alerts.make import rule_files
+from api.sockets import description as sockets
 from daemon.config import schema
 from daemon.config.load import Settings
 from daemon.service import Daemon
@@ -43,6 +47,7 @@ TABLES = {
     "pipelines.ingest": schema.IngestConfig,
     "pipelines.ingest.sources.NAME": schema.IngestSource,
     "pipelines.mail": schema.MailConfig,
+    "pipelines.mail.model": schema.MailModel,
     "pipelines.mail.sources.NAME": schema.MailSource,
     "pipelines.mail.sources.NAME.oauth": schema.MailOAuth,
     "pipelines.NAME": schema.OwnConfig,
@@ -165,6 +170,11 @@ def openapi(daemon: Daemon) -> str:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def asyncapi() -> str:
+    """The AsyncAPI document."""
+    return json.dumps(sockets.document(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def fields_of_answers(document: dict[str, Any]) -> dict[str, list[str]]:
     """The fields of every record in an OpenAPI document."""
     return {
@@ -207,8 +217,10 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield DOCS / "metrics.md", metrics(daemon)
             yield DOCS / "accuracy.md", accuracy_page()
             yield DOCS / "openapi.json", document
+            yield DOCS / "asyncapi.json", asyncapi()
             yield FIELDS, fields(document)
             yield Path(str(words.FILE)), word_table()
+            yield from rule_files()
         finally:
             daemon.start(schedule=False)
             daemon.stop(0)

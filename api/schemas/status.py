@@ -87,7 +87,7 @@ class ProcessingStatus(msgspec.Struct, frozen=True, kw_only=True):
         FailureSummary | None, Meta(description="The failures at a glance; null if not asked for.")
     ]
     websocket_available: Annotated[
-        bool, Meta(description="Whether live updates by WebSocket can be had.", examples=[False])
+        bool, Meta(description="Whether `/ws/status` tells it live.", examples=[True])
     ]
     timestamp: fields.Timestamp
 

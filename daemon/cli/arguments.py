@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import errno as errno_numbers
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon import __version__
+from daemon.cli.access_arguments import add_audit, add_token
+from daemon.cli.options import (
+    command,
+    config,
+    json,
+    key,
+    limit,
+    positive,
+    reading,
+    time_range,
+    url,
+    where,
+)
 from daemon.triage.taxonomy import (
     CATEGORY_ALIASES,
     Category,
@@ -17,11 +30,7 @@ from daemon.triage.taxonomy import (
 )
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
-    Commands = _SubParsersAction[ArgumentParser]
-
-DEFAULT_URL = "http://127.0.0.1:8080"
+    from daemon.cli.options import Commands
 
 
 def make_parser() -> ArgumentParser:
@@ -37,26 +46,15 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     add_commands = (
         *(_serve, _run, _check, _failures, _groups, _runs, _retry, _watch, _classify),
-        *(_unclassified, _rules),
+        *(_unclassified, _rules, add_token, add_audit),
     )
     for add in add_commands:
         add(commands)
     return parser
 
 
-def _command(commands: Commands, name: str, about: str, *notes: str) -> ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=about,
-        description=f"{about[:1].upper()}{about[1:]}.",
-        epilog="\n".join(notes),
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-
-
 def _serve(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "serve",
         "run the daemon: cycles, API and web page",
@@ -66,11 +64,11 @@ def _serve(commands: Commands) -> None:
         "",
         "example:  triaged serve --config triaged.toml",
     )
-    _config(parser, required=True)
+    config(parser, required=True)
 
 
 def _run(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "run",
         "run one cycle now, in this process, and show what failed",
@@ -82,12 +80,12 @@ def _run(commands: Commands) -> None:
     )
     parser.add_argument("pipeline", metavar="PIPELINE")
     parser.add_argument("source", metavar="SOURCE", nargs="?", help="only this one; else all")
-    _config(parser, required=True)
-    _json(parser, "one JSON line for each run and each failure")
+    config(parser, required=True)
+    json(parser, "one JSON line for each run and each failure")
 
 
 def _check(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "check-config",
         "check a configuration and report every mistake",
@@ -97,11 +95,11 @@ def _check(commands: Commands) -> None:
         "example:  triaged check-config triaged.toml",
     )
     parser.add_argument("config", metavar="FILE", type=Path)
-    _json(parser, "a JSON object with `valid`, `problems` and `pipelines`")
+    json(parser, "a JSON object with `valid`, `problems` and `pipelines`")
 
 
 def _failures(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "failures",
         "show failures with their advice, newest first",
@@ -123,11 +121,11 @@ def _failures(commands: Commands) -> None:
     )
     _filters(parser, [*map(str, FailureStatus)], "failures")
     _failure_filters(parser, "--failure-group")
-    _reading(parser)
+    reading(parser)
 
 
 def _groups(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "groups",
         "decide about failure groups: resolve, ignore, reopen, merge, unmerge, split",
@@ -158,23 +156,23 @@ def _groups(commands: Commands) -> None:
         "--failure",
         dest="failures",
         metavar="ID",
-        type=_positive,
+        type=positive,
         action="append",
         help="those with the normalised message of this one; may be repeated",
     )
 
 
 def _group_action(actions: Commands, name: str, about: str) -> ArgumentParser:
-    parser = _command(actions, name, about)
+    parser = command(actions, name, about)
     parser.add_argument("group", metavar="GROUP", help="id of the group")
-    _url(parser)
-    _key(parser)
-    _json(parser, "the answer of the daemon")
+    url(parser)
+    key(parser)
+    json(parser, "the answer of the daemon")
     return parser
 
 
 def _runs(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "runs",
         "show runs with their outcome, newest first",
@@ -183,11 +181,11 @@ def _runs(commands: Commands) -> None:
         "example:  triaged runs --pipeline ingest --status failed --since 2026-11-20",
     )
     _filters(parser, [*map(str, RunStatus)], "runs")
-    _reading(parser)
+    reading(parser)
 
 
 def _retry(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "retry",
         "retry failures by id, by group or by filter, and show what failed again",
@@ -201,11 +199,11 @@ def _retry(commands: Commands) -> None:
         "example:  triaged retry --list",
     )
     parser.add_argument(
-        "failure_ids", metavar="FAILURE_ID", nargs="*", type=_positive, help="these failures"
+        "failure_ids", metavar="FAILURE_ID", nargs="*", type=positive, help="these failures"
     )
     _scope(parser, [*map(str, FailureStatus)])
     _failure_filters(parser, "--group", "--failure-group")
-    parser.add_argument("--rate", metavar="N", type=_positive, help="items a minute at most")
+    parser.add_argument("--rate", metavar="N", type=positive, help="items a minute at most")
     parser.add_argument(
         "--include-not-retryable",
         action="store_true",
@@ -220,13 +218,13 @@ def _retry(commands: Commands) -> None:
     others.add_argument("--list", action="store_true", help="show retries, newest first")
     others.add_argument("--watch", metavar="ID", help="follow a retry to its end")
     others.add_argument("--cancel", metavar="ID", help="end a retry")
-    _json(parser, "JSON Lines")
-    _url(parser)
-    _key(parser)
+    json(parser, "JSON Lines")
+    url(parser)
+    key(parser)
 
 
 def _watch(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "watch",
         "watch active runs, recent runs and failures as they happen",
@@ -235,12 +233,12 @@ def _watch(commands: Commands) -> None:
         "",
         "example:  triaged watch --url http://127.0.0.1:8080",
     )
-    _url(parser)
-    _key(parser)
+    url(parser)
+    key(parser)
 
 
 def _classify(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "classify",
         "say what kind of failure an error message is, and what to do about it",
@@ -265,12 +263,12 @@ def _classify(commands: Commands) -> None:
         action="store_true",
         help="also show what matched, what stood lower, and what nearly matched",
     )
-    _json(parser, "a JSON line rather than text")
+    json(parser, "a JSON line rather than text")
 
 
 def _facts(parser: ArgumentParser) -> None:
     """Structured facts, as an exception would carry them."""
-    parser.add_argument("--http-status", metavar="N", type=_positive, help="status of the answer")
+    parser.add_argument("--http-status", metavar="N", type=positive, help="status of the answer")
     parser.add_argument("--errno", metavar="N", type=_errno, help="number, or name such as ENOSPC")
     parser.add_argument("--sqlstate", metavar="STATE", help="SQLSTATE of a database")
     parser.add_argument("--error-class", metavar="NAME", help="error class of DuckDB or Spark")
@@ -279,11 +277,11 @@ def _facts(parser: ArgumentParser) -> None:
 
 def _errno(text: str) -> int:
     number = getattr(errno_numbers, text, None)
-    return number if isinstance(number, int) else _positive(text)
+    return number if isinstance(number, int) else positive(text)
 
 
 def _unclassified(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "unclassified",
         "show messages that no rule recognises, grouped, with rules to start from",
@@ -293,12 +291,12 @@ def _unclassified(commands: Commands) -> None:
         "example:  triaged unclassified --toml --limit 5 > rules.toml",
     )
     parser.add_argument("--pipeline", metavar="P", help="only of this pipeline")
-    _range(parser)
-    _limit(parser, "groups", "20")
+    time_range(parser)
+    limit(parser, "groups", "20")
     forms = parser.add_mutually_exclusive_group()
-    _json(forms, "JSON Lines")
+    json(forms, "JSON Lines")
     forms.add_argument("--toml", action="store_true", help="only the proposed rules")
-    _where(parser)
+    where(parser)
 
 
 def _failure_filters(parser: ArgumentParser, *group: str) -> None:
@@ -310,7 +308,7 @@ def _failure_filters(parser: ArgumentParser, *group: str) -> None:
 
 
 def _rules(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "rules",
         "list the rules, show one, or test them with their examples",
@@ -320,19 +318,19 @@ def _rules(commands: Commands) -> None:
         "example:  triaged rules test rules.toml",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-    listing = _command(actions, "list", "list the rules in the order in which they are considered")
+    listing = command(actions, "list", "list the rules in the order in which they are considered")
     listing.add_argument("--pipeline", metavar="P", help="only those that apply to this pipeline")
     categories = [*map(str, Category), *CATEGORY_ALIASES]
     listing.add_argument(
         "--category", metavar="C", choices=categories, help="only of this category"
     )
     _rules_file(listing)
-    _json(listing, "JSON Lines")
-    showing = _command(actions, "show", "show all of a rule and where it is written")
+    json(listing, "JSON Lines")
+    showing = command(actions, "show", "show all of a rule and where it is written")
     showing.add_argument("name", metavar="NAME")
     _rules_file(showing)
-    _json(showing, "a JSON line for each rule of that name")
-    testing = _command(
+    json(showing, "a JSON line for each rule of that name")
+    testing = command(
         actions,
         "test",
         "check rules, and that each answers its own examples",
@@ -340,7 +338,7 @@ def _rules(commands: Commands) -> None:
     )
     file = _rules_file(testing)
     file.add_argument("file", metavar="FILE", type=Path, nargs="?", help="rules of your own")
-    _json(testing, "a JSON line for each example")
+    json(testing, "a JSON line for each example")
 
 
 def _rules_file(parser: ArgumentParser) -> Any:
@@ -355,7 +353,7 @@ def _rules_file(parser: ArgumentParser) -> Any:
 
 def _filters(parser: ArgumentParser, statuses: list[str], things: str) -> None:
     _scope(parser, statuses)
-    _limit(parser, things)
+    limit(parser, things)
 
 
 def _scope(parser: ArgumentParser, statuses: list[str]) -> None:
@@ -368,58 +366,4 @@ def _scope(parser: ArgumentParser, statuses: list[str]) -> None:
     parser.add_argument(
         "--status", metavar="S", choices=statuses, help=f"one of {', '.join(statuses)}"
     )
-    _range(parser)
-
-
-def _range(parser: ArgumentParser) -> None:
-    when = "a time such as 2026-11-20T08:00, or how long ago, such as 90m, 2h or 7d"
-    parser.add_argument("--since", metavar="TIME", help=f"from then on: {when}")
-    parser.add_argument("--until", metavar="TIME", help="before then")
-
-
-def _limit(parser: ArgumentParser, things: str, default: str = "20; CSV: all") -> None:
-    parser.add_argument(
-        "--limit", metavar="N", type=_positive, help=f"how many {things} at most ({default})"
-    )
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**9:
-        raise ArgumentTypeError("expected a whole number above zero")
-    return int(text)
-
-
-def _reading(parser: ArgumentParser) -> None:
-    forms = parser.add_mutually_exclusive_group()
-    _json(forms, "JSON Lines")
-    forms.add_argument("--csv", action="store_true", help="CSV")
-    _where(parser)
-
-
-def _where(parser: ArgumentParser) -> None:
-    places = parser.add_mutually_exclusive_group()
-    _url(places)
-    _config(places, required=False)
-    _key(parser)
-
-
-def _url(parser: Any) -> None:
-    parser.add_argument("--url", help=f"address of the daemon ({DEFAULT_URL})")
-
-
-def _key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--key-file",
-        metavar="FILE",
-        type=Path,
-        help="file with the API key, if one is needed; else TRIAGED_API_KEY in the environment",
-    )
-
-
-def _config(parser: Any, *, required: bool) -> None:
-    about = "the configuration" if required else "read the store that this configuration names"
-    parser.add_argument("--config", metavar="FILE", type=Path, required=required, help=about)
-
-
-def _json(parser: Any, about: str) -> None:
-    parser.add_argument("--json", action="store_true", help=about)
+    time_range(parser)

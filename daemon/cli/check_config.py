@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from daemon.cli import terminal
 from daemon.cli.main import Exit, complain
-from daemon.config import Config, IngestConfig, OwnConfig, Settings, load
+from daemon.config import Config, OwnConfig, Settings, load
 from daemon.config.load import decode_config
+from daemon.config.schema import AnyPipeline
 from daemon.errors import ConfigError, Problem
 from daemon.service import check
 
@@ -69,18 +71,22 @@ def _further_problems(file: Path) -> list[Problem]:
 
 
 def _sound_part(data: dict[str, Any]) -> Config:
-    """The rules and each pipeline, when they can be decoded without the rest."""
-    triage, _ = decode_config({"triage": data.get("triage", {})})
-    pipelines: dict[str, IngestConfig | OwnConfig] = {}
+    """Rules, retention and each pipeline, when they can be decoded without the rest."""
+    sound = Config()
+    for name in ("triage", "store"):
+        section, _ = decode_config({name: data.get(name, {})})
+        if section is not None:
+            sound = replace(sound, **{name: getattr(section, name)})
+    pipelines: dict[str, AnyPipeline] = {}
     tables = data.get("pipelines", {})
     for name, table in tables.items() if isinstance(tables, dict) else ():
         alone, _ = decode_config({"pipelines": {name: table}})
         if alone is not None:
             pipelines |= alone.pipelines
-    return msgspec.structs.replace(triage or Config(), pipelines=pipelines)
+    return replace(sound, pipelines=pipelines)
 
 
-def _summary(name: str, config: IngestConfig | OwnConfig) -> PipelineSummary:
+def _summary(name: str, config: AnyPipeline) -> PipelineSummary:
     sources: Sequence[tuple[str, bool]] = [(n, s.enabled) for n, s in config.sources.items()]
     if isinstance(config, OwnConfig) and not sources:
         sources = [(name, True)]
@@ -92,10 +98,11 @@ def _summary(name: str, config: IngestConfig | OwnConfig) -> PipelineSummary:
     )
 
 
-def _schedule(config: IngestConfig | OwnConfig) -> str:
+def _schedule(config: AnyPipeline) -> str:
     if config.cron is not None:
         return f"at {config.cron} (UTC)"
-    return "on demand" if config.every is None else f"every {terminal.interval(config.every)}"
+    every = config.interval
+    return "on demand" if every is None else f"every {terminal.interval(every)}"
 
 
 def _show(file: Path, pipelines: list[PipelineSummary]) -> None:

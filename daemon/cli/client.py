@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,15 +17,18 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 
 import msgspec
 
-from daemon.cli.arguments import DEFAULT_URL
 from daemon.cli.main import Exit
+from daemon.cli.options import DEFAULT_URL
 from daemon.config import is_loopback
-from daemon.config.load import resolve_secret
+from daemon.config.secrets import resolve_secret
 from daemon.errors import ConfigError, Problem, TriagedError
 
 KEY_VARIABLE = "TRIAGED_API_KEY"
 COMMAND_SECONDS = 90.0
 """How long a command may take: longer than the daemon waits for its store."""
+_ATTEMPTS = 5
+_LONGEST_WAIT = 60
+"""Seconds until a request that came too early is made again, at most."""
 _CHUNK = 256 * 1024
 
 Answer = TypeVar("Answer")
@@ -99,13 +104,30 @@ class Client:
         request = Request(address, body, headers)  # noqa: S310 the scheme is checked
         timeout = self._timeout if body is None else COMMAND_SECONDS
         try:
-            with self._opener.open(request, timeout=timeout) as response:
+            with self._patiently(request, timeout) as response:
                 yield response
         except HTTPError as error:
             with error:
                 raise Refused(_refusal(self.url, error), error.code) from None
         except (OSError, HTTPException) as error:
             raise Unreachable(_silence(self.url, error)) from None
+
+    def _patiently(self, request: Request, timeout: float) -> HTTPResponse:
+        """The answer to a request, which is made again when a daemon says that it is too early."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._opened(request, timeout)
+            except HTTPError as error:
+                wait = error.headers.get("Retry-After", "")
+                if error.code != HTTPStatus.TOO_MANY_REQUESTS or not wait.isdecimal():
+                    raise
+                error.close()
+                time.sleep(min(int(wait), _LONGEST_WAIT))
+        return self._opened(request, timeout)
+
+    def _opened(self, request: Request, timeout: float) -> HTTPResponse:
+        response: HTTPResponse = self._opener.open(request, timeout=timeout)
+        return response
 
 
 def make_client(args: Namespace, url: str | None = None) -> Client:

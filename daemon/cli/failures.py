@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
 
 from api.schemas.failures import FailureDetail
 from api.schemas.groups import FailureGroup
-from daemon.cli import terminal
+from daemon.cli import csv_output, terminal
 from daemon.cli.filters import DEFAULT_LIMIT, failure_filter
 from daemon.cli.main import Exit
 from daemon.cli.reading import ALL, Found, Reader, open_reader
@@ -27,7 +25,7 @@ def run(args: Namespace) -> int:
         if args.groups:
             _show_groups(args, reader, wanted)
         elif args.csv:
-            _write_csv(reader.failures_csv(wanted), args.limit)
+            csv_output.write(reader.failures_csv(wanted), args.limit)
         elif args.json:
             terminal.write_json(reader.failures(wanted, args.limit or DEFAULT_LIMIT).records)
         else:
@@ -59,22 +57,3 @@ def _show_groups(args: Namespace, reader: Reader, wanted: FailureFilter) -> None
     if shown:
         console.print(groups_table(shown, console.width))
     console.print(terminal.summary("group", len(shown), found.total), style="dim")
-
-
-def _write_csv(chunks: Iterable[bytes], limit: int | None) -> None:
-    """The export as it is, cut after `limit` failures."""
-    for chunk in chunks if limit is None else _first_records(chunks, limit + 1):
-        sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
-
-
-def _first_records(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """The first `count` records of a CSV: one ends at a line break outside quotes."""
-    quoted = False
-    for chunk in chunks:
-        for line in chunk.splitlines(keepends=True):
-            yield line
-            quoted ^= line.count(b'"') % 2 == 1
-            count -= line.endswith(b"\n") and not quoted
-            if count == 0:
-                return

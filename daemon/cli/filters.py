@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from daemon.clock import SystemClock
 from daemon.config.values import Duration
 from daemon.errors import ConfigError, Problem
+from daemon.store.audit import AuditFilter
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter
 from daemon.triage.taxonomy import CATEGORY_ALIASES, Category
@@ -49,6 +50,14 @@ def unclassified_filter(args: Namespace) -> FailureFilter:
     since, until = _range(args)
     return FailureFilter(
         pipeline=args.pipeline, category=Category.UNKNOWN, since=since, until=until
+    )
+
+
+def audit_filter(args: Namespace) -> AuditFilter:
+    """The entries of the audit trail that the arguments ask for."""
+    since, until = _range(args)
+    return AuditFilter(
+        by=args.by, action=args.action, subject=args.subject, since=since, until=until, q=args.q
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from api.schemas.audit import AuditEntry, AuditList
 from api.schemas.failures import FailureDetail, FailureList
 from api.schemas.groups import FailureGroup, FailureGroupList
 from api.schemas.runs import RunDetail, RunList
@@ -19,6 +20,7 @@ from daemon.clock import SystemClock
 from daemon.config import Settings, load
 from daemon.errors import StoreLocked, StoreUnavailable
 from daemon.pipelines.catalog import Catalog
+from daemon.store.audit import Audit, AuditFilter, audit_csv
 from daemon.store.database import Database
 from daemon.store.export import failures_csv
 from daemon.store.failures import Failures
@@ -62,6 +64,10 @@ class Reader(Protocol):
     def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]: ...
 
     def failures_csv(self, f: FailureFilter) -> Iterator[bytes]: ...
+
+    def audit(self, f: AuditFilter, limit: int) -> Found[AuditEntry]: ...
+
+    def audit_csv(self, f: AuditFilter) -> Iterator[bytes]: ...
 
 
 class DaemonReader:
@@ -112,6 +118,17 @@ class DaemonReader:
 
     def failures_csv(self, f: FailureFilter) -> Iterator[bytes]:
         return self._client.stream("/api/export/failures.csv", **_query(f))
+
+    def audit(self, f: AuditFilter, limit: int) -> Found[AuditEntry]:
+        def page(size: int, cursor: Cursor) -> _Page[AuditEntry]:
+            path = "/api/audit"
+            answer = self._client.get(path, AuditList, **_query(f), limit=size, cursor=cursor)
+            return _Page(answer.entries, answer.next_cursor, answer.total_entries)
+
+        return _follow(page, limit)
+
+    def audit_csv(self, f: AuditFilter) -> Iterator[bytes]:
+        return self._client.stream("/api/export/audit.csv", **_query(f))
 
 
 class StoreReader:
@@ -172,6 +189,21 @@ class StoreReader:
     def failures_csv(self, f: FailureFilter) -> Iterator[bytes]:
         return failures_csv(self._database, f)
 
+    def audit(self, f: AuditFilter, limit: int) -> Found[AuditEntry]:
+        audit = Audit(self._database)
+        total = audit.total(f)
+
+        def page(size: int, cursor: Cursor) -> _Page[AuditEntry]:
+            found = audit.page(f, size, str(cursor) if cursor else None)
+            return _Page(
+                [AuditEntry.of(record) for record in found.entries], found.next_cursor, total
+            )
+
+        return _follow(page, limit)
+
+    def audit_csv(self, f: AuditFilter) -> Iterator[bytes]:
+        return audit_csv(self._database, f)
+
 
 def _follow(page: Callable[[int, Cursor], _Page[Record]], limit: int) -> Found[Record]:
     """All pages up to `limit` records, each read when it is needed."""
@@ -189,7 +221,7 @@ def _follow(page: Callable[[int, Cursor], _Page[Record]], limit: int) -> Found[R
     return Found(first.total, records())
 
 
-def _query(f: FailureFilter | RunFilter) -> dict[str, str]:
+def _query(f: FailureFilter | RunFilter | AuditFilter) -> dict[str, str]:
     """A filter as the parameters of the API."""
     return _given({name: getattr(f, name) for name in f.__struct_fields__})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import signal
@@ -11,6 +12,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, cast
 
 import uvicorn
 
@@ -28,6 +30,9 @@ log = logging.getLogger("triaged")
 
 REQUEST_SECONDS = 3
 """How long requests under way may go on once the daemon stops."""
+
+MESSAGE_BYTES = 16_384
+"""The largest message that a socket takes."""
 
 OPEN_THIS = (
     ("/", "the page"),
@@ -125,8 +130,19 @@ def make_server(daemon: Daemon) -> Server:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=REQUEST_SECONDS,
+            ws=cast("type[asyncio.Protocol]", websocket),
+            ws_max_size=MESSAGE_BYTES,
+            # A status is small and goes to many: packing it for each costs more than it saves.
+            ws_per_message_deflate=False,
         )
     )
+
+
+def websocket(**given: Any) -> asyncio.Protocol:
+    """The protocol of a socket. Its library is imported with the first one, for the memory's sake."""
+    from daemon.cli.websocket import BoundedWebSocket
+
+    return BoundedWebSocket(**given)
 
 
 def announce(listener: socket.socket) -> None:

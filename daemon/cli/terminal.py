@@ -36,6 +36,10 @@ STYLES = {
     "completed": "green",
     "failed_again": "red",
     "not_retried": "yellow",
+    "done": "green",
+    "refused": "red",
+    "active": "green",
+    "expired": "yellow",
 }
 """Colours of statuses; what is not listed has none."""
 
@@ -83,13 +87,14 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def summary(thing: str, shown: int, total: int) -> str:
-    """What stands below a table."""
+def summary(thing: str, shown: int, total: int, things: str | None = None) -> str:
+    """What stands below a table. `things` are several, where that is more than an s."""
+    things = things or f"{thing}s"
     if not total:
-        return f"No {thing}s match."
+        return f"No {things} match."
     if shown < total:
-        return f"{number(shown)} of {number(total)} {thing}s; --limit shows more."
-    return f"{number(total)} {thing}{'' if total == 1 else 's'}."
+        return f"{number(shown)} of {number(total)} {things}; --limit shows more."
+    return f"{number(total)} {thing if total == 1 else things}."
 
 
 def local(moment: datetime) -> str:

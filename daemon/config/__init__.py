@@ -5,19 +5,27 @@ from daemon.config.schema import (
     Config,
     IngestConfig,
     IngestSource,
+    MailConfig,
+    MailSource,
     OwnConfig,
     OwnSource,
+    PipelineConfig,
     RetryConfig,
 )
+from daemon.config.secrets import Secrets
 
 __all__ = [
     "ApiKey",
     "Config",
     "IngestConfig",
     "IngestSource",
+    "MailConfig",
+    "MailSource",
     "OwnConfig",
     "OwnSource",
+    "PipelineConfig",
     "RetryConfig",
+    "Secrets",
     "Settings",
     "is_loopback",
     "load",

@@ -11,8 +11,21 @@ from typing import Any
 
 import msgspec
 
+from daemon.access.checks import key_problems
+from daemon.access.keys_file import KeysFile
+from daemon.access.roles import LOCAL
 from daemon.config.decode import decode_table, join
-from daemon.config.schema import Config, IngestConfig, KeyConfig, Name, OwnConfig, Table
+from daemon.config.schema import (
+    AnyPipeline,
+    Config,
+    IngestConfig,
+    KeyConfig,
+    MailConfig,
+    Name,
+    OwnConfig,
+    Table,
+)
+from daemon.config.secrets import Secrets, resolve_secret
 from daemon.errors import ConfigError, Problem
 
 
@@ -33,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True):
     config: Config
     file: Path
     keys: tuple[ApiKey, ...] = ()
+    secrets: Secrets = Secrets()
+    """What is looked up when it is needed, such as passwords of mail accounts."""
 
     @property
     def base(self) -> Path:
@@ -42,6 +57,12 @@ class Settings(msgspec.Struct, frozen=True):
     @property
     def store_path(self) -> Path:
         return self.base / self.config.store.path
+
+    @property
+    def keys_path(self) -> Path:
+        """The file that `triaged token` keeps keys in."""
+        given = self.config.server.keys_file
+        return self.base / given if given else self.store_path.parent / "keys.json"
 
     @property
     def rules_path(self) -> Path | None:
@@ -61,19 +82,26 @@ class _Sections(Table, frozen=True, kw_only=True):
     pipelines: Any = None
 
 
-def load(file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in `file`. Raises `ConfigError` with every mistake."""
+def load(
+    file: Path, environ: Mapping[str, str] = os.environ, *, check_keys: bool = True
+) -> Settings:
+    """The settings in `file`. Raises `ConfigError` with every mistake.
+
+    Who is about to make the keys that the configuration needs asks not to `check_keys`.
+    """
     data = _parse(file)
     config, problems = decode_config(data)
     if config is None:
         raise ConfigError(_in_file(file, problems))
     base = file.resolve().parent
     keys, problems = _resolve_keys(config.server.keys, base, environ)
-    problems += _check_listen(config)
+    settings = Settings(config, file.resolve(), keys, Secrets(environ))
     problems += _check_paths(config, base)
+    if check_keys:
+        problems += _check_keys(settings)
     if problems:
         raise ConfigError(_in_file(file, problems))
-    return Settings(config, file.resolve(), keys)
+    return settings
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -111,7 +139,7 @@ def decode_config(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
     return (None, problems) if problems or sections is None else (Config(**values), [])
 
 
-def _decode_pipelines(data: Any) -> tuple[dict[str, IngestConfig | OwnConfig], list[Problem]]:
+def _decode_pipelines(data: Any) -> tuple[dict[str, AnyPipeline], list[Problem]]:
     if not isinstance(data, dict):
         return {}, [Problem("pipelines", "expected a table of pipelines")]
     pipelines, problems = {}, []
@@ -125,8 +153,11 @@ def _decode_pipelines(data: Any) -> tuple[dict[str, IngestConfig | OwnConfig], l
     return pipelines, problems
 
 
-def _kind(name: str) -> type[IngestConfig | OwnConfig]:
-    return IngestConfig if name == "ingest" else OwnConfig
+_BUILT_IN: dict[str, type[AnyPipeline]] = {"ingest": IngestConfig, "mail": MailConfig}
+
+
+def _kind(name: str) -> type[AnyPipeline]:
+    return _BUILT_IN.get(name, OwnConfig)
 
 
 def _check_name(name: str, where: str) -> list[Problem]:
@@ -140,7 +171,8 @@ def _check_name(name: str, where: str) -> list[Problem]:
 def _resolve_keys(
     keys: tuple[KeyConfig, ...], base: Path, environ: Mapping[str, str]
 ) -> tuple[tuple[ApiKey, ...], list[Problem]]:
-    resolved, problems = [], []
+    resolved: list[ApiKey] = []
+    problems = []
     for number, key in enumerate(keys):
         where = f"server.keys[{number}]"
         value, wrong = resolve_secret(key.key_env, key.key_file, base, environ)
@@ -148,37 +180,20 @@ def _resolve_keys(
             problems.append(Problem(where, wrong))
         elif len(value) < 16:
             problems.append(Problem(where, "the key is too short; expected 16 characters or more"))
+        if key.name == LOCAL or key.name in {other.name for other in resolved}:
+            problems.append(Problem(where, f"the name {key.name} is taken; expected another"))
         resolved.append(ApiKey(key.name, key.role, value))
     return tuple(resolved), problems
 
 
-def resolve_secret(
-    env: str | None, file: str | None, base: Path, environ: Mapping[str, str]
-) -> tuple[str, str | None]:
-    """A secret's value, and what is wrong when it cannot be had. The value is never in the message."""
-    if (env is None) == (file is None):
-        return "", "expected one of an environment variable (…_env) and a file (…_file)"
-    if env is not None:
-        value = environ.get(env, "")
-        return value, None if value else f"the environment variable {env} is not set"
-    assert file is not None
-    try:
-        value = (base / file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return "", f"the file {file} cannot be read"
-    return value, None if value else f"the file {file} is empty"
-
-
-def _check_listen(config: Config) -> list[Problem]:
-    listen = config.server.listen
-    if config.server.keys or is_loopback(listen.host):
-        return []
-    return [
-        Problem(
-            "server.listen",
-            f"{listen} can be reached from other machines; expected [[server.keys]], or 127.0.0.1",
-        )
-    ]
+def _check_keys(settings: Settings) -> list[Problem]:
+    server = settings.config.server
+    return key_problems(
+        KeysFile(settings.keys_path),
+        [key.name for key in server.keys],
+        str(server.listen),
+        loopback=is_loopback(server.listen.host),
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from daemon.access.roles import KeyName, Role
 from daemon.config.values import Duration, Listen, Size
 
 Name = Annotated[
@@ -50,17 +51,35 @@ FunctionPath = Annotated[
 ]
 
 
+CategoryName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$",
+        description="a category of at most 48 lower-case letters, digits, - and _",
+    ),
+]
+LabelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!\\|\[G)[^\x00-\x1f\x7f]{0,225}\Z",
+        description="a label of at most 225 characters, which is none of the server's own (\\Seen, [Gmail]/…)",
+    ),
+]
+
+
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all tables: keys that are not listed are refused."""
 
 
 class KeyConfig(Table, frozen=True, kw_only=True):
-    """One API key. The key itself comes from an environment variable or a file."""
+    """One API key. The key itself comes from an environment variable or a file. `triaged token` makes
+    keys without any entry here."""
 
-    name: SourceName
-    """Shown in the log in place of the key."""
-    role: Literal["read", "operate"] = "read"
-    """`read` may look; `operate` may also retry, pause, quarantine and see rejected rows."""
+    name: KeyName
+    """Shown in the log and the audit trail in place of the key."""
+    role: Role = "read"
+    """`read` may look; `operate` may also retry, pause, quarantine and see rejected rows; `admin` may
+    also manage accounts and see the audit trail."""
     key_env: str | None = None
     """Environment variable that holds the key."""
     key_file: str | None = None
@@ -73,11 +92,21 @@ class ServerConfig(Table, frozen=True, kw_only=True):
     listen: Listen = Listen("127.0.0.1", 8080)
     """Address and port. Other addresses than loopback need `keys`."""
     keys: tuple[KeyConfig, ...] = ()
-    """API keys; none on loopback means that every local user may operate."""
+    """API keys, besides those of `keys_file`; none at all on loopback means that every local user may
+    do everything."""
+    keys_file: str | None = None
+    """File of the keys that `triaged token` makes; `keys.json` beside the store, when not given."""
+    requests_per_minute: Annotated[int, Meta(ge=0, le=10_000_000)] = 6000
+    """Requests that a key, or without keys a client's address, may make in a minute, and a sixth of them
+    at once; 0 for no limit. Health and metrics do not count."""
     hosts: tuple[str, ...] = ()
     """Host names, besides the listening address and localhost, that requests may name."""
     grace: Duration = Duration(10)
     """How long runs may go on after SIGTERM before they are marked interrupted."""
+    websocket_connections: Annotated[int, Meta(ge=0, le=100_000)] = 50
+    """How many WebSockets may be open at the same time; 0 for none."""
+    websocket_connections_per_client: Annotated[int, Meta(ge=1, le=100_000)] = 20
+    """How many of them one API key may have, or without keys one address."""
 
 
 class StoreConfig(Table, frozen=True, kw_only=True):
@@ -139,6 +168,11 @@ class PipelineConfig(Table, frozen=True, kw_only=True):
     """How many sources of the pipeline run at the same time."""
     misfire_grace: Duration = Duration(30)
     """A cycle that could not start for longer than this counts as missed."""
+
+    @property
+    def interval(self) -> float | None:
+        """Seconds between cycles; None when they come by `cron` or on demand."""
+        return None if self.cron is not None else self.every
 
 
 class IngestSource(Table, frozen=True, kw_only=True):
@@ -233,6 +267,26 @@ class MailSource(Table, frozen=True, kw_only=True):
     """Whether cycles include it."""
 
 
+class MailModel(Table, frozen=True, kw_only=True):
+    """A language model behind an OpenAI-compatible endpoint, asked about messages that no rule matches."""
+
+    base_url: Annotated[
+        str,
+        Meta(pattern=r"^https?://\S+$", description="an https:// address up to the version"),
+    ]
+    """Address of the endpoint, such as `https://llm.example.com/v1`; plain http on loopback only."""
+    model: Annotated[str, Meta(min_length=1, max_length=200)]
+    """Name of the model."""
+    key_env: str | None = None
+    """Environment variable that holds the key."""
+    key_file: str | None = None
+    """File that holds the key; read anew for each run. A local model may need none."""
+    timeout: Duration = Duration(20)
+    """How long one answer may take altogether."""
+    max_chars: Annotated[int, Meta(ge=100, le=20_000)] = 2000
+    """Characters of a message's headers that are sent; the rest is cut off."""
+
+
 class MailConfig(PipelineConfig, frozen=True, kw_only=True):
     """The mail pipeline."""
 
@@ -242,6 +296,16 @@ class MailConfig(PipelineConfig, frozen=True, kw_only=True):
     """How many accounts are processed at the same time, each over one connection."""
     chunk: Annotated[int, Meta(ge=1, le=1000)] = 100
     """Messages whose headers are fetched at a time."""
+    categories: str | None = None
+    """TOML file of header rules, added to the bundled ones or in place of those of the same name."""
+    fallback: CategoryName = "uncategorised"
+    """Category of a message that nothing matches. It has no label unless `labels` gives it one."""
+    labels: dict[CategoryName, LabelName] = {}
+    """Label, or keyword, by category; the category's name when not given. "" writes none."""
+    categoriser: FunctionPath | None = None
+    """`module:function` of your own, asked first; it returns a category, or None to leave it to the rules."""
+    model: MailModel | None = None
+    """A language model for messages that no rule matches."""
     sources: dict[SourceName, MailSource] = {}
     """The accounts by name. Others may be added by the API."""
 
@@ -266,6 +330,9 @@ class OwnConfig(PipelineConfig, frozen=True, kw_only=True):
     """Its sources by name; without any it has one, named as the pipeline."""
 
 
+AnyPipeline = IngestConfig | MailConfig | OwnConfig
+
+
 class Config(Table, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -275,5 +342,5 @@ class Config(Table, frozen=True, kw_only=True):
     triage: TriageConfig = TriageConfig()
     retry: RetryConfig = RetryConfig()
     metrics: MetricsConfig = MetricsConfig()
-    pipelines: dict[Name, IngestConfig | OwnConfig] = {}
-    """`ingest` is built in; any other name is a pipeline of your own and needs `run`."""
+    pipelines: dict[Name, AnyPipeline] = {}
+    """`ingest` and `mail` are built in; any other name is a pipeline of your own and needs `run`."""

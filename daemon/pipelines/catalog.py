@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from daemon.config import IngestConfig, OwnConfig
+from daemon.config.schema import AnyPipeline
 from daemon.errors import NotFound
 from daemon.pipelines.contract import Pipeline
+from daemon.pipelines.versions import unversioned
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -19,8 +20,11 @@ class Source(msgspec.Struct, frozen=True):
     enabled: bool
     options: Mapping[str, Any]
     email_address: str | None = None
-    version: str = ""
-    """Stands for its configuration: another one has another version."""
+    version: Callable[[], str] = unversioned
+    """Stands for its configuration and credentials as they are now: others have another version.
+
+    Asked for at each run, and at each due cycle while the source is held; never raises.
+    """
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -28,13 +32,13 @@ class Registered(msgspec.Struct, frozen=True):
 
     name: str
     function: Pipeline
-    config: IngestConfig | OwnConfig
+    config: AnyPipeline
     sources: dict[str, Source]
 
     @property
     def interval_seconds(self) -> float | None:
         """Seconds between cycles, when they come at an interval."""
-        return self.config.every
+        return self.config.interval
 
 
 class Catalog:

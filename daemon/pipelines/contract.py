@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from daemon.events import FileFacts
+from daemon.events import FileFacts, MessageFacts
 from daemon.triage.taxonomy import RunState
 
 
@@ -50,7 +50,9 @@ class RunHandle(Protocol):
         """Says how far the run is, in items or any other unit. Cheap: call it as often as you like."""
         ...
 
-    def succeed(self, item: str, *, file: FileFacts | None = None) -> None:
+    def succeed(
+        self, item: str, *, file: FileFacts | None = None, message: MessageFacts | None = None
+    ) -> None:
         """Counts an item as processed and resolves its open failures."""
         ...
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from daemon.errors import ConfigError, Problem
-from daemon.pipelines.contract import Pipeline
 
 
-def load_function(name: str, where: str, base: Path) -> Pipeline:
+def load_function(name: str, where: str, base: Path) -> Callable[..., Any]:
     """The callable `module:function`, found beside the configuration file or installed.
 
     Raises `ConfigError` naming the key and what kept the function from being loaded.

@@ -16,7 +16,7 @@ from daemon.config import RetryConfig
 from daemon.errors import Conflict, NotFound
 from daemon.pipelines.catalog import Catalog, Source
 from daemon.retry.budget import HOUR, Budget
-from daemon.retry.gate import Gate, is_held
+from daemon.retry.gate import Gate
 from daemon.scheduler import Scheduler
 from daemon.store.entries import Committed, FailedRun, RetriedRun
 from daemon.triage.taxonomy import RunStatus, Trigger
@@ -39,19 +39,17 @@ class AutomaticRetries:
         self._scheduler = scheduler
         self._clock = clock
         self._budget = Budget()
+        self._versions: dict[str, str] = {}
+        """The versions of the sources that are running, by run."""
 
     def remember(
         self, failed: Iterable[tuple[FailedRun, str | None]], retried: Iterable[RetriedRun]
     ) -> None:
-        """Takes up where the last process ended: what failed, and what was retried in the last hour.
-
-        Credentials that were refused are worth another try once the configuration has changed.
-        """
+        """Takes up where the last process ended: what failed, and what was retried in the last hour."""
         for run, version in failed:
             source = self._source(run.pipeline, run.source)
-            changed = source is not None and version not in (None, source.version)
-            if source is not None and source.enabled and not (changed and is_held(run)):
-                self._gate.fail(run)
+            if source is not None and source.enabled:
+                self._gate.fail(run, version)
         for retry in sorted(retried, key=lambda retry: retry.started_at):
             began = retry.started_at.timestamp()
             self._budget.remember(began, _source_name(retry.pipeline, retry.source))
@@ -66,14 +64,18 @@ class AutomaticRetries:
 
     def follow(self, committed: Committed) -> None:
         """A subscriber of the recorder."""
+        for entry in committed.entries:
+            if isinstance(entry.event, events.RunStarted):
+                self._versions[entry.event.run_id] = entry.event.source_version
         for failed in committed.failed_runs:
-            self._gate.fail(failed)
+            self._gate.fail(failed, self._versions.get(failed.run_id))
             self._arm(failed.pipeline, failed.source)
         for entry in committed.entries:
             if isinstance(entry.event, events.RunEnded):
                 self._ended(entry.event)
 
     def _ended(self, event: events.RunEnded) -> None:
+        self._versions.pop(event.run_id, None)
         failed = self._gate.failed(event.pipeline, event.source)
         over = event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL, RunStatus.FAILED)
         if failed is not None and over and failed.run_id != event.run_id:

@@ -29,11 +29,13 @@ class Batch:
         self.failures: list[NewFailure] = []
         self.file_outcomes: list[tuple[events.FileFacts, events.ItemSucceeded | NewFailure]] = []
         """What became of tracked files, in the order in which it happened."""
+        self.messages: list[rows.MessageRow] = []
         self.decisions: list[rows.ItemRow] = []
         self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
         self.group_events: list[events.GroupEvent] = []
         self.retries: list[RetryEvent] = []
+        self.audit: list[rows.Row] = []
         self._latest_run: dict[int, str] = {}
         """The run that decided about an item last."""
 
@@ -77,6 +79,8 @@ class Batch:
                 events.RetryRequested() | events.RetryProgressed() | events.RetryChanged() as event
             ):
                 self.retries.append(event)
+            case events.Audited() as event:
+                self.audit.append(build.audit_row(event))
             case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
 
@@ -99,6 +103,8 @@ class Batch:
         self._decide(event, key, FailureStatus.RESOLVED)
         if event.file is not None:
             self.file_outcomes.append((event.file, event))
+        if event.message is not None:
+            self.messages.append(build.message_row(event, event.message))
 
     def _decide(self, event: events.RunEvent, item_key: int, status: FailureStatus) -> None:
         """From here on the item's failures of earlier runs have another status."""

@@ -157,6 +157,23 @@ def failed_file_row(
     )
 
 
+def message_row(event: events.ItemSucceeded, message: events.MessageFacts) -> rows.MessageRow:
+    return rows.MessageRow(
+        pipeline=event.pipeline,
+        source=event.source,
+        folder=message.folder,
+        uidvalidity=message.uidvalidity,
+        uid=message.uid,
+        gm_msgid=message.gm_msgid,
+        received=message.received,
+        category=message.category,
+        rule=message.rule,
+        label=message.label,
+        run_id=event.run_id,
+        done_at=event.at,
+    )
+
+
 def _file_columns(event: events.RunEvent, file: events.FileFacts) -> dict[str, Any]:
     return {
         "pipeline": event.pipeline,
@@ -171,3 +188,15 @@ def _file_columns(event: events.RunEvent, file: events.FileFacts) -> dict[str, A
         "rows_rejected": file.rows_rejected,
         "rejects": file.rejects,
     }
+
+
+def audit_row(event: events.Audited) -> rows.AuditRow:
+    return rows.AuditRow(
+        audited_at=event.at,
+        done_by=event.by,
+        action=event.action,
+        subject=event.subject,
+        outcome=event.outcome,
+        reason=event.reason,
+        details=event.details,
+    )

@@ -60,6 +60,8 @@ class Transaction:
         batch = self._batch
         self._buffer.insert(self._connection, "cycles", batch.cycles)
         self._buffer.insert(self._connection, "run_log", batch.run_log)
+        self._buffer.insert(self._connection, "messages", batch.messages)
+        self._buffer.insert(self._connection, "audit", batch.audit)
         self._run("insert_runs", batch.runs)
         self._run("end_runs", batch.run_ends)
         self._run("end_cycles", batch.cycle_ends)

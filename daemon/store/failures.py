@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from daemon.errors import InvalidQuery, NotFound
+from daemon.errors import NotFound
 from daemon.store.database import Database, Reader
 from daemon.store.filters import (
     FailureFilter,
@@ -25,6 +25,7 @@ from daemon.store.filters import (
     counted,
 )
 from daemon.store.groups import Group, Groups
+from daemon.store.position import Position
 from daemon.store.records import (
     FailureRecord,
     SourceCategory,
@@ -37,7 +38,6 @@ from daemon.store.records import (
 from daemon.store.report_conditions import Condition, Dimension, check_patterns
 from daemon.triage.taxonomy import GroupState
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (stored times are in UTC, without offset)
 _DAY = timedelta(days=1)
 _FEW = 4
 """Matches, in pages, up to which it is faster to read them all whole than to look at them twice."""
@@ -61,28 +61,8 @@ class Answer(NamedTuple):
     total: int
 
 
-class _Position(NamedTuple):
-    """Where a page ended: the time and id of its last failure."""
-
-    time: datetime
-    id: int
-
-    @classmethod
-    def parse(cls, cursor: str) -> _Position:
-        micros, _, number = cursor.partition(".")
-        if not (micros.isascii() and micros.isdigit() and number.isascii() and number.isdigit()):
-            raise InvalidQuery("cursor: expected the next_cursor of an earlier answer")
-        try:
-            return cls(_EPOCH + timedelta(microseconds=int(micros)), int(number))
-        except OverflowError:
-            raise InvalidQuery("cursor: expected the next_cursor of an earlier answer") from None
-
-    @classmethod
-    def of(cls, failure: FailureRecord) -> _Position:
-        return cls(stored(failure.error_time), failure.id)
-
-    def __str__(self) -> str:
-        return f"{(self.time - _EPOCH) // timedelta(microseconds=1)}.{self.id}"
+def _position(failure: FailureRecord) -> Position:
+    return Position(stored(failure.error_time), failure.id)
 
 
 class Failures:
@@ -112,7 +92,7 @@ class Failures:
         cursor = str(self._position(f, offset, days)) if offset else None
         return Answer(*self._page(f, limit, cursor, days), total)
 
-    def _position(self, f: FailureFilter, number: int, days: list[Day]) -> _Position:
+    def _position(self, f: FailureFilter, number: int, days: list[Day]) -> Position:
         """Where the match of that number (from 1, newest first) is."""
         totals = list(accumulate(matches for _, matches in days))
         place = bisect_left(totals, number)
@@ -125,13 +105,13 @@ class Failures:
             [*where.parameters, number - (totals[place] - matches) - 1],
         )
         assert row is not None
-        return _Position(*row)
+        return Position(*row)
 
     def _page(self, f: FailureFilter, limit: int, cursor: str | None, days: list[Day]) -> Page:
-        after = _Position.parse(cursor) if cursor else None
+        after = Position.parse(cursor) if cursor else None
         found = self._newest(f, limit + 1, after, days)
         failures, more = found[:limit], len(found) > limit
-        return Page(failures, str(_Position.of(failures[-1])) if more else None)
+        return Page(failures, str(_position(failures[-1])) if more else None)
 
     def get(self, failure_id: int) -> FailureRecord:
         """One failure. Raises `NotFound`."""
@@ -141,6 +121,21 @@ class Failures:
         if not rows:
             raise NotFound(f"there is no failure {failure_id}")
         return self._shown(rows)[0]
+
+    def after(self, failure_id: int, limit: int) -> tuple[int, list[FailureRecord]]:
+        """The highest id there is (0 without any), and the newest failures above `failure_id`.
+
+        Ids leave no gaps, so their difference is how many failures were stored in between.
+        """
+        row = self._reader.row("SELECT coalesce(max(id), 0) FROM failures")
+        newest = int(row[0]) if row else 0
+        if newest <= failure_id:
+            return newest, []
+        rows = self._reader.rows(
+            f"SELECT {select(FailureRecord)} FROM failures WHERE id > ? ORDER BY id DESC LIMIT ?",
+            [failure_id, limit],
+        )
+        return newest, self._shown(rows)
 
     def total(self, f: FailureFilter) -> int:
         """How many failures match, of all that are stored."""
@@ -244,7 +239,7 @@ class Failures:
         return msgspec.structs.replace(condition, values=tuple(members))
 
     def _newest(
-        self, f: FailureFilter, limit: int, after: _Position | None, days: list[Day]
+        self, f: FailureFilter, limit: int, after: Position | None, days: list[Day]
     ) -> list[FailureRecord]:
         """The newest matches, from the days that hold any, in growing stretches."""
         if after is not None:
@@ -257,7 +252,7 @@ class Failures:
         return found
 
     def _scan(
-        self, f: FailureFilter, stretch: Stretch, limit: int, after: _Position | None
+        self, f: FailureFilter, stretch: Stretch, limit: int, after: Position | None
     ) -> list[FailureRecord]:
         """The newest matches of a stretch.
 

@@ -161,6 +161,21 @@ class FileRow(Row, frozen=True, kw_only=True):
     rejects: str | None
 
 
+class MessageRow(Row, frozen=True, kw_only=True):
+    pipeline: str
+    source: str
+    folder: str
+    uidvalidity: int
+    uid: int
+    gm_msgid: int | None
+    received: datetime
+    category: str
+    rule: str
+    label: str | None
+    run_id: str
+    done_at: datetime
+
+
 class FileMarkRow(Row, frozen=True, kw_only=True):
     pipeline: str
     source: str
@@ -192,6 +207,16 @@ class RetryResultRow(Row, frozen=True, kw_only=True):
     category: str | None
 
 
+class AuditRow(Row, frozen=True, kw_only=True):
+    audited_at: datetime
+    done_by: str
+    action: str
+    subject: str | None
+    outcome: str
+    reason: str | None
+    details: str | None
+
+
 _TYPES = {
     str: "VARCHAR",
     int: "BIGINT",
@@ -201,7 +226,7 @@ _TYPES = {
     date: "DATE",
     tuple[int, ...]: "BIGINT[]",
 }
-_UNSIGNED = {"item_key": "UBIGINT"}
+_UNSIGNED = {"item_key": "UBIGINT", "gm_msgid": "UBIGINT"}
 
 
 LONGEST_ROW = 1024 * 1024

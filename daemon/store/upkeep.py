@@ -46,7 +46,10 @@ def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
         [start],
     )
     connection.execute("DELETE FROM retry_operations WHERE ended_at < ?", [start])
+    connection.execute("DELETE FROM audit WHERE audited_at < ?", [start])
     connection.execute("DELETE FROM cycles WHERE started_at < ?", [start])
+    # A message whose date lies in the future comes up until that date is over.
+    connection.execute("DELETE FROM messages WHERE greatest(done_at, received) < ?", [start])
     connection.execute(
         "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT failure_group FROM failures) "
         "AND failure_group NOT IN (SELECT merged_into FROM group_merges)"

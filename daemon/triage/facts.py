@@ -163,6 +163,11 @@ def _seconds(value: str, date: str | None) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
+def _imap_code(error: BaseException) -> str | None:
+    value = _attribute(error, "imap_code")
+    return value if isinstance(value, str) and value else None
+
+
 def _error_class(error: BaseException) -> str | None:
     value = _attribute(error, "error_class")
     return value if isinstance(value, str) and value else answer_code(error)
@@ -174,6 +179,7 @@ _FINDERS: dict[str, Callable[[BaseException], Any]] = {
     "http_status": _http_status,
     "retry_after": _retry_after,
     "error_class": _error_class,
+    "imap_code": _imap_code,
 }
 
 

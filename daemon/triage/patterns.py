@@ -90,3 +90,22 @@ class PatternIndex:
                 pattern = self._wordless[number]
                 found.setdefault(pattern.owner, []).append(pattern)
         return found
+
+
+def pattern_mistake(pattern: str) -> str | None:
+    """Why a pattern cannot be one of a rule; None when it can."""
+    try:
+        return "it matches every message" if search_set(pattern).Match("") else None
+    except re2.error:
+        return _reason(pattern)
+
+
+def _reason(pattern: str) -> str:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else ""
+        return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+    return "it is too large"

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import re2
 import tomli
 
 from daemon.errors import ConfigError, Problem
-from daemon.triage.patterns import search_set
+from daemon.triage.patterns import pattern_mistake
 from daemon.triage.retry import Retry
 from daemon.triage.rules import CONDITIONS, UNMATCHED, Example, Rule
 from daemon.triage.taxonomy import RetryStrategy
@@ -162,7 +161,7 @@ def _contradictions(rule: Rule) -> list[tuple[str, str]]:
     mistakes = [
         ("patterns", f"is not a regular expression: {pattern!r}: {reason}")
         for pattern in rule.patterns
-        if (reason := _regex_mistake(pattern))
+        if (reason := pattern_mistake(pattern))
     ]
     mistakes += [
         ("errno", f"{name!r} is not known; expected names such as ENOSPC")
@@ -189,21 +188,3 @@ def _contradictions(rule: Rule) -> list[tuple[str, str]]:
     if rule.retry is not Retry.YES and rule.strategy not in (None, RetryStrategy.NONE):
         mistakes.append(("strategy", f"contradicts retryable: {rule.retry}; expected none"))
     return mistakes
-
-
-def _regex_mistake(pattern: str) -> str | None:
-    try:
-        return "it matches every message" if search_set(pattern).Match("") else None
-    except re2.error:
-        return _reason(pattern)
-
-
-def _reason(pattern: str) -> str:
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else ""
-        return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-    return "it is too large"

@@ -21,7 +21,7 @@ class Secrecy(Enum):
 
 CUE = (
     r"(?i)(pass|pwd|pw|secret|credential|key|sig|token|session|connection|hmac|otp|auth|cookie|jwt"
-    r"|sid|nonce|pin|salt|psk|cv[vc]|bearer|kennwort|contrase|senha|assertion|saml|ticket|policy|jaas)"
+    r"|sid|nonce|pin|salt|psk|cv[vc]|bearer|kennwort|contrase|senha|assertion|saml|ticket|policy|jaas|plt)"
 )
 """RE2 pattern: every secret name holds one of these."""
 
@@ -56,7 +56,7 @@ _HARMLESS = re.compile(
 _IN_QUERY = re.compile(
     r"key|code|state|hash|sig|credential|ticket|policy|sas|passcode|assertion|client_assertion|"
     r"id_token_hint|oauth_[a-z]{1,32}|saml[a-z]{1,16}|key-pair-id|awsaccesskeyid|googleaccessid|hdn(?:ts|ea)|"
-    r"x-(?:amz|goog|oss|cos|ms)-(?:signature|credential|security-token)|q-signature|relaystate",
+    r"plt|x-(?:amz|goog|oss|cos|ms)-(?:signature|credential|security-token)|q-signature|relaystate",
     re.IGNORECASE,
 )
 _LONGEST = 256

@@ -147,6 +147,13 @@ class GroupDecision(StrEnum):
     REOPENED = "reopened"
 
 
+class AuditOutcome(StrEnum):
+    """What came of a request that changes something."""
+
+    DONE = "done"
+    REFUSED = "refused"
+
+
 class FileStatus(StrEnum):
     """Where a tracked file stands."""
 

@@ -76,6 +76,7 @@ _PREFIXES = (
     r"HRKU-",
     r"pat(?=[A-Za-z0-9]{14}\.[0-9a-f]{32})",
     r"AGE-SECRET-KEY-1",
+    r"trg_(?=[0-9A-Za-z]{12})",  # our own
     r"eyJ(?=[\w-]{8})",
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-ssh-ed25519@openssh\.com) (?=AAAA)",
 )
@@ -85,7 +86,7 @@ _CUES = (
     "|ATCTT3xF|npm_|pypi-|rubygems_|oy2|dckr_|CCIPAT_|bkua_|cio[A-Za-z0-9]{8}|xox[a-z][-.]|xapp-|SG[.]|xkeysib-|key-[0-9a-f]"
     "|SK[0-9a-f]{32}|[srp]k_(live|test)_|whsec_|shp[a-z]+_|sq0[a-z]{3}-|EAA[AC]|access_token[$]|sk-|hf_|gsk_"
     "|r8_|xai-|pplx-|lsv2_|hv[sbr][.]|dapi[0-9a-f]|dp[.](pt|st|ct|sa)[.]|pscale_|gl(sa|c)_|sntry[su]_|NRAK-|PMAK-"
-    "|lin_(api|oauth)_|ntn_|figd_|tskey-|sbp_|nfp_|pul-|HRKU-|pat[A-Za-z0-9]{14}[.]|AGE-SECRET-KEY|eyJ|ssh-|ecdsa-sha2"
+    "|lin_(api|oauth)_|ntn_|figd_|tskey-|sbp_|nfp_|pul-|HRKU-|pat[A-Za-z0-9]{14}[.]|AGE-SECRET-KEY|trg_|eyJ|ssh-|ecdsa-sha2"
 )
 _SASL_PLAIN = re.compile(rf"{START}(?<![+/])AG[A-Za-z0-9+/_-]{{6,512}}+={{0,2}}(?!\w)")
 _BASE64_ENDS = 4

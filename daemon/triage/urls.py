@@ -21,6 +21,8 @@ URLS = (
         r"(?<![\w/.:@-])()[\w.+-]{1,64}:[^\s:@/\"'<>]{3,128}(?=@[\w.-]{1,255}:\d{2,5}(?!\d))",
     ),
     shape("jdbc:oracle", r"(jdbc:oracle:\w{1,16}:)[^\s/@\"']{1,128}/(?:[^\s\"']{1,256})(?=@)"),
+    # Gmail's link of a web login signs in whoever opens it.
+    shape("(?i)webalert", r"(\[(?i:WEBALERT) )(?!\*\*\*)[^\s\]]++"),
     shape(
         r"(?i)hooks[.]slack|/bot[0-9]|/webhooks?/|webhook[.]office|hooks[.]zapier|/webhookb2/|sentry[.]io",
         r"((?i:hooks\.slack\.com/(?:services|workflows|triggers)/|/bot(?=\d)|/webhooks?/(?=[^\s/]{0,64}\d)"

@@ -18,7 +18,10 @@ PLACES = {
     "litestar": ("api",),
     "uvicorn": ("daemon.cli",),
     "rich": ("daemon.cli",),
+    "websockets": ("daemon.cli",),
     "re2": ("daemon.triage",),
+    "imapclient": ("daemon.pipelines.mail",),
+    "httpx": ("daemon.pipelines.mail",),
 }
 """Libraries, and the only packages that may import them."""
 
@@ -43,6 +46,20 @@ FORBIDDEN = {
         "daemon.triage.classifier",
         "api",
     },
+    "daemon.pipelines.mail": {
+        "daemon.store",
+        "daemon.recorder",
+        "daemon.run",
+        "daemon.scheduler",
+        "daemon.metrics",
+        "daemon.live",
+        "daemon.triage.triage",
+        "daemon.triage.classifier",
+        "api",
+    },
+    # The configuration checks keys when it is loaded.
+    "daemon.access.keys_file": {"daemon.config", "daemon.store", "api"},
+    "daemon.access.checks": {"daemon.config", "daemon.store", "api"},
     "daemon.live": {"daemon.store", "daemon.recorder", "api"},
     "daemon.events": {"daemon.store", "daemon.recorder", "daemon.run", "api"},
 }

@@ -29,7 +29,7 @@ NAMES = (
         "queries",
         "export",
     ),
-    *("scrape", "memory", "ingest", "report"),
+    *("scrape", "memory", "ingest", "mail", "fanout", "report"),
 )
 FOLDER = Path(__file__).parents[2] / ".bench"
 

@@ -38,6 +38,12 @@ def peak_rss(process: int | str = "self") -> float:
     return 0.0
 
 
+def processor_seconds(process: int) -> float:
+    """Seconds of processor time that a process has used, in user and system mode."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def forget_peak(process: int) -> None:
     """Lets `peak_rss` begin anew from what is resident now."""
     Path(f"/proc/{process}/clear_refs").write_text("5")

@@ -42,7 +42,7 @@ def served(folder: Path, failures: int, sources: int = 1) -> Iterator[Served]:
         (home / "jobs.py").write_text("def idle(run):\n    run.skip()\n")
         product = Product(home)
         names = (f"[pipelines.nightly.sources.job-{n:04d}]\n" for n in range(sources))
-        product.configure(CONFIG + "".join(names))
+        product.configure(CONFIG + "".join(names), "requests_per_minute = 10_000_000\n")
         try:
             product.start()
             assert product.process is not None

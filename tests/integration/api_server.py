@@ -42,7 +42,7 @@ def running(folder: Path) -> Iterator[tuple[Daemon, str]]:
     may_go_on.set()
     put_files(folder)
     file = folder / "triaged.toml"
-    file.write_text(CONFIG)
+    file.write_text("[server]\nrequests_per_minute = 0\n" + CONFIG)
     daemon = Daemon(load(file, {}))
     daemon.start(schedule=False)
     for name in ("ingest", "mailbox"):

@@ -80,6 +80,7 @@ _SHAPES: dict[str, tuple[str, str, int, str]] = {
     "grafana_token": ("glsa_", _ALNUM, 32, "_0badc0de"),
     "new_relic_key": ("NRAK-", _UPPER, 27, ""),
     "docker_token": ("dckr_pat_", _ALNUM, 27, ""),
+    "triaged_key": ("trg_", _ALNUM, 49, ""),
     "groq_key": ("gsk_", _ALNUM, 52, ""),
     "age_key": ("AGE-SECRET-KEY-1", _UPPER, 58, ""),
     "jwt": ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.", _URLSAFE, 43, ""),

@@ -13,12 +13,15 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from api.app import create_app
+from daemon.clock import Clock
 from daemon.config import load
 from daemon.service import Daemon
 from daemon.triage.taxonomy import Trigger
 
 ADDRESS = "Support@Example.com"
-READ_KEY, OPERATE_KEY = "read-" + "r" * 20, "operate-" + "o" * 20
+READ_KEY, OPERATE_KEY, ADMIN_KEY = "read-" + "r" * 20, "operate-" + "o" * 20, "admin-" + "a" * 20
+KEYS = {"read": READ_KEY, "operate": OPERATE_KEY, "admin": ADMIN_KEY}
+"""A key of each role."""
 
 CONFIG = """
 [pipelines.ingest]
@@ -46,6 +49,10 @@ key_env = "READ_KEY"
 name = "on-call"
 role = "operate"
 key_env = "OPERATE_KEY"
+[[server.keys]]
+name = "boss"
+role = "admin"
+key_env = "ADMIN_KEY"
 """
     + CONFIG
 )
@@ -108,12 +115,13 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path, config: str = CONFIG) -> Iterator[Served]:
+def serving(folder: Path, config: str = CONFIG, clock: Clock | None = None) -> Iterator[Served]:
     """A daemon whose configuration, data and input are in `folder`. It runs nothing by itself."""
     may_go_on.clear()
     file = folder / "triaged.toml"
     file.write_text(config)
-    daemon = Daemon(load(file, {"READ_KEY": READ_KEY, "OPERATE_KEY": OPERATE_KEY}))
+    environ = {"READ_KEY": READ_KEY, "OPERATE_KEY": OPERATE_KEY, "ADMIN_KEY": ADMIN_KEY}
+    daemon = Daemon(load(file, environ), clock)
     daemon.start(schedule=False)
     try:
         with TestClient(create_app(daemon), base_url="http://127.0.0.1:8080") as client:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon.store.writer import Trouble
-from tests.unit.api_support import WITH_KEYS, Served, serving
+from tests.unit.api_support import Served, serving
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +75,21 @@ def test_every_error_is_documented_as_a_problem(description: Any) -> None:
                     assert set(answer["content"]) == {"application/problem+json"}
 
 
-def test_security_is_documented_only_where_there_are_keys(description: Any, tmp_path: Path) -> None:
-    assert "security" not in description
-    with serving(tmp_path, WITH_KEYS) as served:
-        schema = served.client.app.openapi_schema.to_schema()
-    assert schema["security"] == [{"bearer": []}, {"header": []}]
+@pytest.mark.requirement("S6")
+def test_each_operation_says_which_role_it_needs(description: Any) -> None:
+    said = {
+        (method, path): operation.get("security", [])
+        for path, operations in description["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert set(description["components"]["securitySchemes"]) == {"bearer", "header"}
+    assert [place for place, needed in said.items() if not needed] == [
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+    ]
+    assert said["get", "/api/runs"] == [{"bearer": ["read"]}, {"header": ["read"]}]
+    assert said["post", "/api/retries"] == [{"bearer": ["operate"]}, {"header": ["operate"]}]
+    assert said["get", "/api/audit"] == [{"bearer": ["admin"]}, {"header": ["admin"]}]
 
 
 @pytest.mark.requirement("M1")

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.exceptions import (
+    HTTPException,
+    NotAuthorizedException,
+    PermissionDeniedException,
+    TooManyRequestsException,
+)
 
+from api.security import Access
+from daemon.access.keys_file import KeysFile
+from daemon.clock import FakeClock
+from daemon.store.audit import Audit, AuditFilter
 from tests.unit.api_support import (
     OPERATE_KEY,
     READ_KEY,
@@ -103,7 +117,19 @@ def test_with_keys_any_host_name_will_do(with_keys: Served) -> None:
 @pytest.mark.requirement("S6")
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "[::2]"],
+    [
+        *("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "[::2]"),
+        *(
+            "[::1]evil.example",
+            "[::1",
+            "localhost:80:80",
+            "localhost:port",
+            "localhost..",
+            "",
+            ":80",
+        ),
+        *("evil@127.0.0.1", "127.0.0.1@evil.example", "0", "0x7f.1"),
+    ],
 )
 def test_without_keys_another_host_name_is_refused(open_to_all: Served, host: str) -> None:
     open_to_all.problem(421, "/api/failures", headers={"host": host})
@@ -111,7 +137,11 @@ def test_without_keys_another_host_name_is_refused(open_to_all: Served, host: st
 
 @pytest.mark.requirement("S6")
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:1", "localhost.", "127.0.0.1:8080", "[::1]:8080", "[::1]"]
+    "host",
+    [
+        *("localhost", "LOCALHOST:1", "localhost.", "LocalHost.:80", "127.0.0.1:8080"),
+        *("[::1]:8080", "[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]:80"),
+    ],
 )
 def test_without_keys_this_machine_is_reached_by_its_names(open_to_all: Served, host: str) -> None:
     assert open_to_all.client.get("/api/failures", headers={"host": host}).status_code == 200
@@ -130,7 +160,14 @@ def test_host_names_can_be_added(tmp_path: Path) -> None:
     [
         "http://evil.example",
         "null",
+        "",
+        "NULL",
         "http://127.0.0.1",
+        "http://127.0.0.1:8080.evil.example",
+        "http://127.0.0.1:8080/path",
+        "http://evil@127.0.0.1:8080",
+        "127.0.0.1:8080",
+        "http://localhost:8080",
         "http://127.0.0.1:9999",
         "ftp://127.0.0.1:8080",
         "http://[",
@@ -142,8 +179,11 @@ def test_another_origin_changes_nothing(open_to_all: Served, origin: str) -> Non
 
 
 @pytest.mark.requirement("S6")
-def test_the_own_origin_may_operate(open_to_all: Served) -> None:
-    headers = {"origin": "http://127.0.0.1:8080"}
+@pytest.mark.parametrize(
+    "origin", ["http://127.0.0.1:8080", "HTTP://127.0.0.1:8080", "https://127.0.0.1:8080"]
+)
+def test_the_own_origin_may_operate(open_to_all: Served, origin: str) -> None:
+    headers = {"origin": origin}
     assert open_to_all.client.post(PAUSE, headers=headers).status_code == 200
     open_to_all.daemon.operations.resume("mailbox")
 
@@ -215,3 +255,100 @@ def test_the_page_has_no_scripts_and_its_style_is_allowed(open_to_all: Served) -
     assert "<script" not in response.text
     assert "http" not in response.text.replace("http-equiv", "")
     assert "style-src 'sha256-" in response.headers["content-security-policy"]
+
+
+def connection(kind: str, headers: dict[str, str], client: str = "127.0.0.1") -> Any:
+    """A connection as the server hands it over."""
+    scope = {
+        "type": ScopeType(kind),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": (client, 1),
+        "state": {},
+    }
+    return ASGIConnection[Any, Any, Any, Any](scope | ({"method": "GET"} if kind == "http" else {}))  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("S6")
+def test_a_socket_of_another_origin_is_refused_where_a_request_may_read(
+    open_to_all: Served,
+) -> None:
+    access = Access(open_to_all.daemon)
+    headers = {"host": "127.0.0.1:8080", "origin": "http://evil.example"}
+    assert access.admit(connection("http", headers), "read") == "local"
+    with pytest.raises(PermissionDeniedException):
+        access.admit(connection("websocket", headers), "read")
+    own = headers | {"origin": "http://127.0.0.1:8080"}
+    assert access.admit(connection("websocket", own), "admin") == "local"
+    with pytest.raises(HTTPException):
+        access.admit(connection("websocket", {"host": "evil.example"}), "read")
+
+
+@pytest.mark.requirement("S6")
+def test_a_socket_may_bring_its_key_by_another_way(with_keys: Served) -> None:
+    access = Access(with_keys.daemon)
+    socket = connection("websocket", {"host": "any.example"})
+    assert access.admit(socket, "read", READ_KEY) == "dashboard"
+    with pytest.raises(PermissionDeniedException):
+        access.admit(socket, "operate", READ_KEY)
+    with pytest.raises(NotAuthorizedException):
+        access.admit(socket, "read", "unknown" * 3)
+    with pytest.raises(NotAuthorizedException):
+        access.admit(socket, "read")
+
+
+@pytest.mark.requirement("S6")
+def test_who_uses_wrong_keys_waits_but_nobody_else_does(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with serving(tmp_path, WITH_KEYS, clock) as served:
+        access = Access(served.daemon)
+        asks = connection("http", {}, "192.0.2.1")
+        assert access.admit(asks, "read", READ_KEY) == "dashboard"
+        for _ in range(10):
+            with pytest.raises(NotAuthorizedException):
+                access.admit(asks, "read", "wrong" * 5)
+        for given in ("wrong" * 5, OPERATE_KEY):
+            with pytest.raises(TooManyRequestsException) as refused:
+                access.admit(asks, "read", given)
+            assert refused.value.headers == {"Retry-After": "1"}
+        assert access.admit(asks, "read", READ_KEY) == "dashboard", "was used from there before"
+        other = connection("http", {}, "192.0.2.2")
+        assert access.admit(other, "read", OPERATE_KEY) == "on-call"
+        clock.advance(1)
+        assert access.admit(asks, "read", OPERATE_KEY) == "on-call"
+
+
+@pytest.mark.requirement("S6", "X4")
+def test_what_is_wrong_with_a_key_is_said_without_it(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with serving(tmp_path, WITH_KEYS, clock) as served:
+        file = KeysFile(served.daemon.settings.keys_path)
+        now = clock.now()
+        key = file.create("ann", "read", now, expires=now + timedelta(seconds=60))
+        clock.advance(1)
+
+        def said(given: str) -> str:
+            problem = served.problem(401, "/api/runs", headers={"x-api-key": given})
+            assert given not in str(problem)
+            return str(problem["detail"])
+
+        assert served.client.get("/api/runs", headers={"x-api-key": key}).status_code == 200
+        assert said(key[:-1]) == "the API key is incomplete or mistyped"
+        assert said("unknown" * 3) == "the API key is not known"
+        clock.advance(60)
+        assert said(key) == "the API key has expired"
+
+
+@pytest.mark.requirement("S6")
+def test_each_key_has_an_allowance_of_its_own(tmp_path: Path) -> None:
+    config = "[server]\nrequests_per_minute = 6\n" + WITH_KEYS
+    with serving(tmp_path, config, FakeClock()) as served:
+        read, operate = {"x-api-key": READ_KEY}, {"x-api-key": OPERATE_KEY}
+        assert served.client.get("/api/runs", headers=read).status_code == 200
+        problem = served.client.get("/api/runs", headers=read)
+        assert (problem.status_code, problem.headers["retry-after"]) == (429, "10")
+        assert served.client.get("/api/runs", headers=operate).status_code == 200
+        served.problem(429, PAUSE, method="POST", headers=operate)
+        assert served.client.get("/metrics", headers=read).status_code == 200
+        assert served.daemon.runs.paused() == set()
+        entries = Audit(served.daemon.database).total(AuditFilter())
+        assert entries == 0, "a flood must not fill the trail"

@@ -26,7 +26,7 @@ def test_an_idle_daemon_says_so(served: Served) -> None:
     assert answer["current_status"] is None
     assert answer["active"] == answer["recent_runs"] == []
     assert answer["statistics"] is None
-    assert answer["websocket_available"] is False
+    assert answer["websocket_available"] is True
     assert answer["failure_summary"] == {
         "has_recent_failures": False,
         "failure_count": 0,

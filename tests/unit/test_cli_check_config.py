@@ -118,3 +118,16 @@ def test_the_bundled_example_has_no_mistakes(capsys):
     example = Path(__file__).parents[2] / "examples" / "triaged.toml"
     assert main(["check-config", str(example)]) == 0
     assert "orders, events, inventory, customers, payments" in capsys.readouterr().out
+
+
+def test_a_mail_account_is_judged_by_the_retention_though_another_part_has_mistakes(config, capsys):
+    account = (
+        '[pipelines.mail.sources.a]\nhost = "x"\nusername = "a"\nenabled = false\nhours = 4000\n'
+    )
+    text = f'[server]\nlisten = "nowhere"\n{account}password_env = "PW"\n'
+    config.write_text(text)
+    assert main(["check-config", str(config)]) == 2
+    assert "store.retention" in capsys.readouterr().err
+    config.write_text(f'[store]\nretention = "365d"\n{text}')
+    assert main(["check-config", str(config)]) == 2
+    assert "store.retention" not in capsys.readouterr().err

@@ -8,7 +8,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.cli.failures import _first_records
+from daemon.cli.csv_output import first_records
 
 CELLS = st.text(alphabet='ab,"\n\r;', max_size=6)
 
@@ -23,5 +23,5 @@ def test_the_first_records_are_whole_however_the_bytes_arrive(rows, count, size)
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
     data = out.getvalue().encode()
     chunks = [data[start : start + size] for start in range(0, len(data), size)]
-    kept = b"".join(_first_records(chunks, count)).decode()
+    kept = b"".join(first_records(chunks, count)).decode()
     assert list(csv.reader(io.StringIO(kept, newline=""))) == [list(row) for row in rows[:count]]

@@ -90,7 +90,7 @@ def test_every_mistake_is_reported_at_once_with_its_key(tmp_path: Path) -> None:
         port = 80
         grace = "soon"
         [[server.keys]]
-        role = "admin"
+        role = "root"
         [store]
         retention = 90
         memory_limit = "much"
@@ -143,7 +143,7 @@ def test_every_mistake_is_reported_at_once_with_its_key(tmp_path: Path) -> None:
         "pipelines.ingest.sources.a/b.files",
     }
     assert found["server.port"].startswith(
-        "unknown key; expected one of grace, hosts, keys, listen"
+        "unknown key; expected one of grace, hosts, keys, keys_file, listen"
     )
     assert "missing" in found["pipelines.ingest.sources.orders.files"]
     assert "90d" in found["store.retention"]

@@ -23,6 +23,8 @@ from daemon.store.filters import FailureFilter
 from daemon.triage.taxonomy import Category, Trigger
 from tests.unit.spine_support import PATIENCE, START, Machinery, Store, pipeline, store, wait_for
 
+A = Source("a", True, {}, version=lambda: "now")
+
 
 def failed(
     category: Category = Category.CONNECTION,
@@ -51,34 +53,62 @@ def gate(clock: FakeClock) -> Gate:
 def test_refused_credentials_are_held_till_somebody_acts(gate: Gate, clock: FakeClock) -> None:
     gate.fail(failed(Category.AUTHENTICATION, after=None))
     clock.advance(1e6)
-    waiting = gate.waiting("nightly", "a")
+    waiting = gate.waiting("nightly", A)
     assert waiting is not None
     assert (waiting.reason, waiting.until) == (Reason.HELD, None)
     assert gate.retry_due("nightly", "a") is None
     gate.clear("nightly", "a")
-    assert gate.waiting("nightly", "a") is None
+    assert gate.waiting("nightly", A) is None
+
+
+@pytest.mark.requirement("F5")
+def test_refused_credentials_are_tried_again_once_they_are_others(gate: Gate) -> None:
+    gate.fail(failed(Category.AUTHENTICATION, after=None), "now")
+    assert gate.waiting("nightly", A) is not None
+    gate.fail(failed(Category.AUTHENTICATION, after=None, run_id="later"), "before")
+    assert gate.waiting("nightly", A) is None
+
+
+@pytest.mark.requirement("F5")
+def test_what_is_held_runs_in_the_next_cycle_once_its_credentials_change(tmp_path: Path) -> None:
+    jobs, credentials = Attempts(REFUSED, times=1), ["wrong"]
+    registered = pipeline(jobs, "a", every=0.05)
+    registered.sources["a"] = Source("a", True, {}, version=lambda: credentials[0])
+    with store(tmp_path, SystemClock()) as target:
+        machinery = Machinery(target, registered)
+        retries = AutomaticRetries(
+            RetryConfig(), machinery.catalog, machinery.gate, machinery.scheduler, target.clock
+        )
+        target.recorder.subscribe(retries.follow)
+        machinery.scheduler.start()
+        cycles = "SELECT count(*) FROM cycles WHERE outcome = 'failed'"
+        wait_for(lambda: target.database.rows(cycles)[0][0] >= 4)
+        assert jobs.count == 1
+        credentials[0] = "right"
+        wait_for(lambda: jobs.count > 1)
+        machinery.stop()
 
 
 @pytest.mark.requirement("F5")
 def test_a_source_waits_till_its_retry_is_due(gate: Gate, clock: FakeClock) -> None:
     gate.fail(failed(after=60))
-    waiting = gate.waiting("nightly", "a")
+    waiting = gate.waiting("nightly", A)
     assert waiting is not None
     assert (waiting.reason, waiting.until) == (Reason.BACKOFF, START + timedelta(seconds=60))
     clock.advance(60)
-    assert gate.waiting("nightly", "a") is None
+    assert gate.waiting("nightly", A) is None
 
 
 def test_the_breaker_opens_after_failures_in_a_row_and_lets_one_attempt_through_at_a_time(
     gate: Gate, clock: FakeClock
 ) -> None:
     gate.fail(failed(attempt=5, after=60))
-    waiting = gate.waiting("nightly", "a")
+    waiting = gate.waiting("nightly", A)
     assert waiting is not None
     assert (waiting.reason, waiting.until) == (Reason.BREAKER, START + timedelta(seconds=900))
     assert gate.retry_due("nightly", "a") == waiting.until
     clock.advance(900)
-    assert gate.waiting("nightly", "a") is None
+    assert gate.waiting("nightly", A) is None
 
 
 def test_a_failure_that_retrying_cannot_help_keeps_no_cycle_back(gate: Gate) -> None:
@@ -86,7 +116,7 @@ def test_a_failure_that_retrying_cannot_help_keeps_no_cycle_back(gate: Gate) -> 
         "nightly", "a", "run", Category.CONFIGURATION, False, 9, START, retry_at=None
     )
     gate.fail(lasting)
-    assert gate.waiting("nightly", "a") is None
+    assert gate.waiting("nightly", A) is None
     assert gate.retry_due("nightly", "a") is None
 
 
@@ -98,7 +128,7 @@ def test_of_several_causes_of_one_run_the_one_that_waits_longest_counts(
     gate = Gate(FakeClock(START), 5, 900)
     for category in order:
         gate.fail(failed(category, after=after[category]))
-    waiting = gate.waiting("nightly", "a")
+    waiting = gate.waiting("nightly", A)
     assert waiting is not None
     assert waiting.reason is Reason.HELD
 
@@ -144,7 +174,7 @@ def retrying(
 ) -> Iterator[tuple[Machinery, AutomaticRetries]]:
     """A daemon's scheduler with retries, over a store whose clock stands still."""
     registered = pipeline(function, "a")
-    registered.sources["a"] = Source("a", True, {}, version=version)
+    registered.sources["a"] = Source("a", True, {}, version=lambda: version)
     machinery = Machinery(target, registered)
     config = RetryConfig(**limits)
     retries = AutomaticRetries(
@@ -211,9 +241,10 @@ def test_refused_credentials_are_held_across_restarts_till_the_configuration_cha
     jobs = Attempts(REFUSED)
     with store(tmp_path) as target, retrying(target, jobs) as (machinery, _):
         run_once(target, machinery)
-        assert machinery.gate.waiting("nightly", "a") is not None
+        assert machinery.gate.waiting("nightly", machinery.catalog.source("nightly", "a"))
     with store(tmp_path) as target, retrying(target, jobs, version) as (machinery, retries):
-        assert (machinery.gate.waiting("nightly", "a") is not None) == left_out
+        source = machinery.catalog.source("nightly", "a")
+        assert (machinery.gate.waiting("nightly", source) is not None) == left_out
         assert retries.pending() == {"nightly": 0}
         assert jobs.count == 1
 
@@ -223,7 +254,7 @@ def test_a_person_may_run_what_is_held_and_success_lets_it_go(tmp_path: Path) ->
     with store(tmp_path) as target, retrying(target, jobs) as (machinery, _):
         run_once(target, machinery)
         run_once(target, machinery)
-        assert machinery.gate.waiting("nightly", "a") is None
+        assert machinery.gate.waiting("nightly", A) is None
         assert triggers(target) == ["manual", "manual"]
 
 

@@ -19,7 +19,7 @@ def test_nothing_secret_is_stored() -> None:
         raise ValueError(f"login for jane@example.com with password={password} failed")
 
     try:
-        log_in(password="hunter2")  # noqa: S106 - it has to show up in the traceback
+        log_in(password="hunter2")
     except ValueError as error:
         found = TRIAGE.assess(describe(error), pipeline="own", step="processing")
     stored = repr(found)

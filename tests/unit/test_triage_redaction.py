@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from daemon.triage.redaction import clean, mask
 
-SECRET = "hunter2Zq9"  # noqa: S105 - the needle that must not be found
+SECRET = "hunter2Zq9"
 
 
 @pytest.mark.requirement("F6")
@@ -46,6 +46,8 @@ SECRET = "hunter2Zq9"  # noqa: S105 - the needle that must not be found
         f"https://maps.example.com/?key={SECRET}&q=1",
         f"https://s3.example.com/k?X-Amz-Signature={SECRET}",
         f"AccountName=x;AccountKey={SECRET}==;EndpointSuffix=y",
+        f"* NO [WEBALERT https://accounts.google.com/x/{SECRET}?y] Web login required.",
+        f"Please sign in: https://accounts.google.com/ContinueSignIn?scc=1&plt={SECRET}",
         f"a1 LOGIN bob {SECRET}",
         f'LOGIN "bob" "{SECRET}"',
         f"b'LOGIN bob {SECRET}'",

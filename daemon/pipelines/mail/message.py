@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -42,6 +43,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """Flags and keywords, such as ``\\Seen`` and ``$Newsletter``; on Gmail also its labels."""
     headers: bytes
     """`HEADER_FIELDS` as the server sends them."""
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """What a chunk came to."""
+
+    messages: list[Message]
+    unreadable: Mapping[int, Exception]
+    """By UID, what is wrong with messages that the server cannot describe, each by itself."""
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from daemon.pipelines.mail.message import Identity, Message
+from daemon.clock import Clock
+from daemon.pipelines.mail.account import Account
+from daemon.pipelines.mail.message import Fetched, Identity
+from daemon.triage.taxonomy import RunState
+
+
+class Watch(Protocol):
+    """Who looks on while a mailbox is opened and used; a run's handle is one."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True once everything should end: the mailbox then raises `RunCancelled`."""
+        ...
+
+    def step(self, state: RunState | str, text: str = "") -> None:
+        """What is being done now."""
+        ...
 
 
 class Mailbox(Protocol):
@@ -23,8 +40,11 @@ class Mailbox(Protocol):
         """UIDs of the messages received at `since` or later, lowest first. May hold a few older ones."""
         ...
 
-    def fetch(self, uids: Sequence[int]) -> list[Message]:
-        """The messages of one chunk; those that are gone meanwhile are missing. Leaves them unread."""
+    def fetch(self, uids: Sequence[int]) -> Fetched:
+        """The messages of one chunk; those that are gone meanwhile are missing. Leaves them unread.
+
+        A message that cannot be read is one of `unreadable` and keeps none of the others back.
+        """
         ...
 
     def label(self, uids: Sequence[int], label: str) -> Mapping[int, Exception | None]:
@@ -35,9 +55,23 @@ class Mailbox(Protocol):
         ...
 
 
+OpenMailbox = Callable[[Account, Watch, Clock], AbstractContextManager[Mailbox]]
+"""Connects, logs in and selects the account's folder; raises as `Mailbox` does."""
+
+
 class MessageIndex(Protocol):
     """The record of messages done so far."""
 
     def done(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
-        """Those of one chunk that were done before, in this run or an earlier one that was stored."""
+        """Those of one chunk that were done before, in this run or an earlier one that was stored.
+
+        A message is found by where it is, and by Gmail's id where that is given.
+        """
+        ...
+
+    def set_aside(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
+        """Those of one chunk that failed and are not to be tried again by themselves.
+
+        Another attempt would not help, is not due yet, or a person decided so.
+        """
         ...

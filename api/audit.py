@@ -1,0 +1,92 @@
+"""The audit trail: who did what, or was refused."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar.di import NamedDependency
+from litestar.response import Stream
+from msgspec import Meta
+
+from api.description import Content
+from api.filters import FailureCursor, Limit
+from api.query import Name, Query, Text, Time
+from api.routes import reads
+from api.schemas.audit import AuditEntry, AuditList
+from api.streaming import stream
+from daemon.service import Daemon
+from daemon.store.audit import COLUMNS, Audit, AuditFilter, audit_csv
+
+
+class AuditQuery(Query, frozen=True, kw_only=True):
+    """Which entries."""
+
+    by: Annotated[Name | None, Meta(description="Only of this API key, or of `local`.")] = None
+    action: Annotated[
+        Name | None, Meta(description="Only of this action, such as `pipelines.pause`.")
+    ] = None
+    subject: Annotated[Text | None, Meta(description="Only about what has this name or id.")] = None
+    since: Annotated[Time | None, Meta(description="Only from this time on, with its offset.")] = (
+        None
+    )
+    until: Annotated[Time | None, Meta(description="Only before this time, with its offset.")] = (
+        None
+    )
+    q: Annotated[
+        Text | None, Meta(description="Only with this text in any of the fields, in any case.")
+    ] = None
+
+    def filter(self) -> AuditFilter:
+        """The filter of the store."""
+        return AuditFilter(
+            by=self.by,
+            action=self.action,
+            subject=self.subject,
+            since=self.since,
+            until=self.until,
+            q=self.q,
+        )
+
+
+class AuditPageQuery(AuditQuery, frozen=True, kw_only=True):
+    """Which entries, a page at a time."""
+
+    limit: Limit = 50
+    cursor: FailureCursor = None
+
+
+@reads("/api/audit", AuditPageQuery, role="admin", summary="The audit trail, newest first")
+def list_audit(
+    daemon: NamedDependency[Daemon], wanted: NamedDependency[AuditPageQuery]
+) -> AuditList:
+    """Every request to change something, by whom, and what came of it."""
+    with daemon.database.snapshot() as snapshot:
+        page = Audit(snapshot).page(wanted.filter(), wanted.limit, wanted.cursor)
+        total = Audit(snapshot).total(wanted.filter())
+    return AuditList(
+        entries=[AuditEntry.of(record) for record in page.entries],
+        total_entries=total,
+        next_cursor=page.next_cursor,
+        timestamp=daemon.clock.now(),
+    )
+
+
+@reads(
+    "/api/export/audit.csv",
+    AuditQuery,
+    role="admin",
+    summary="The audit trail as CSV",
+    content=Content(
+        str,
+        (
+            f"CSV with a header line, newest first: {', '.join(COLUMNS)}. Cells that a spreadsheet "
+            "would run as a formula begin with an apostrophe."
+        ),
+        "text/csv",
+    ),
+)
+def export_audit(daemon: NamedDependency[Daemon], wanted: NamedDependency[AuditQuery]) -> Stream:
+    """All entries that match, streamed as they are read, as of the moment of the request."""
+    name = f"audit-{daemon.clock.now():%Y%m%dT%H%M%SZ}.csv"
+    chunks = audit_csv(daemon.database, wanted.filter())
+    return stream(chunks, "text/csv; charset=utf-8; header=present", name)

@@ -1,0 +1,1 @@
+"""Live status over WebSocket: who may connect, what is told, and how nobody is kept waiting."""

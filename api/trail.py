@@ -1,0 +1,138 @@
+"""Every request that changes something leaves an entry in the audit trail before it is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+from litestar.concurrency import sync_to_thread
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
+
+from api.origin import SAFE_METHODS
+from api.problems import answer_daemon
+from api.security import name_in
+from daemon.access.attempt import Attempt, current
+from daemon.access.details import cut, details_of
+from daemon.access.roles import LOCAL
+from daemon.errors import RecorderClosed, StoreUnavailable
+from daemon.operations import STORE_SECONDS
+from daemon.service import Daemon
+
+REASONS = {
+    400: "invalid",
+    403: "not_permitted",
+    404: "not_found",
+    409: "conflict",
+    413: "too_large",
+    415: "not_json",
+    500: "failed",
+    503: "unavailable",
+}
+"""Why something was refused, by the status of the answer."""
+OTHER_REASON = "refused"
+
+LONGEST_BODY = 1_000_000
+"""Bytes of a body that an entry may say something of."""
+_FLOOD = 429
+"""Who asks too often must not fill the store with it."""
+
+
+class Trail:
+    """Middleware around everything that may change something."""
+
+    def __init__(self, app: ASGIApp, daemon: Daemon) -> None:
+        self.app = app
+        self._daemon = daemon
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and _may_change_something(scope):
+            await self._follow(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _follow(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        body = _Body(receive)
+        attempt = self._attempt(scope, body)
+        stored = True
+
+        async def send_when_stored(message: Message) -> None:
+            nonlocal stored
+            if message["type"] == "http.response.start":
+                stored = await self._store(attempt, scope, message["status"])
+            if stored:
+                await send(message)
+
+        before = current.set(attempt)
+        try:
+            await self.app(scope, body.receive, send_when_stored)
+        finally:
+            current.reset(before)
+        if not stored:
+            await _answer_unstored(scope, receive, send)
+
+    def _attempt(self, scope: HTTPScope, body: _Body) -> Attempt:
+        mask = self._daemon.triage.mask
+        subject = "/".join(map(str, scope["path_params"].values()))
+        return Attempt(
+            self._daemon.clock.now(),
+            str(action_of(scope["route_handler"])),
+            cut(mask(subject)) or None,
+            who=lambda: name_in(scope) or LOCAL,
+            details=lambda: details_of(body.content, mask),
+        )
+
+    async def _store(self, attempt: Attempt, scope: HTTPScope, status: int) -> bool:
+        """Whether the entry is on disk. Who was not let in at all leaves none."""
+        if attempt.recorded or name_in(scope) is None or status == _FLOOD:
+            return True
+        refused = REASONS.get(status, OTHER_REASON) if status >= min(REASONS) else None
+        return await sync_to_thread(self._record, attempt, refused)
+
+    def _record(self, attempt: Attempt, refused: str | None) -> bool:
+        recorder = self._daemon.recorder
+        try:
+            return recorder.wait(attempt.record(recorder, refused), STORE_SECONDS)
+        except RecorderClosed:
+            return False
+
+
+class _Body:
+    """What is read of a request's body, for whoever wants to know it afterwards.
+
+    A longer one than commands have, such as that of a file, is not kept.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.content = b""
+        self._kept = True
+        self._receive = receive
+
+    async def receive(self) -> HTTPReceiveMessage:
+        message: Any = await self._receive()
+        part: bytes = message.get("body", b"")
+        self._kept = self._kept and len(self.content) + len(part) <= LONGEST_BODY
+        self.content = self.content + part if self._kept else b""
+        return message  # type: ignore[no-any-return]
+
+
+def _may_change_something(scope: HTTPScope) -> bool:
+    """Unless it is a GET, or its handler says that it does nothing worth an entry."""
+    return scope["method"] not in SAFE_METHODS and action_of(scope["route_handler"]) is not None
+
+
+def action_of(handler: BaseRouteHandler) -> str | None:
+    """The name of what an endpoint does: its own, or that of its function; None for nothing."""
+    action: str | None = handler.opt.get("action", handler.handler_name)
+    return action
+
+
+async def _answer_unstored(scope: HTTPScope, receive: Receive, send: Send) -> None:
+    request: Request[Any, Any, Any] = Request(scope, receive, send)
+    problem = StoreUnavailable(
+        "the audit trail cannot be written at the moment; what was asked for may have been done, and "
+        "is entered when the store can be written again"
+    )
+    response = answer_daemon(request, problem)
+    await response.to_asgi_response(app=None, request=request)(scope, receive, send)

@@ -1,0 +1,150 @@
+"""The file that `triaged token` keeps keys in: JSON, hashes only, replaced as a whole.
+
+Revoked keys stay in it without their hash, so that a daemon that was not running then can still say
+in its audit trail who was revoked, and when.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from daemon.access.keys import digest, make_key
+from daemon.access.roles import LOCAL, KeyName, Role
+from daemon.errors import Conflict, NotFound, TriagedError
+
+MOST_REVOKED = 1000
+"""Revoked keys that are remembered."""
+
+
+class KeysFileDamaged(TriagedError):
+    """The keys file cannot be read."""
+
+
+class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key as it is kept."""
+
+    name: KeyName
+    role: Role
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None
+    """Of the key; None once it is revoked."""
+    created: Annotated[datetime, Meta(tz=True)]
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
+    revoked: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    keys: tuple[KeyRecord, ...]
+    version: Annotated[int, Meta(ge=1, le=1)] = 1
+
+
+class KeysFile:
+    """The file at a path, whether or not it is there yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def signature(self) -> tuple[int, int, int] | None:
+        """What changes whenever the file does; None without one. Raises `KeysFileDamaged`."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._damaged(error.strerror or "it cannot be reached") from None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def read(self, *, missing_ok: bool = True) -> tuple[KeyRecord, ...]:
+        """All keys; none without a file, if that is `missing_ok`. Raises `KeysFileDamaged`."""
+        try:
+            with self.path.open("rb") as file:
+                if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
+                    raise self._damaged("everybody may write it; `chmod 600` it")
+                keys = msgspec.json.decode(file.read(), type=_Content).keys
+        except OSError as error:
+            if missing_ok and isinstance(error, FileNotFoundError):
+                return ()
+            raise self._damaged(error.strerror or "it cannot be read") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._damaged(str(error)) from None
+        names = [key.name for key in keys if key.revoked is None]
+        if len(set(names)) < len(names):
+            raise self._damaged("two of its keys have the same name")
+        return keys
+
+    def _damaged(self, reason: str) -> KeysFileDamaged:
+        return KeysFileDamaged(f"{self.path} cannot be used: {reason}")
+
+    def create(
+        self,
+        name: str,
+        role: Role,
+        now: datetime,
+        *,
+        expires: datetime | None = None,
+        taken: Sequence[str] = (),
+    ) -> str:
+        """Adds a key and returns it: it cannot be had again. Raises `Conflict`."""
+        key = make_key()
+        hashed = digest(key).hex()
+        record = KeyRecord(name=name, role=role, sha256=hashed, created=now, expires=expires)
+        with self._locked():
+            keys = self.read()
+            if name in {LOCAL, *taken} or any(k.name == name and not k.revoked for k in keys):
+                raise Conflict(f"there is a key named {name} already: choose another name")
+            self._write((*keys, record))
+        return key
+
+    def revoke(self, name: str, now: datetime) -> None:
+        """Makes a key useless for good. Raises `NotFound`."""
+        with self._locked():
+            keys = self.read()
+            if not any(key.name == name and not key.revoked for key in keys):
+                raise NotFound(
+                    f"{self.path} has no key named {name}; `triaged token list` shows them"
+                )
+            self._write([_revoked(key, now) if key.name == name else key for key in keys])
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One command at a time: the folder is locked, since the file itself gets replaced."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _write(self, keys: Sequence[KeyRecord]) -> None:
+        dropped = {id(key) for key in [key for key in keys if key.revoked][:-MOST_REVOKED]}
+        content = _Content(tuple(key for key in keys if id(key) not in dropped))
+        partial = self.path.with_name(f".{self.path.name}.part")
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            self._give_to_owner(descriptor)
+            file.write(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+            file.flush()
+            os.fsync(descriptor)
+        partial.replace(self.path)
+
+    def _give_to_owner(self, descriptor: int) -> None:
+        """What root makes belongs to whom the folder belongs, who has to read it."""
+        if os.geteuid() == 0:
+            folder = self.path.parent.stat()
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
+
+
+def _revoked(key: KeyRecord, now: datetime) -> KeyRecord:
+    return key if key.revoked else msgspec.structs.replace(key, sha256=None, revoked=now)

@@ -1,0 +1,100 @@
+"""Connecting to an IMAP server: TCP, then TLS as the account says, under the eyes of a watchdog."""
+
+from __future__ import annotations
+
+import imaplib
+import socket
+import ssl
+from functools import lru_cache
+from pathlib import Path
+
+from imapclient import IMAPClient
+
+from daemon.config.schema import MailSource
+from daemon.pipelines.mail.errors import SettingMistaken
+from daemon.pipelines.mail.replies import notes_of
+from daemon.pipelines.mail.watchdog import Watchdog
+
+IMPLICIT_TLS_PORT, PORT = 993, 143
+
+
+class Connection(IMAPClient):  # type: ignore[misc]  # it has no types
+    """One connection to an IMAP server. Not thread-safe; of no use any more after an `OSError`."""
+
+    def __init__(self, source: MailSource, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
+        implicit = source.tls == "implicit"
+        super().__init__(
+            source.host,
+            source.port or (IMPLICIT_TLS_PORT if implicit else PORT),
+            ssl=implicit,
+            ssl_context=tls_context(source),
+            timeout=min(source.timeout, watchdog.remaining) or source.timeout,
+        )
+        self.normalise_times = False
+        # Neither IMAPClient nor imaplib is to write down what passes: it holds passwords and mail.
+        self._imap.debug = 0
+
+    def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - IMAPClient's name for it
+        context = self.ssl_context if self.ssl else None
+        return _Guarded(self.host, self.port, self._timeout.connect, context, self._watchdog)
+
+    def notes(self) -> list[str]:
+        """What the server noted beside its answer to the latest command."""
+        return notes_of(self._imap.untagged_responses)
+
+    def is_logged_in(self) -> bool:
+        """Whether the server lets this client in without a login (PREAUTH)."""
+        return bool(self._imap.state == "AUTH")
+
+
+class _Guarded(imaplib.IMAP4):
+    """imaplib's client whose socket a watchdog may shut down from the first moment on."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        timeout: float,
+        context: ssl.SSLContext | None,
+        watchdog: Watchdog,
+    ) -> None:
+        self._context = context
+        self._watchdog = watchdog
+        super().__init__(host, port, timeout)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        try:
+            connection = socket.create_connection((self.host, self.port), timeout)
+        except UnicodeError:
+            raise SettingMistaken("host of the mail account is not a valid name") from None
+        try:
+            self._watchdog.guard(connection)
+            if self._context is None:
+                return connection
+            return self._context.wrap_socket(connection, server_hostname=self.host)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def tls_context(source: MailSource) -> ssl.SSLContext | None:
+    """What the account's server is checked with; None without TLS.
+
+    Raises `SettingMistaken` when the account's certificate authorities cannot be read.
+    """
+    if source.tls == "none":
+        return None
+    if source.ca_file is None:
+        return _context(None, 0)
+    try:
+        return _context(source.ca_file, Path(source.ca_file).stat().st_mtime_ns)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingMistaken(f"ca_file of the mail account cannot be used: {reason}") from error
+
+
+@lru_cache(maxsize=16)
+def _context(ca_file: str | None, changed: int) -> ssl.SSLContext:  # noqa: ARG001 - part of the key
+    """Shared by accounts and runs: reading the system's authorities takes as long as a login."""
+    return ssl.create_default_context(cafile=ca_file)

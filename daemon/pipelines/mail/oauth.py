@@ -1,0 +1,143 @@
+"""Access tokens by refresh token (RFC 6749, section 6), kept until shortly before they expire."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import msgspec
+
+from daemon.clock import Clock
+from daemon.pipelines.mail.account import OAuth
+from daemon.pipelines.mail.errors import SettingMistaken, TokenRefused
+from daemon.pipelines.mail.watchdog import Watchdog
+
+EARLY = 60.0
+"""Seconds before its end from which on a token is not used any more."""
+LIFETIME = 300.0
+"""Seconds that a token is taken to live when the endpoint does not say."""
+LONGEST_ANSWER = 64 * 1024
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class _Token(msgspec.Struct, frozen=True):
+    value: str
+    end: float
+    """On the monotonic clock."""
+
+
+class _Answer(msgspec.Struct):
+    """What is used of an answer."""
+
+    access_token: str
+    expires_in: float = LIFETIME
+    refresh_token: str | None = None
+
+
+class _Refusal(msgspec.Struct):
+    error: str = ""
+    error_description: str = ""
+
+
+class Tokens:
+    """The access tokens of all accounts. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[OAuth, _Token] = {}
+        self._renewed: dict[OAuth, str] = {}
+        self._lock = threading.Lock()
+
+    def token(self, oauth: OAuth, clock: Clock, watchdog: Watchdog, timeout: float) -> str:
+        """An access token that is good for a while yet.
+
+        Raises `TokenRefused`, `SettingMistaken`, or an error of httpx.
+        """
+        with self._lock:
+            kept = self._tokens.get(oauth)
+            refresh_token = self._renewed.get(oauth, oauth.refresh_token)
+        if kept is not None and kept.end - EARLY > clock.monotonic():
+            return kept.value
+        asked_at = clock.monotonic()
+        answer = _ask(oauth, refresh_token, watchdog, timeout)
+        with self._lock:
+            self._tokens[oauth] = _Token(answer.access_token, asked_at + answer.expires_in)
+            if answer.refresh_token:
+                # Endpoints that hand out a new one may take the old one no longer.
+                self._renewed[oauth] = answer.refresh_token
+        return answer.access_token
+
+    def forget(self, oauth: OAuth) -> None:
+        """The account's access token was refused: the next one is fetched anew."""
+        with self._lock:
+            self._tokens.pop(oauth, None)
+
+
+def _ask(oauth: OAuth, refresh_token: str, watchdog: Watchdog, timeout: float) -> _Answer:
+    """One request to the token endpoint, over a connection that the watchdog may end."""
+    url = httpx.URL(oauth.token_url)
+    if url.scheme != "https" and url.host not in _LOOPBACK:
+        raise SettingMistaken("token_url has to begin with https://: it is sent a secret")
+    watchdog.check()
+    limit = min(timeout, watchdog.remaining) or timeout
+    try:
+        with httpx.Client(timeout=limit, trust_env=False) as client:
+            response = client.post(
+                url, data=_form(oauth, refresh_token), extensions={"trace": _guarding(watchdog)}
+            )
+    except httpx.TransportError as error:
+        watchdog.check(error)
+        raise
+    if len(response.content) > LONGEST_ANSWER:
+        raise _refused(response, "the answer is too long")
+    if not response.is_success:
+        raise _refused(response)
+    try:
+        return msgspec.json.decode(response.content, type=_Answer, strict=False)
+    except msgspec.DecodeError:
+        raise _refused(response, "the answer holds no access token") from None
+
+
+def _form(oauth: OAuth, refresh_token: str) -> dict[str, str]:
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": oauth.client_id,
+        "client_secret": oauth.client_secret,
+        "refresh_token": refresh_token,
+        "scope": oauth.scope,
+    }
+    return {name: value for name, value in form.items() if value is not None}
+
+
+def _guarding(watchdog: Watchdog) -> Callable[[str, dict[str, Any]], None]:
+    """Hands the connection to the watchdog as soon as it stands."""
+
+    def trace(event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            watchdog.guard(info["return_value"].get_extra_info("socket"))
+
+    return trace
+
+
+def _refused(response: httpx.Response, why: str = "") -> TokenRefused:
+    try:
+        said = msgspec.json.decode(response.content, type=_Refusal)
+    except msgspec.DecodeError:
+        said = _Refusal()
+    parts = [said.error, said.error_description, why]
+    words = ": ".join(part for part in parts if part)[:500] or response.reason_phrase
+    return TokenRefused(
+        f"The token endpoint gives no access token (HTTP {response.status_code}): {words}",
+        status_code=response.status_code,
+        error_code=said.error or None,
+        retry_after=_seconds(response.headers.get("Retry-After")),
+    )
+
+
+def _seconds(value: str | None) -> float | None:
+    return float(value) if value and value.isdecimal() and len(value) < 10 else None
+
+
+TOKENS = Tokens()
+"""Those of this process: a token outlives the run that fetched it."""

@@ -1,0 +1,99 @@
+"""From an account to its folder: connect, log in, select. A refused access token is renewed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from daemon.clock import Clock
+from daemon.config.schema import MailSource
+from daemon.pipelines.mail import errors
+from daemon.pipelines.mail.account import Account, OAuth
+from daemon.pipelines.mail.conversation import Conversation
+from daemon.pipelines.mail.login import log_in
+from daemon.pipelines.mail.ports import Watch
+from daemon.pipelines.mail.watchdog import Watchdog
+from daemon.triage.taxonomy import RunState
+
+
+class Folder(msgspec.Struct, frozen=True):
+    """What the server said when it was selected."""
+
+    uidvalidity: int
+    offered: frozenset[bytes]
+    """Capabilities after the login."""
+    permanent: frozenset[str] | None
+    """PERMANENTFLAGS, when the server told them."""
+
+
+class Opener:
+    """Opens the folder of one account, as often as a run needs it."""
+
+    def __init__(self, account: Account, watch: Watch, watchdog: Watchdog, clock: Clock) -> None:
+        self._account = account
+        self._watch = watch
+        self._watchdog = watchdog
+        self._clock = clock
+
+    def open(self) -> tuple[Conversation, Folder]:
+        """A connection that is logged in, and its folder. Raises what goes wrong, all closed again."""
+        try:
+            return self._open_once()
+        except (errors.TokenLoginRefused, errors.AccessTokenExpired):
+            if not isinstance(self._account.credentials, OAuth):
+                raise
+        return self.open_with_new_token()
+
+    def open_with_new_token(self) -> tuple[Conversation, Folder]:
+        """The same after the access token turned out to be of no use any more."""
+        if isinstance(self._account.credentials, OAuth):
+            from daemon.pipelines.mail.oauth import TOKENS
+
+            TOKENS.forget(self._account.credentials)
+        return self._open_once()
+
+    def _open_once(self) -> tuple[Conversation, Folder]:
+        source = self._account.source
+        self._watch.step(RunState.CONNECTING, f"Connecting to {source.host}")
+        conversation = Conversation(source, self._watchdog)
+        try:
+            self._watch.step(RunState.CONNECTING, "Logging in")
+            log_in(conversation, self._account, self._access_token)
+            self._watch.step(RunState.CONNECTING, f"Opening {source.folder}")
+            return conversation, select(conversation, source)
+        except BaseException:
+            conversation.close()
+            raise
+
+    def _access_token(self, oauth: OAuth) -> str:
+        # httpx only where an account needs it: it takes memory for as long as the daemon lives.
+        from daemon.pipelines.mail.oauth import TOKENS
+
+        return TOKENS.token(oauth, self._clock, self._watchdog, self._account.source.timeout)
+
+
+def select(conversation: Conversation, source: MailSource) -> Folder:
+    """Selects the account's folder, for reading only where nothing is to be written.
+
+    Raises `FolderRefused`, `FolderReadOnly`.
+    """
+    client = conversation.connection
+    # Before the folder: servers tell them together with the login, and imaplib then forgets.
+    offered = conversation.ask(errors.LoginRefused, client.capabilities)
+    answer = conversation.ask(
+        errors.FolderRefused, lambda: client.select_folder(source.folder, readonly=source.dry_run)
+    )
+    if not source.dry_run and b"READ-WRITE" not in answer:
+        raise errors.FolderReadOnly
+    if not answer.get(b"UIDVALIDITY"):
+        raise errors.FolderRefused(
+            "The mail server keeps no lasting numbers of messages (UIDVALIDITY)"
+        )
+    return Folder(answer[b"UIDVALIDITY"], frozenset(offered), _permanent(answer))
+
+
+def _permanent(answer: Mapping[bytes, Any]) -> frozenset[str] | None:
+    flags = answer.get(b"PERMANENTFLAGS")
+    return None if flags is None else frozenset(flag.decode("utf-8", "replace") for flag in flags)

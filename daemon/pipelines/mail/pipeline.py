@@ -1,0 +1,62 @@
+"""The mail pipeline: each new message of an account gets the label of its category, once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from daemon.clock import Clock
+from daemon.config.schema import MailConfig
+from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.mail.account import Account, Accounts
+from daemon.pipelines.mail.categoriser import Categoriser, Session
+from daemon.pipelines.mail.errors import RunCancelled
+from daemon.pipelines.mail.ports import Mailbox, MessageIndex, OpenMailbox
+from daemon.pipelines.mail.selection import Outdated, Selection
+from daemon.pipelines.mail.sweep import Sweep
+from daemon.triage.taxonomy import RunState
+
+
+class MailPipeline:
+    """Called with a run, it processes the account that `run.source` names.
+
+    One instance serves all accounts and may be called for several of them at the same time.
+    """
+
+    def __init__(
+        self,
+        config: MailConfig,
+        accounts: Accounts,
+        index: MessageIndex,
+        categoriser: Categoriser,
+        open_mailbox: OpenMailbox,
+        clock: Clock,
+    ) -> None:
+        self._chunk = config.chunk
+        self._accounts = accounts
+        self._index = index
+        self._categoriser = categoriser
+        self._open_mailbox = open_mailbox
+        self._clock = clock
+        self._outdated = Outdated()
+
+    def __call__(self, run: RunHandle) -> None:
+        """Processes one account.
+
+        Raises what keeps the account as a whole from being processed: `CredentialsMissing`, and what
+        `Mailbox` raises. What the server confirmed until then is done.
+        """
+        run.step(RunState.CONNECTING, "Looking up the credentials")
+        account = self._accounts.account(run.source)
+        # Whoever cancelled the run knows; what was done until then is done.
+        with (
+            suppress(RunCancelled),
+            self._categoriser.session() as session,
+            self._open_mailbox(account, run, self._clock) as mailbox,
+        ):
+            self._sweep(run, account, mailbox, session)
+
+    def _sweep(self, run: RunHandle, account: Account, mailbox: Mailbox, session: Session) -> None:
+        source = account.source
+        outdated = self._outdated.of(account.name, source, mailbox.uidvalidity)
+        selection = Selection(run, source, mailbox, self._index, outdated, self._clock)
+        Sweep(run, source, mailbox, selection, session).run(self._chunk)

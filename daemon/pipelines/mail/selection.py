@@ -1,0 +1,110 @@
+"""Which messages of an account a run processes: those of the last hours that are new."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+from daemon.clock import Clock
+from daemon.config.schema import MailSource
+from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.mail.message import Identity, Message
+from daemon.pipelines.mail.ports import Mailbox, MessageIndex
+
+_LOOKED_UP = 1000
+"""Messages that are looked up in the index at a time."""
+
+
+class Outdated:
+    """Messages that were found and are too old, by source; once too old they stay so.
+
+    A server that searches by whole days lists them in each cycle, and nobody has to fetch them again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[MailSource, int, set[int]]] = {}
+
+    def of(self, name: str, source: MailSource, uidvalidity: int) -> set[int]:
+        """The UIDs, to be added to. With other settings or another UIDVALIDITY they start anew."""
+        known = self._known.get(name)
+        if known is None or known[:2] != (source, uidvalidity):
+            known = self._known[name] = (source, uidvalidity, set())
+        return known[2]
+
+
+class Selection:
+    """Chooses for one run; what it leaves out because nothing is to be done counts as skipped."""
+
+    def __init__(
+        self,
+        run: RunHandle,
+        source: MailSource,
+        mailbox: Mailbox,
+        index: MessageIndex,
+        outdated: set[int],
+        clock: Clock,
+    ) -> None:
+        self._run = run
+        self._folder = source.folder
+        self._mailbox = mailbox
+        self._index = index
+        self._outdated = outdated
+        self._since = clock.now() - timedelta(hours=source.hours)
+
+    def uids(self) -> list[int]:
+        """What has to be fetched. Raises what `Mailbox` does."""
+        if wanted := self._wanted():
+            return wanted
+        found = self._mailbox.search(self._since)
+        self._outdated.intersection_update(found)
+        recent = [uid for uid in found if uid not in self._outdated]
+        done: set[int] = set()
+        for start in range(0, len(recent), _LOOKED_UP):
+            places = [self.identity(uid) for uid in recent[start : start + _LOOKED_UP]]
+            done.update(place.uid for place in self._index.done(self._run.source, places))
+        self._skip(done)
+        return [uid for uid in recent if uid not in done]
+
+    def _wanted(self) -> list[int]:
+        """The UIDs in the names of items asked for; such messages may be older than the last hours."""
+        beginning = f"{self._folder}/{self._mailbox.uidvalidity}/"
+        ends = (
+            item.removeprefix(beginning)
+            for item in self._run.wanted or ()
+            if item.startswith(beginning)
+        )
+        return sorted(
+            int(end) for end in ends if end.isascii() and end.isdigit() and len(end) <= 10
+        )
+
+    def identity(self, uid: int, gm_msgid: int | None = None) -> Identity:
+        """What stays the same of a message of the folder."""
+        return Identity(self._folder, self._mailbox.uidvalidity, uid, gm_msgid)
+
+    def new(self, messages: Iterable[Message]) -> dict[Identity, Message]:
+        """Those of a chunk that are to be processed."""
+        fetched = {self.identity(m.uid, m.gm_msgid): m for m in messages}
+        asked_for = {i: m for i, m in fetched.items() if self._is_asked_for(i, m)}
+        left = self.to_do(asked_for)
+        return {i: m for i, m in asked_for.items() if i in left}
+
+    def _is_asked_for(self, identity: Identity, message: Message) -> bool:
+        if self._run.wanted is not None:
+            return identity.item in self._run.wanted
+        if message.received < self._since:
+            self._outdated.add(message.uid)
+            return False
+        return True
+
+    def to_do(self, identities: Collection[Identity]) -> set[Identity]:
+        """Those that are not done, and did not fail in a way that another attempt cannot help yet."""
+        asked = list(identities)
+        passed = self._index.done(self._run.source, asked)
+        if self._run.wanted is None:
+            passed |= self._index.set_aside(self._run.source, asked)
+        self._skip(passed)
+        return set(asked) - passed
+
+    def _skip(self, passed: Collection[object]) -> None:
+        if passed and self._run.wanted is None:
+            self._run.skip(count=len(passed))

@@ -1,0 +1,162 @@
+"""One run over one account: chunk by chunk its new messages are fetched, categorised and labelled."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from daemon.config.schema import MailSource
+from daemon.events import MessageFacts
+from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.mail.categories import Decision
+from daemon.pipelines.mail.categoriser import Session
+from daemon.pipelines.mail.dry_run import Tally
+from daemon.pipelines.mail.message import Fetched, Identity, Message
+from daemon.pipelines.mail.model import ModelPaused
+from daemon.pipelines.mail.ports import Mailbox
+from daemon.pipelines.mail.selection import Selection
+from daemon.triage.taxonomy import RunState
+
+_LOG = logging.getLogger("triaged.mail")
+
+Decided = tuple[Identity, Message, Decision]
+
+
+class Sweep:
+    """The messages of one run. One that fails never stops the others."""
+
+    def __init__(
+        self,
+        run: RunHandle,
+        source: MailSource,
+        mailbox: Mailbox,
+        selection: Selection,
+        session: Session,
+    ) -> None:
+        self._run = run
+        self._source = source
+        self._mailbox = mailbox
+        self._selection = selection
+        self._session = session
+        self._tally = Tally()
+
+    def run(self, chunk: int) -> None:
+        """Processes what is new, `chunk` messages at a time. Raises what `Mailbox` does."""
+        hours = self._source.hours
+        within = "hour" if hours == 1 else f"{hours:,} hours"
+        self._run.step(RunState.FETCHING, f"Looking for messages of the last {within}")
+        uids = self._selection.uids()
+        total = len(uids)
+        if not uids:
+            self._run.step(RunState.FETCHING, "There are no new messages")
+        for start in range(0, total, chunk):
+            if self._run.cancelled:
+                return
+            end = min(start + chunk, total)
+            self._run.step(RunState.FETCHING, f"Fetching {end:,} of {total:,} headers")
+            self._run.progress(start, total)
+            self._process(self._mailbox.fetch(uids[start:end]), start, total)
+            self._run.progress(end, total)
+        for line in self._tally.lines():
+            self._run.step(RunState.LABELING, line)
+
+    def _process(self, fetched: Fetched, start: int, total: int) -> None:
+        self._fail_unreadable(fetched.unreadable)
+        new = self._selection.new(fetched.messages)
+        if not new:
+            return
+        self._run.step(RunState.CATEGORIZING, f"Categorizing {_messages(len(new))}")
+        decided: list[Decided] = []
+        for number, (identity, message) in enumerate(new.items()):
+            if self._run.cancelled:
+                return
+            self._run.progress(start + number, total)
+            decision = self._decide(identity.item, message)
+            if decision is not None:
+                decided.append((identity, message, decision))
+        if self._source.dry_run:
+            self._only_count(decided)
+        else:
+            self._label(decided)
+
+    def _fail_unreadable(self, unreadable: Mapping[int, Exception]) -> None:
+        errors = {self._selection.identity(uid): error for uid, error in unreadable.items()}
+        for identity in self._selection.to_do(errors) if errors else ():
+            self._run.fail(identity.item, errors[identity])
+
+    def _decide(self, item: str, message: Message) -> Decision | None:
+        """What the message is; None when that failed, or has to wait for the next run."""
+        try:
+            decision = self._session.decide(message)
+        except ModelPaused:
+            self._run.skip(item)
+            return None
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (one message never fails a mailbox)
+            self._run.fail(item, error)
+            return None
+        self._log(item, decision)
+        return decision
+
+    def _log(self, item: str, decision: Decision) -> None:
+        _LOG.debug(
+            "message categorised",
+            extra={
+                "event": "message_categorised",
+                "run_id": self._run.run_id,
+                "source": self._run.source,
+                "item": item,
+                "category": decision.category,
+                "rule": decision.rule,
+            },
+        )
+
+    def _only_count(self, decided: Sequence[Decided]) -> None:
+        """A dry run leaves no trace: a later run without it finds every message new."""
+        for _, _, decision in decided:
+            self._tally.add(decision)
+        if decided:
+            self._run.skip(count=len(decided))
+
+    def _label(self, decided: Sequence[Decided]) -> None:
+        groups: dict[str, list[Decided]] = {}
+        for one in decided:
+            identity, message, decision = one
+            if decision.label is None:
+                self._done(identity, message, decision)
+            else:
+                groups.setdefault(decision.label, []).append(one)
+        if groups:
+            labelled = sum(map(len, groups.values()))
+            self._run.step(RunState.LABELING, f"Labeling {_messages(labelled)}")
+        for label, group in groups.items():
+            self._write(label, group)
+
+    def _write(self, label: str, group: Sequence[Decided]) -> None:
+        """Adds the label; done is what the server confirmed."""
+        results = self._mailbox.label([message.uid for _, message, _ in group], label)
+        for identity, message, decision in group:
+            if message.uid not in results:
+                self._run.skip(identity.item)  # gone meanwhile
+            elif (error := results[message.uid]) is not None:
+                self._run.fail(identity.item, error)
+            else:
+                self._done(identity, message, decision)
+
+    def _done(self, identity: Identity, message: Message, decision: Decision) -> None:
+        self._run.succeed(
+            identity.item,
+            message=MessageFacts(
+                folder=identity.folder,
+                uidvalidity=identity.uidvalidity,
+                uid=identity.uid,
+                gm_msgid=identity.gm_msgid,
+                received=message.received,
+                category=decision.category,
+                rule=decision.rule,
+                label=decision.label,
+            ),
+        )
+
+
+def _messages(n: int) -> str:
+    return "1 message" if n == 1 else f"{n:,} messages"

@@ -1,0 +1,144 @@
+"""Reads the audit trail: who did what, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from daemon.store.csv_stream import copy_to, stream, text_cell, time_cell
+from daemon.store.database import Database, Reader, Snapshot
+from daemon.store.filters import Where
+from daemon.store.position import Position
+from daemon.store.records import select, stored, utc
+
+KEY_ACTIONS = ("keys.created", "keys.revoked")
+
+
+class AuditRecord(msgspec.Struct, frozen=True):
+    """One thing that somebody did or was refused. Fields are columns, in their order."""
+
+    id: int
+    audited_at: datetime
+    done_by: str
+    action: str
+    subject: str | None
+    outcome: str
+    reason: str | None
+    details: str | None
+
+
+class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries. What is None does not restrict."""
+
+    by: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    """Inclusive."""
+    until: datetime | None = None
+    """Exclusive."""
+    q: str | None = None
+    """Text in any of the columns, in any case."""
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """Some entries and where the next ones begin."""
+
+    entries: list[AuditRecord]
+    next_cursor: str | None
+
+
+class KeyChange(msgspec.Struct, frozen=True):
+    """An entry about a key of the keys file."""
+
+    at: datetime
+    action: str
+    name: str
+
+
+class Audit:
+    """Queries over the audit trail."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def page(self, f: AuditFilter, limit: int, cursor: str | None = None) -> AuditPage:
+        """The newest `limit` entries that match, after `cursor`. Raises `InvalidQuery`."""
+        where = _matching(f)
+        if cursor is not None:
+            after = Position.parse(cursor)
+            where += Where("(audited_at, id) < (?, ?)", [after.time, after.id])
+        rows = self._reader.rows(
+            f"SELECT {select(AuditRecord)} FROM audit WHERE {where.sql} {_NEWEST_FIRST} LIMIT ?",
+            [*where.parameters, limit + 1],
+        )
+        entries = [AuditRecord(*map(utc, row)) for row in rows[:limit]]
+        more = len(rows) > limit
+        return AuditPage(entries, str(_position(entries[-1])) if more else None)
+
+    def total(self, f: AuditFilter) -> int:
+        """How many entries match."""
+        where = _matching(f)
+        row = self._reader.row(f"SELECT count(*) FROM audit WHERE {where.sql}", where.parameters)
+        return int(row[0]) if row else 0
+
+    def key_changes(self) -> set[KeyChange]:
+        """What is known of keys being created and revoked."""
+        rows = self._reader.rows(
+            "SELECT audited_at, action, subject FROM audit WHERE list_contains(?, action)",
+            [list(KEY_ACTIONS)],
+        )
+        return {KeyChange(*map(utc, row)) for row in rows}
+
+
+_NEWEST_FIRST = "ORDER BY audited_at DESC, id DESC"
+_SEARCHED = ("done_by", "action", "subject", "outcome", "reason", "details")
+
+
+def _position(entry: AuditRecord) -> Position:
+    return Position(stored(entry.audited_at), entry.id)
+
+
+def _matching(f: AuditFilter) -> Where:
+    parts, parameters = ["true"], list[Any]()
+    for column, value in (("done_by", f.by), ("action", f.action), ("subject", f.subject)):
+        if value is not None:
+            parts.append(f"{column} = ?")
+            parameters.append(value)
+    for comparison, moment in ((">=", f.since), ("<", f.until)):
+        if moment is not None:
+            parts.append(f"audited_at {comparison} ?")
+            parameters.append(stored(moment))
+    if f.q:
+        parts.append("(" + " OR ".join(f"contains(lower({c}), ?)" for c in _SEARCHED) + ")")
+        parameters += [f.q.lower()] * len(_SEARCHED)
+    return Where(" AND ".join(parts), parameters)
+
+
+COLUMNS = {
+    "id": "id",
+    "at": time_cell("audited_at"),
+    "by": text_cell("done_by"),
+    "action": text_cell("action"),
+    "subject": text_cell("subject"),
+    "outcome": "outcome",
+    "reason": "reason",
+    "details": text_cell("details"),
+}
+"""Columns of the CSV and the SQL that makes them."""
+_SELECT = ", ".join(f'{sql} AS "{name}"' for name, sql in COLUMNS.items())
+
+
+def audit_csv(database: Database, f: AuditFilter) -> Iterator[bytes]:
+    """All entries that match, newest first, as of the moment of the call, with a header line."""
+    return stream(database, partial(_statements, f))
+
+
+def _statements(f: AuditFilter, _: Snapshot, file: str) -> Iterator[Where]:
+    where = _matching(f)
+    query = f"SELECT {_SELECT} FROM audit WHERE {where.sql} {_NEWEST_FIRST}"
+    yield copy_to(file, Where(query, where.parameters), header=True)

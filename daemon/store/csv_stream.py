@@ -1,0 +1,79 @@
+"""CSV written by DuckDB itself into a pipe: as fast as COPY, in flat memory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+from daemon.store.database import Database, Snapshot
+from daemon.store.filters import Where
+
+_PIPE_BYTES = 256 * 1024
+
+Statements = Callable[[Snapshot, str], Iterator[Where]]
+"""What to run one after the other to write into a file, given what to read and the file's name.
+
+What one statement has read is forgotten before the next.
+"""
+
+
+def time_cell(column: str) -> str:
+    """SQL of a time in ISO 8601."""
+    return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+
+
+def text_cell(column: str) -> str:
+    """SQL of a text. A cell that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return (
+        f"CASE WHEN left({column}, 1) IN ('=', '+', '-', '@', chr(9), chr(13)) "
+        f"THEN '''' || {column} ELSE {column} END"
+    )
+
+
+def copy_to(file: str, query: Where, *, header: bool) -> Where:
+    """A statement that writes what a query answers."""
+    return Where(
+        f"COPY ({query.sql}) TO '{file}' (FORMAT csv, HEADER {header}, USE_TMP_FILE false)",
+        query.parameters,
+    )
+
+
+def stream(database: Database, statements: Statements) -> Iterator[bytes]:
+    """What the statements write, as it is made, all of it as of the moment of the first.
+
+    Stopping early ends the query. Raises the error of the query.
+    """
+    return _Stream(database, statements).read()
+
+
+class _Stream:
+    def __init__(self, database: Database, statements: Statements) -> None:
+        self._database = database
+        self._statements = statements
+        self._error: BaseException | None = None
+
+    def read(self) -> Iterator[bytes]:
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        thread = threading.Thread(target=self._copy_to, args=(writing,), daemon=True)
+        thread.start()
+        try:
+            while data := os.read(reading, _PIPE_BYTES):
+                yield data
+        finally:
+            os.close(reading)
+            thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _copy_to(self, writing: int) -> None:
+        try:
+            with self._database.slow_snapshot() as snapshot:
+                for statement in self._statements(snapshot, f"/dev/fd/{writing}"):
+                    snapshot.row(statement.sql, statement.parameters)
+        except BaseException as error:  # noqa: BLE001 (raised again where the stream is read)
+            self._error = error
+        finally:
+            os.close(writing)

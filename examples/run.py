@@ -1,0 +1,29 @@
+"""Starts the example: its mail server in the background, then triaged in this process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Does not return. The mail server ends when this process does, however it ends."""
+    open_while_we_live, kept = os.pipe()
+    subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(HERE / "mail_server.py"), "--while-open"],
+        stdin=open_while_we_live,
+        start_new_session=True,  # Ctrl-C is for triaged
+    )
+    os.close(open_while_we_live)
+    os.set_inheritable(kept, True)
+    os.chdir(HERE.parent)
+    serve = ["-m", "daemon", "serve", "--config", "examples/triaged.toml"]
+    os.execv(sys.executable, [sys.executable, *serve])
+
+
+if __name__ == "__main__":
+    main()

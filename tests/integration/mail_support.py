@@ -1,0 +1,47 @@
+"""What the tests of mail accounts share: accounts, somebody who looks on, and what triage says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.config.schema import MailSource
+from daemon.pipelines.mail.account import Account, Credentials, Password
+from daemon.triage import Assessment, Triage, describe
+from daemon.triage.taxonomy import RunState
+from tests.support.dovecot import PASSWORD
+
+TRIAGE = Triage.load()
+
+
+class Onlooker:
+    """A run's handle, as far as a mailbox sees it."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self.steps: list[tuple[str, str]] = []
+
+    def step(self, state: RunState | str, text: str = "") -> None:
+        self.steps.append((str(state), text))
+
+
+def account(
+    port: int, *, credentials: Credentials | None = None, password: str = PASSWORD, **settings: Any
+) -> Account:
+    """An account on loopback, without TLS unless the settings say otherwise."""
+    source = MailSource(
+        **{
+            "host": "localhost",
+            "port": port,
+            "tls": "none",
+            "username": "ann",
+            "timeout": 10.0,
+            "deadline": 30.0,
+            **settings,
+        }
+    )
+    return Account("work", source, credentials or Password(password))
+
+
+def triaged(error: BaseException) -> Assessment:
+    """What is stored and shown of the error."""
+    return TRIAGE.assess(describe(error), pipeline="mail", step="connecting")
