@@ -27,7 +27,10 @@ from api import (
     unclassified,
 )
 from api.description import Records, description
+from api.grafana import endpoints as grafana
 from api.problems import answer_daemon, answer_http, answer_unexpected
+from api.report import endpoints as report_tables
+from api.report import series_endpoints as report_series
 from api.security import Access, add_headers, asked_by
 from api.sockets.admission import Doorkeeper
 from api.sockets.board import Board
@@ -90,6 +93,17 @@ HANDLERS: list[ControllerRouterHandler] = [
     health.healthz,
     health.readyz,
     health.metrics,
+    report_tables.failures,
+    report_tables.runs,
+    report_tables.groups,
+    report_tables.sources,
+    report_tables.cycles,
+    report_series.failure_series,
+    report_series.run_series,
+    report_series.item_series,
+    report_series.annotations_of,
+    report_series.variables,
+    *grafana.HANDLERS,
     issue_token,
     status_socket,
     asyncapi,

@@ -107,23 +107,28 @@ def _leave_open(body: RequestBody) -> None:
 
 
 def _parameter(field: Field) -> Parameter:
-    schema = field.schema
     return Parameter(
         name=field.name,
         param_in="query",
         required=field.required,
-        description=schema.get("description"),
-        schema=Schema(
-            type=OpenAPIType(schema.get("type", "string")),
-            enum=schema.get("enum"),
-            format=OpenAPIFormat(schema["format"]) if "format" in schema else None,
-            minimum=schema.get("minimum"),
-            maximum=schema.get("maximum"),
-            min_length=schema.get("minLength"),
-            max_length=schema.get("maxLength"),
-            pattern=schema.get("pattern"),
-            default=field.default,
-        ),
+        description=field.schema.get("description"),
+        schema=_schema(field.schema, field.default),
+    )
+
+
+def _schema(schema: dict[str, Any], default: Any = None) -> Schema:
+    if "anyOf" in schema:
+        return Schema(any_of=[_schema(choice) for choice in schema["anyOf"]])
+    return Schema(
+        type=OpenAPIType(schema.get("type", "string")),
+        enum=schema.get("enum"),
+        format=OpenAPIFormat(schema["format"]) if "format" in schema else None,
+        minimum=schema.get("minimum"),
+        maximum=schema.get("maximum"),
+        min_length=schema.get("minLength"),
+        max_length=schema.get("maxLength"),
+        pattern=schema.get("pattern"),
+        default=default,
     )
 
 

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from msgspec import Meta
 
+from api.compression import accepts_gzip
 from api.description import Content
 from api.routes import reads
 from daemon.health import Check, Health
@@ -87,15 +88,7 @@ def metrics(daemon: NamedDependency[Daemon], request: Request[Any, Any, Any]) ->
     """What Prometheus scrapes; compressed when `Accept-Encoding` allows gzip."""
     body, content_type = daemon.metrics.exposition(request.headers.get("accept", ""))
     headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
-    if _accepts_gzip(request.headers.get("accept-encoding", "")):
+    if accepts_gzip(request.headers.get("accept-encoding", "")):
         body = gzip.compress(body, _COMPRESSION)
         headers["content-encoding"] = "gzip"
     return Response(body, headers=headers, media_type=content_type)
-
-
-def _accepts_gzip(header: str) -> bool:
-    for part in header.lower().split(","):
-        coding, _, parameters = part.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

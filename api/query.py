@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from urllib.parse import parse_qsl
@@ -41,6 +41,22 @@ Time = Annotated[datetime, Meta(tz=True)]
 """A time with its offset."""
 
 
+Moment = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        title="a time: ISO 8601 with its offset, or milliseconds since 1970",
+        extra_json_schema={
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
+            ]
+        },
+    ),
+]
+"""A time as dashboards write it."""
+
+
 def one_of(choices: Iterable[str], description: str) -> Meta:
     """A parameter, text, that has one of some values."""
     return Meta(description=description, extra_json_schema={"enum": [str(c) for c in choices]})
@@ -50,6 +66,8 @@ class Field(NamedTuple):
     """A parameter as it is read and documented."""
 
     name: str
+    attribute: str
+    """What it is called in the record."""
     kind: Any
     """The type of a value that is there, with its limits."""
     plain: type
@@ -79,14 +97,14 @@ def parse(kind: type[Query], text: bytes) -> Query:
         elif name in values:
             mistakes.append(Mistake("it only once", name))
         else:
-            values[name] = _convert(value, fields[name])
-            if values[name] is None:
+            converted = values[name] = _convert(value, fields[name])
+            if converted is None:
                 mistakes.append(Mistake(expected(fields[name].schema), name))
     missing = [f for f in fields.values() if f.required and f.name not in values]
     mistakes += [Mistake(expected(field.schema), field.name) for field in missing]
     if mistakes:
         raise BadRequest(mistakes)
-    return kind(**values)
+    return kind(**{fields[name].attribute: value for name, value in values.items()})
 
 
 def _pairs(text: bytes) -> list[tuple[str, str]]:
@@ -105,6 +123,8 @@ def _convert(text: str, field: Field) -> Any:
         value = {"true": True, "false": False}.get(text.lower(), text)
     elif field.plain is int and re.fullmatch(r"-?[0-9]{1,18}", text):
         value = int(text)
+    elif "anyOf" in field.schema and re.fullmatch(r"[0-9]{1,15}", text):
+        value = from_milliseconds(int(text))
     elif field.plain is datetime:
         # The + of an offset that was not encoded arrives as a space.
         value = re.sub(r"(T\S+) (\d\d:\d\d)$", r"\1+\2", text)
@@ -117,6 +137,12 @@ def _convert(text: str, field: Field) -> Any:
     return value if value in field.schema.get("enum", (value,)) else None
 
 
+def from_milliseconds(value: float) -> datetime:
+    """A time that is given in milliseconds since 1970, in UTC, or the last that makes a difference."""
+    last = (_LAST - _FIRST) // timedelta(milliseconds=1)
+    return _FIRST + timedelta(milliseconds=min(max(value, 0), last))
+
+
 def bounded(value: datetime) -> datetime:
     """A time, or the first or last one that makes a difference."""
     return min(max(value, _FIRST), _LAST)
@@ -125,7 +151,7 @@ def bounded(value: datetime) -> datetime:
 @cache
 def fields_of(kind: type[Query]) -> dict[str, Field]:
     """The parameters of an endpoint by name."""
-    return {field.name: _field(field) for field in msgspec.structs.fields(kind)}
+    return {field.encode_name: _field(field) for field in msgspec.structs.fields(kind)}
 
 
 def _field(field: msgspec.structs.FieldInfo) -> Field:
@@ -135,7 +161,13 @@ def _field(field: msgspec.structs.FieldInfo) -> Field:
     kind = Annotated[(kind, *description)]
     default = None if field.required else field.default
     return Field(
-        field.name, kind, get_args(kind)[0], msgspec.json.schema(kind), field.required, default
+        field.encode_name,
+        field.name,
+        kind,
+        get_args(kind)[0],
+        msgspec.json.schema(kind),
+        field.required,
+        default,
     )
 
 

@@ -65,6 +65,17 @@ def commands(
     return _COMMANDS[method](path, opt=opt, **usual, **options)
 
 
+def asks(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """A POST endpoint that only reads: a question too long for a path, for keys that may read.
+
+    It changes nothing, so nothing is written down of who asked.
+    """
+    responses = problems(400, 401, 403, 413, 415, 421, 429, 500, 503)
+    options["status_code"] = 200
+    opt = {"role": "read", "action": None}
+    return post(path, opt=opt, **_options(path, Query, "read", responses), **options)
+
+
 def _options(
     path: str | list[str],
     query: type[Query],

@@ -89,5 +89,9 @@ class StoreUnavailable(StoreError):
     """The database cannot be opened or written."""
 
 
+class QueryTooLong(StoreError):
+    """That query takes longer than one may."""
+
+
 class RecorderClosed(StoreError):
     """The recorder is closed."""

@@ -13,7 +13,14 @@ from typing import Any, Protocol
 
 import duckdb
 
-from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
+from daemon.errors import (
+    QueryTooLong,
+    StoreCorrupt,
+    StoreError,
+    StoreLocked,
+    StoreUnavailable,
+)
+from daemon.store.deadline import Deadline
 from daemon.store.migrate import migrate, require_newest
 from daemon.store.residue import Residue
 
@@ -30,6 +37,10 @@ STREAMS = 2
 """Exports and logs at the same time."""
 STREAM_SECONDS = 30.0
 """How long one more waits for its turn."""
+REPORTS = 2
+"""Queries of reports at the same time; a dashboard asks many at once."""
+REPORT_SECONDS = 10.0
+"""How long a report may take, and how long one more waits for its turn."""
 
 
 class Reader(Protocol):
@@ -70,6 +81,7 @@ class Database:
         self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
         self._readers = threading.BoundedSemaphore(READERS)
         self._streams = threading.BoundedSemaphore(STREAMS)
+        self._reports = threading.BoundedSemaphore(REPORTS)
         self._residue = Residue(self._new_cursor, memory_limit)
         self._root = self._open()
         self.writer = self._root.cursor()
@@ -179,6 +191,29 @@ class Database:
         """The same for answers that are slow to be taken; between them memory is given back."""
         with self._stream(), self._taken() as cursor, self._transaction(cursor) as snapshot:
             yield snapshot
+
+    @contextmanager
+    def report(self, seconds: float = REPORT_SECONDS) -> Iterator[Snapshot]:
+        """The same for what may take long: such queries wait for each other, and end after `seconds`.
+
+        Raises `QueryTooLong` when they take longer, `StoreUnavailable` when their turn does not come.
+        """
+        if not self._reports.acquire(timeout=REPORT_SECONDS):
+            raise StoreUnavailable("too many reports are being made at the moment; try again later")
+        try:
+            with (
+                self._lent() as cursor,
+                self._transaction(cursor) as snapshot,
+                Deadline(cursor.interrupt, seconds),
+            ):
+                yield snapshot
+        except duckdb.InterruptException:
+            raise QueryTooLong(
+                f"this takes longer than {seconds:g} seconds; ask for a shorter time, longer "
+                "intervals or fewer failures"
+            ) from None
+        finally:
+            self._reports.release()
 
     @contextmanager
     def _transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[Snapshot]:

@@ -17,17 +17,12 @@ from daemon.store.filters import (
     by_text,
     by_time,
 )
-from daemon.triage.taxonomy import CATEGORIES, Category
+from daemon.store.report_conditions import ERROR_GROUP
+from daemon.triage.taxonomy import Category
 
 SORTED_ROWS = 5_000
 ROWS_AT_ONCE = 50_000
 """So many are read before what DuckDB keeps of them in memory is given back."""
-
-_GROUP = (
-    "CASE category "
-    + " ".join(f"WHEN '{c.value}' THEN '{facts.group.value}'" for c, facts in CATEGORIES.items())
-    + " END"
-)
 
 
 COLUMNS = {
@@ -40,7 +35,7 @@ COLUMNS = {
     "failed_step": text_cell("step"),
     "duration_seconds": "duration_seconds",
     "error_category": "category",
-    "error_group": _GROUP,
+    "error_group": ERROR_GROUP,
     "is_auth_error": f"category = '{Category.AUTHENTICATION.value}'",
     "is_retryable": "retryable",
     "rule": "rule",

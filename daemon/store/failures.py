@@ -6,8 +6,10 @@ narrow columns say which rows are the newest, so that only those are read whole.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -33,6 +35,7 @@ from daemon.store.records import (
     stored,
     utc,
 )
+from daemon.store.report_conditions import Condition, Dimension, check_patterns
 from daemon.triage.taxonomy import GroupState
 
 _DAY = timedelta(days=1)
@@ -78,6 +81,31 @@ class Failures:
         f = self.narrowed(f)
         days = self._counted_days(f)
         return Answer(*self._page(f, limit, cursor, days), sum(n for _, n in days))
+
+    def answer_at(self, f: FailureFilter, limit: int, offset: int) -> Answer:
+        """The same after the newest `offset` failures, which are only counted by the day."""
+        f = self.narrowed(f)
+        days = self._counted_days(f)
+        total = sum(n for _, n in days)
+        if offset >= total:
+            return Answer([], None, total)
+        cursor = str(self._position(f, offset, days)) if offset else None
+        return Answer(*self._page(f, limit, cursor, days), total)
+
+    def _position(self, f: FailureFilter, number: int, days: list[Day]) -> Position:
+        """Where the match of that number (from 1, newest first) is."""
+        totals = list(accumulate(matches for _, matches in days))
+        place = bisect_left(totals, number)
+        day, matches = days[place]
+        where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
+        where += Stretch(day, day, matches).where()
+        row = self._reader.row(
+            f"SELECT error_time, id FROM failures WHERE {where.sql} "
+            "ORDER BY error_time DESC, id DESC LIMIT 1 OFFSET ?",
+            [*where.parameters, number - (totals[place] - matches) - 1],
+        )
+        assert row is not None
+        return Position(*row)
 
     def _page(self, f: FailureFilter, limit: int, cursor: str | None, days: list[Day]) -> Page:
         after = Position.parse(cursor) if cursor else None
@@ -181,8 +209,13 @@ class Failures:
     def narrowed(self, f: FailureFilter) -> FailureFilter:
         """The same filter as the store needs it.
 
-        A group is one with all that were merged with it, and of a run the time is known.
+        A group is one with all that were merged with it, and of a run the time is known. Raises
+        `InvalidQuery` for conditions that cannot be understood.
         """
+        if f.conditions:
+            check_patterns(self._reader, f.conditions)
+            conditions = tuple(map(self._with_members, f.conditions))
+            f = msgspec.structs.replace(f, conditions=conditions)
         if f.failure_group is not None and f.members is None:
             members = Groups(self._reader).members(f.failure_group)
             if members != (f.failure_group,):
@@ -197,6 +230,13 @@ class Failures:
             return msgspec.structs.replace(f, since=since)
         ended = utc(row[1]) + timedelta(seconds=1)
         return msgspec.structs.replace(f, since=since, until=min(ended, f.until or ended))
+
+    def _with_members(self, condition: Condition) -> Condition:
+        if condition.key != Dimension.FAILURE_GROUP:
+            return condition
+        groups = Groups(self._reader)
+        members = dict.fromkeys(m for value in condition.values for m in groups.members(value))
+        return msgspec.structs.replace(condition, values=tuple(members))
 
     def _newest(
         self, f: FailureFilter, limit: int, after: Position | None, days: list[Day]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 
 from daemon.store.records import midnight, stored
+from daemon.store.report_conditions import (
+    FAILURE_COLUMNS,
+    NOT_TALLIED,
+    Condition,
+    fragments,
+)
 from daemon.triage.taxonomy import CATEGORIES
 
 
@@ -32,6 +39,15 @@ class FailureFilter(msgspec.Struct, frozen=True, kw_only=True):
     """The groups that `failure_group` is shown for, when it is not for itself alone."""
     accounts: tuple[tuple[str, str], ...] | None = None
     """Pipeline and source of the accounts that an e-mail address belongs to."""
+    conditions: tuple[Condition, ...] = ()
+    """What else must hold."""
+
+    @property
+    def needs_failures(self) -> bool:
+        """Whether the tally of days cannot answer it."""
+        return bool(
+            self.q or self.run_id is not None or any(c.key in NOT_TALLIED for c in self.conditions)
+        )
 
 
 class Where(NamedTuple):
@@ -65,7 +81,8 @@ def by_kind(f: FailureFilter) -> Where:
     if f.accounts is not None:
         parts.append("list_contains(?, pipeline || chr(31) || source)")
         parameters.append([f"{pipeline}\x1f{source}" for pipeline, source in f.accounts])
-    return Where(" AND ".join(parts), parameters)
+    tallied = (c for c in f.conditions if c.key not in NOT_TALLIED)
+    return Where(" AND ".join(parts), parameters) + _all_of(tallied)
 
 
 def by_text(f: FailureFilter) -> Where:
@@ -78,7 +95,13 @@ def by_text(f: FailureFilter) -> Where:
         texts = ("error_message", "item", "user_message", "source")
         parts.append("(" + " OR ".join(f"contains(lower({t}), ?)" for t in texts) + ")")
         parameters += [f.q.lower()] * len(texts)
-    return Where(" AND ".join(parts), parameters)
+    others = (c for c in f.conditions if c.key in NOT_TALLIED)
+    return Where(" AND ".join(parts), parameters) + _all_of(others)
+
+
+def _all_of(conditions: Iterable[Condition]) -> Where:
+    parts, parameters = fragments(conditions, FAILURE_COLUMNS)
+    return Where(" AND ".join(["true", *parts]), parameters)
 
 
 def by_time(since: datetime | None, until: datetime | None) -> Where:
@@ -110,7 +133,7 @@ def counted(f: FailureFilter) -> Where:
     time range, and filters that the tally cannot answer, are counted from the failures.
     """
     kind = by_kind(f)
-    if f.q or f.run_id is not None:
+    if f.needs_failures:
         where = kind + by_text(f) + by_time(f.since, f.until)
         return Where(_COUNTED_ROWS + where.sql, where.parameters)
     first, last = _whole_days(f.since, f.until)

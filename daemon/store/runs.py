@@ -12,6 +12,7 @@ from daemon.errors import InvalidQuery, NotFound
 from daemon.store.database import Database
 from daemon.store.entries import FailedRun, RetriedRun, RunError
 from daemon.store.records import RunRecord, select, stored, utc
+from daemon.store.report_conditions import RUN_COLUMNS, Condition, fragments
 from daemon.triage.taxonomy import CATEGORIES
 
 
@@ -29,6 +30,8 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Text in the message, the advice or the source, in any case."""
     ended: bool | None = None
     accounts: tuple[tuple[str, str], ...] | None = None
+    conditions: tuple[Condition, ...] = ()
+    """What else must hold."""
 
 
 class RunPage(NamedTuple):
@@ -89,24 +92,24 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, f: RunFilter, limit: int, cursor: str | None = None) -> RunPage:
-        """The newest `limit` runs that match, after `cursor`. Raises `InvalidQuery`."""
-        sql, parameters = _where(f)
+    def page(self, f: RunFilter, limit: int, cursor: str | None = None, offset: int = 0) -> RunPage:
+        """The newest `limit` runs that match, after `cursor` and `offset` more. Raises `InvalidQuery`."""
+        sql, parameters = runs_where(f)
         if cursor is not None:
             if not (cursor.isascii() and 0 < len(cursor) <= 64):
                 raise InvalidQuery("cursor: expected the next_cursor of an earlier answer")
             sql += " AND run_id < ?"
             parameters.append(cursor)
         rows = self._database.rows(
-            f"SELECT {select(RunRecord)} FROM runs WHERE {sql} ORDER BY run_id DESC LIMIT ?",
-            [*parameters, limit + 1],
+            f"SELECT {select(RunRecord)} FROM runs WHERE {sql} ORDER BY run_id DESC LIMIT ? OFFSET ?",
+            [*parameters, limit + 1, offset],
         )
         runs = [_run(row) for row in rows[:limit]]
         return RunPage(runs, runs[-1].run_id if len(rows) > limit else None)
 
     def total(self, f: RunFilter) -> int:
         """How many runs match."""
-        sql, parameters = _where(f)
+        sql, parameters = runs_where(f)
         row = self._database.row(f"SELECT count(*) FROM runs WHERE {sql}", parameters)
         return int(row[0]) if row else 0
 
@@ -158,7 +161,7 @@ class Runs:
 
     def statistics(self, since: datetime | None, until: datetime | None) -> list[SourceStatistics]:
         """What the runs of every source came to."""
-        sql, parameters = _where(RunFilter(since=since, until=until))
+        sql, parameters = runs_where(RunFilter(since=since, until=until))
         rows = self._database.rows(_STATISTICS.replace("{where}", sql), parameters)
         return [SourceStatistics(*map(utc, row)) for row in rows]
 
@@ -226,7 +229,8 @@ _STANDINGS = """
     FROM ended GROUP BY ALL"""
 
 
-def _where(f: RunFilter) -> tuple[str, list[Any]]:
+def runs_where(f: RunFilter) -> tuple[str, list[Any]]:
+    """The conditions of a filter over runs, with their parameters."""
     parts, parameters = ["true"], list[Any]()
     for column in ("pipeline", "source", "status", "category"):
         if getattr(f, column) is not None:
@@ -250,6 +254,9 @@ def _where(f: RunFilter) -> tuple[str, list[Any]]:
     if f.accounts is not None:
         parts.append("list_contains(?, pipeline || chr(31) || source)")
         parameters.append([f"{pipeline}\x1f{source}" for pipeline, source in f.accounts])
+    more, values = fragments(f.conditions, RUN_COLUMNS)
+    parts += more
+    parameters += values
     return " AND ".join(parts), parameters
 
 

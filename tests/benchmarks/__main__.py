@@ -29,7 +29,7 @@ NAMES = (
         "queries",
         "export",
     ),
-    *("scrape", "memory", "ingest", "mail", "fanout", "alerting"),
+    *("scrape", "memory", "ingest", "mail", "fanout", "alerting", "report"),
 )
 FOLDER = Path(__file__).parents[2] / ".bench"
 

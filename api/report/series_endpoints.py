@@ -1,0 +1,197 @@
+"""The series, marks and variables of reports over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from msgspec import Meta
+
+from api.problems import BadRequest
+from api.query import one_of
+from api.report import series
+from api.report.answers import columns_of, rows
+from api.report.choices import Blame, Given, values_of
+from api.report.endpoints import flat
+from api.report.filters import (
+    FailureSeriesQuery,
+    Limit,
+    ReportQuery,
+    RunSeriesQuery,
+    Values,
+    dimensions,
+    grid_for,
+    parameter,
+)
+from api.report.span import Span
+from api.routes import reads
+from api.schemas import report as schemas
+from daemon.service import Daemon
+from daemon.store import report_annotations
+from daemon.store.report_annotations import Kind
+from daemon.store.report_conditions import Dimension
+from daemon.store.report_series import SeriesAnswer
+from daemon.store.report_values import Value, values
+from daemon.triage.taxonomy import RunStatus
+
+
+def _said(answer: SeriesAnswer) -> dict[str, str]:
+    return {
+        "x-report-interval-seconds": f"{answer.grid.step.total_seconds():g}",
+        "x-report-other-series": str(answer.others),
+    }
+
+
+@reads(
+    "/api/report/failures/series",
+    FailureSeriesQuery,
+    summary="Failures over time",
+    content=flat(schemas.FailurePoint, "Points of all series, zeros included"),
+)
+def failure_series(
+    daemon: NamedDependency[Daemon],
+    request: Request[Any, Any, Any],
+    wanted: NamedDependency[FailureSeriesQuery],
+) -> Response[Any]:
+    """Counts by any dimensions. `X-Report-Other-Series` says how many `other` stands for."""
+    span = wanted.span(daemon.clock.now())
+    by, grid = dimensions(wanted.by, series.FAILURE_DIMENSIONS, parameter), grid_for(wanted, span)
+    chosen = msgspec.structs.replace(
+        wanted.filter(daemon.catalog), since=span.since, until=span.until
+    )
+    answer = series.count_failures(daemon, chosen, by, grid, wanted.series)
+    columns = ("time", "series", *by, "count")
+    return rows(request, series.failure_points(answer, by), columns, wanted.format, _said(answer))
+
+
+def _runs(daemon: Daemon, wanted: RunSeriesQuery) -> tuple[SeriesAnswer, list[Dimension]]:
+    span = wanted.span(daemon.clock.now())
+    by, grid = dimensions(wanted.by, series.RUN_DIMENSIONS, parameter), grid_for(wanted, span)
+    chosen = msgspec.structs.replace(wanted.filter(), since=span.since, until=span.until)
+    return series.count_runs(daemon, chosen, by, grid, wanted.series), by
+
+
+@reads(
+    "/api/report/runs/series",
+    RunSeriesQuery,
+    summary="Runs over time",
+    content=flat(schemas.RunPoint, "Points of all series, zeros included"),
+)
+def run_series(
+    daemon: NamedDependency[Daemon],
+    request: Request[Any, Any, Any],
+    wanted: NamedDependency[RunSeriesQuery],
+) -> Response[Any]:
+    """How many runs began, how long they took, and what became of their items."""
+    answer, by = _runs(daemon, wanted)
+    columns = ("time", "series", *by, *schemas.RUN_FIGURES)
+    return rows(request, series.run_points(answer, by), columns, wanted.format, _said(answer))
+
+
+@reads(
+    "/api/report/items/series",
+    RunSeriesQuery,
+    summary="Items over time by outcome",
+    content=flat(schemas.ItemPoint, "Points of all series, zeros included"),
+)
+def item_series(
+    daemon: NamedDependency[Daemon],
+    request: Request[Any, Any, Any],
+    wanted: NamedDependency[RunSeriesQuery],
+) -> Response[Any]:
+    """Items of the runs that began in each stretch: succeeded, failed, skipped."""
+    answer, by = _runs(daemon, wanted)
+    columns = ("time", "series", *by, "outcome", "count")
+    return rows(request, series.item_points(answer, by), columns, wanted.format, _said(answer))
+
+
+class AnnotationQuery(ReportQuery, frozen=True, kw_only=True):
+    """Which marks."""
+
+    kind: Annotated[
+        Values | None, Meta(description=f"Only of these kinds, of {', '.join(Kind)}.")
+    ] = None
+    pipeline: Annotated[Values | None, Meta(description="Only about these pipelines.")] = None
+    source: Annotated[Values | None, Meta(description="Only about these sources.")] = None
+    limit: Limit = 100
+
+
+@reads(
+    "/api/report/annotations",
+    AnnotationQuery,
+    summary="Marks for graphs",
+    content=flat(schemas.AnnotationRow, "Marks, newest first"),
+)
+def annotations_of(
+    daemon: NamedDependency[Daemon],
+    request: Request[Any, Any, Any],
+    wanted: NamedDependency[AnnotationQuery],
+) -> Response[Any]:
+    """Failed runs, decisions about groups, retries by hand and paused pipelines."""
+    found = marks(
+        daemon,
+        wanted.span(daemon.clock.now()),
+        wanted.limit,
+        (wanted.kind, wanted.pipeline, wanted.source),
+        parameter,
+    )
+    return rows(request, found, columns_of(schemas.AnnotationRow), wanted.format)
+
+
+def marks(
+    daemon: Daemon, span: Span, limit: int, chosen: tuple[Given, Given, Given], blame: Blame
+) -> list[schemas.AnnotationRow]:
+    """Marks of the kinds, pipelines and sources that were chosen. Raises `BadRequest`."""
+    kinds, pipelines, sources = map(values_of, chosen)
+    if not set(kinds or ()) <= set(Kind):
+        raise BadRequest([blame(f"values among {', '.join(Kind)}", "kind")])
+    with daemon.database.report() as reader:
+        found = report_annotations.marks(
+            reader,
+            *span,
+            limit,
+            kinds=tuple(map(Kind, kinds)) if kinds else tuple(Kind),
+            pipelines=pipelines,
+            sources=sources,
+        )
+    return [schemas.AnnotationRow.of(mark) for mark in found]
+
+
+RUN_STATUS = "run_status"
+VARIABLES = (*(dimension.value for dimension in Dimension), RUN_STATUS)
+"""What has values to choose from."""
+
+
+class VariableQuery(ReportQuery, frozen=True, kw_only=True):
+    """What a variable offers. `from` and `to` make no difference."""
+
+    of: Annotated[str, one_of(VARIABLES, "The column whose values are wanted.")]
+    pipeline: Annotated[Values | None, Meta(description="Only those of these pipelines.")] = None
+
+
+@reads(
+    "/api/report/variables",
+    VariableQuery,
+    summary="Values for a dashboard's variable",
+    content=flat(schemas.VariableValue, "Values, at most 1,000"),
+)
+def variables(
+    daemon: NamedDependency[Daemon],
+    request: Request[Any, Any, Any],
+    wanted: NamedDependency[VariableQuery],
+) -> Response[Any]:
+    """Pipelines, sources, categories, groups, statuses and what else failures are filtered by."""
+    found = variable_values(daemon, wanted.of, wanted.pipeline)
+    listed = [schemas.VariableValue.of(value) for value in found]
+    return rows(request, listed, columns_of(schemas.VariableValue), wanted.format)
+
+
+def variable_values(daemon: Daemon, name: str, pipeline: Given = None) -> list[Value]:
+    """The values of one of the `VARIABLES`, of some pipelines or of all."""
+    if name == RUN_STATUS:
+        return [Value(status.value, status.value) for status in RunStatus]
+    configured = {p.name: list(p.sources) for p in daemon.catalog.pipelines.values()}
+    with daemon.database.report() as reader:
+        return values(reader, Dimension(name), pipelines=values_of(pipeline), configured=configured)

@@ -1,0 +1,122 @@
+"""Rows of reports, whoever asks for them: failures, runs, groups, sources, cycles."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from api.report.span import Span
+from api.runs import describe
+from api.schemas import report as schemas
+from api.schemas.failures import FailureDetail
+from daemon.errors import NotFound
+from daemon.service import Daemon
+from daemon.store import report_tables
+from daemon.store.failures import Answer, Failures
+from daemon.store.filters import FailureFilter
+from daemon.store.report_conditions import check_patterns
+from daemon.store.runs import RunFilter
+from daemon.triage.taxonomy import GroupState
+
+
+class FailureRows(NamedTuple):
+    """Some failures, newest first, and how many match."""
+
+    rows: list[schemas.FailureRow]
+    total: int
+
+
+def failure_rows(
+    daemon: Daemon, f: FailureFilter, limit: int, cursor: str = "", offset: int = 0
+) -> FailureRows:
+    """Failures that match, after `cursor` or after `offset` of them."""
+    with daemon.database.report() as reader:
+        failures = Failures(reader)
+        page: Answer = (
+            failures.answer(f, limit, cursor) if cursor else failures.answer_at(f, limit, offset)
+        )
+    details = [FailureDetail.of(record, daemon.catalog) for record in page.failures]
+    cursors = _cursors(len(details), page.next_cursor)
+    return FailureRows(list(map(schemas.FailureRow.of, details, cursors)), page.total)
+
+
+class RunRows(NamedTuple):
+    """Some runs, newest first, and how many match."""
+
+    rows: list[schemas.RunRow]
+    total: int
+
+
+def run_rows(
+    daemon: Daemon, f: RunFilter, limit: int, cursor: str = "", offset: int = 0
+) -> RunRows:
+    """Runs that match, after `cursor` and after `offset` more."""
+    check_patterns(daemon.database, f.conditions)
+    page = daemon.runs.page(f, limit, cursor or None, offset)
+    details = describe(daemon, page.runs)
+    cursors = _cursors(len(details), page.next_cursor)
+    return RunRows(list(map(schemas.RunRow.of, details, cursors)), daemon.runs.total(f))
+
+
+def _cursors(rows: int, last: str | None) -> list[str]:
+    return [""] * (rows - 1) + [last or ""]
+
+
+def group_rows(
+    daemon: Daemon,
+    f: FailureFilter,
+    limit: int,
+    offset: int = 0,
+    state: GroupState | None = None,
+) -> tuple[list[schemas.GroupRow], int]:
+    """Groups of failures that match, most open ones first, and how many groups there are."""
+    with daemon.database.report() as reader:
+        found, total = Failures(reader).groups(
+            f, limit, offset, now=daemon.clock.now(), state=state
+        )
+    return [schemas.GroupRow.of(group) for group in found], total
+
+
+def source_rows(
+    daemon: Daemon,
+    pipelines: tuple[str, ...] | None = None,
+    sources: tuple[str, ...] | None = None,
+    statuses: tuple[str, ...] | None = None,
+) -> list[schemas.SourceRow]:
+    """All sources that are configured or have stored runs or failures, by name."""
+    with daemon.database.report() as reader:
+        stored = {(row.pipeline, row.source): row for row in report_tables.sources(reader)}
+    for pipeline in daemon.catalog.pipelines.values():
+        for name in pipeline.sources:
+            never = report_tables.SourceRow(pipeline.name, name, None, None, None, 0, None, 0)
+            stored.setdefault((pipeline.name, name), never)
+    return [
+        _source(daemon, row)
+        for _, row in sorted(stored.items())
+        if (pipelines is None or row.pipeline in pipelines)
+        and (sources is None or row.source in sources)
+        and (statuses is None or row.last_status in statuses)
+    ]
+
+
+def _source(daemon: Daemon, row: report_tables.SourceRow) -> schemas.SourceRow:
+    try:
+        source = daemon.catalog.source(row.pipeline, row.source)
+    except NotFound:
+        return schemas.SourceRow.of(row, None, enabled=False)
+    return schemas.SourceRow.of(row, source.email_address, enabled=source.enabled)
+
+
+def cycle_rows(
+    daemon: Daemon,
+    span: Span,
+    limit: int,
+    offset: int = 0,
+    pipelines: tuple[str, ...] | None = None,
+    outcomes: tuple[str, ...] | None = None,
+) -> list[schemas.CycleRow]:
+    """Cycles that began in that time, newest first."""
+    with daemon.database.report() as reader:
+        found = report_tables.cycles(
+            reader, *span, limit, offset, pipelines=pipelines, outcomes=outcomes
+        )
+    return [schemas.CycleRow.of(row) for row in found]

@@ -1,0 +1,83 @@
+"""Which values the dimensions of reports have: what a dashboard's variables offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from daemon.store.database import Reader
+from daemon.store.filters import Where, as_shown
+from daemon.store.report_conditions import Dimension
+from daemon.triage.taxonomy import Category, FailureStatus, Group
+
+MOST_VALUES = 1_000
+"""So many are offered; of failure groups those with the newest failures."""
+
+
+class Value(NamedTuple):
+    """A value, and how it is shown."""
+
+    text: str
+    value: str
+
+
+def values(
+    reader: Reader,
+    dimension: Dimension,
+    *,
+    pipelines: tuple[str, ...] | None = None,
+    configured: Mapping[str, list[str]],
+) -> list[Value]:
+    """The values of a dimension, at most `MOST_VALUES`: stored or `configured`, or all of a closed one.
+
+    `configured` has the sources of each pipeline of the configuration. With `pipelines` only theirs.
+    """
+    if dimension in _CLOSED:
+        return _CLOSED[dimension]
+    if dimension is Dimension.FAILURE_GROUP:
+        return _failure_groups(reader, pipelines)
+    return _plain(sorted(set(_names(reader, dimension, pipelines, configured)))[:MOST_VALUES])
+
+
+def _plain(names: Iterable[str]) -> list[Value]:
+    return [Value(str(name), str(name)) for name in names]
+
+
+_CLOSED = {
+    Dimension.CATEGORY: _plain(Category),
+    Dimension.ERROR_GROUP: _plain(Group),
+    Dimension.STATUS: _plain(FailureStatus),
+    Dimension.RETRYABLE: [Value("may help", "true"), Value("cannot help", "false")],
+}
+_STORED = {
+    Dimension.PIPELINE: "SELECT DISTINCT pipeline, pipeline FROM runs",
+    Dimension.SOURCE: "SELECT DISTINCT pipeline, source FROM runs",
+    Dimension.RULE: "SELECT DISTINCT pipeline, rule FROM failure_groups",
+    Dimension.STEP: "SELECT DISTINCT pipeline, step FROM failure_groups",
+}
+
+
+def _names(
+    reader: Reader,
+    dimension: Dimension,
+    pipelines: tuple[str, ...] | None,
+    configured: Mapping[str, list[str]],
+) -> Iterator[str]:
+    for pipeline, name in reader.rows(_STORED[dimension]):
+        if pipelines is None or pipeline in pipelines:
+            yield name
+    for pipeline, sources in configured.items():
+        if pipelines is None or pipeline in pipelines:
+            yield from [pipeline] if dimension is Dimension.PIPELINE else []
+            yield from sources if dimension is Dimension.SOURCE else []
+
+
+def _failure_groups(reader: Reader, pipelines: tuple[str, ...] | None) -> list[Value]:
+    tally = as_shown(Where("SELECT failure_group, n, last_seen FROM failure_tally", []))
+    rows = reader.rows(
+        f"SELECT message, failure_group FROM ({tally.sql}) JOIN failure_groups USING (failure_group) "
+        "WHERE ?::VARCHAR[] IS NULL OR list_contains(?, pipeline) "
+        "GROUP BY ALL HAVING sum(n) > 0 ORDER BY max(last_seen) DESC, failure_group LIMIT ?",
+        [*tally.parameters, *([None if pipelines is None else list(pipelines)] * 2), MOST_VALUES],
+    )
+    return [Value(message or group, group) for message, group in rows]
