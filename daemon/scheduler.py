@@ -232,6 +232,13 @@ class Scheduler:
         """How all pipelines stand, by name."""
         return [self._describe(pipeline) for _, pipeline in sorted(self._catalog.pipelines.items())]
 
+    def next_cycles(self) -> dict[str, float]:
+        """When the next cycle of each pipeline is due, in seconds since 1970; without those on demand."""
+        if self._scheduler is None:
+            return {}
+        due = {job.id: job.next_run_time for job in self._scheduler.get_jobs()}
+        return {name: due[name].timestamp() for name in self._catalog.pipelines if due.get(name)}
+
     def _describe(self, pipeline: Registered) -> PipelineStatus:
         job = self._scheduler.get_job(pipeline.name) if self._scheduler else None
         return PipelineStatus(

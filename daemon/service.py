@@ -159,6 +159,9 @@ class Daemon:
                 queue_events=lambda: self.writer.pending,
                 store_errors=lambda: self.writer.errors,
                 store_bytes=self.database.size,
+                store_free_bytes=self.database.free,
+                is_paused=self.scheduler.is_paused,
+                next_cycles=self.scheduler.next_cycles,
             )
         )
         return metrics

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -236,6 +237,10 @@ class Database:
         """Bytes of the database and its write-ahead log on disk."""
         files = (self.path, self.path.with_name(self.path.name + ".wal"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def free(self) -> int:
+        """Bytes that are free on the file system of the database."""
+        return shutil.disk_usage(self.path.parent).free
 
     def reopen(self) -> None:
         """Closes everything and opens anew, after an error that left the instance unusable."""

@@ -39,10 +39,11 @@ def test_every_endpoint_is_documented(made: dict[Path, str]) -> None:
 
 
 def test_every_metric_and_setting_is_documented() -> None:
-    source = (ROOT / "daemon/metrics.py").read_text()
+    sources = (ROOT / "daemon/metrics").glob("*.py")
     metrics = {
         node.value
-        for node in ast.walk(ast.parse(source))
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and re.fullmatch(r"triaged_\w+", node.value)

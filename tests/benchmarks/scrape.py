@@ -68,6 +68,9 @@ def _metrics() -> Metrics:
             queue_events=lambda: 0,
             store_errors=lambda: 0,
             store_bytes=lambda: 0,
+            store_free_bytes=lambda: 0,
+            is_paused=lambda _: False,
+            next_cycles=dict,
         )
     )
     return metrics

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from daemon import events
@@ -58,6 +59,8 @@ class Scraped:
         self.metrics = Metrics("1.2.3", found or catalog(), target.live, max_sources)
         self.metrics.seed(target.runs.standings(), target.runs.last_cycles())
         self.cycle_sources: dict[str, dict[str, int]] = {}
+        self.paused: set[str] = set()
+        self.next_cycles: dict[str, float] = {}
         files = Files(target.database, target.clock)
         self.metrics.measure(
             Measured(
@@ -67,6 +70,9 @@ class Scraped:
                 queue_events=lambda: target.writer.pending,
                 store_errors=lambda: target.writer.errors,
                 store_bytes=target.database.size,
+                store_free_bytes=target.database.free,
+                is_paused=lambda pipeline: pipeline in self.paused,
+                next_cycles=lambda: self.next_cycles,
             )
         )
         target.recorder.subscribe(self.metrics.count)
@@ -333,3 +339,30 @@ def test_the_sources_of_a_cycle_are_shown_by_state(tmp_path: Path) -> None:
             name: counts.counts for name, counts in machinery.cycles.sources.items()
         }
         assert scraped.value("cycle_sources", pipeline="nightly", state="done") == 2
+
+
+@pytest.mark.requirement("M1")
+def test_paused_pipelines_and_due_cycles_are_shown(scraped: Scraped) -> None:
+    scraped.paused = {"nightly"}
+    scraped.next_cycles = {"ingest": 1_800_000_000.0}
+    assert scraped.value("pipeline_paused", pipeline="nightly") == 1
+    assert scraped.value("pipeline_paused", pipeline="ingest") == 0
+    assert scraped.value("cycle_next_timestamp_seconds", pipeline="ingest") == 1_800_000_000
+    assert scraped.value("cycle_next_timestamp_seconds", pipeline="nightly") is None
+
+
+@pytest.mark.requirement("M1")
+def test_the_space_that_is_left_for_the_store_is_shown(scraped: Scraped) -> None:
+    assert (scraped.value("store_free_bytes") or 0) > 0
+
+
+@pytest.mark.requirement("M1", "M3")
+def test_a_source_that_is_switched_off_has_no_series(target: Store) -> None:
+    registered = pipeline(nothing, "on", "off", name="ingest")
+    off = msgspec.structs.replace(registered.sources["off"], enabled=False)
+    sources = registered.sources | {"off": off}
+    found = Catalog({"ingest": msgspec.structs.replace(registered, sources=sources)})
+    scraped = Scraped(target, found)
+    target.put(ended("run-1", RunStatus.FAILED, source="off", category="authentication"))
+    assert {s.labels["source"] for s in scraped.samples() if "source" in s.labels} == {"on"}
+    assert scraped.value("sources_without_series") == 0

@@ -243,6 +243,10 @@ def test_pipelines_are_described_with_their_schedule(target: Store) -> None:
     when = weekly.next_run_at
     assert (when.weekday(), when.hour, when.minute) == (0, 4, 30)
     assert when.utcoffset() == timedelta(0)
+    assert machinery.scheduler.next_cycles() == {
+        "hourly": hourly.next_run_at.timestamp(),
+        "weekly": when.timestamp(),
+    }
     machinery.stop()
 
 

@@ -1,0 +1,192 @@
+"""Gauges that are read from the rest of the daemon when somebody scrapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from daemon.errors import StoreError
+from daemon.live import Live
+from daemon.metrics.sources import SourceStates
+from daemon.pipelines.catalog import Catalog
+from daemon.triage.taxonomy import CATEGORIES
+
+
+class Measured(NamedTuple):
+    """What is asked of the rest of the daemon at each scrape."""
+
+    open_failures: Callable[[], dict[tuple[str, str, bool], int]]
+    """By pipeline, category and whether a retry helps."""
+    cycle_sources: Callable[[], dict[str, dict[str, int]]]
+    """By pipeline and state."""
+    retries_pending: Callable[[], dict[str, int]]
+    """By pipeline."""
+    queue_events: Callable[[], int]
+    store_errors: Callable[[], int]
+    store_bytes: Callable[[], int]
+    store_free_bytes: Callable[[], int]
+    is_paused: Callable[[str], bool]
+    """By pipeline."""
+    next_cycles: Callable[[], dict[str, float]]
+    """When the next cycle is due, in seconds since 1970, by pipeline; without those on demand."""
+
+
+class AtScrape(Collector):
+    """Gauges computed when somebody asks, so that none can be stale."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        live: Live,
+        sources: SourceStates,
+        measured: Measured,
+    ) -> None:
+        self._catalog = catalog
+        self._live = live
+        self._sources = sources
+        self._measured = measured
+        self._pending: dict[str, int] = {}
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._active_runs()
+        yield from self._open_failures()
+        yield from self._retries_pending()
+        yield from self._cycle_sources()
+        yield from self._schedules()
+        yield from self._source_states()
+        yield from self._store()
+
+    def _active_runs(self) -> Iterator[Metric]:
+        counts = dict.fromkeys(self._catalog.pipelines, 0)
+        progress = GaugeMetricFamily(
+            "triaged_run_progress_ratio",
+            "How far an active run is, from 0 to 1; only while it runs.",
+            labels=["pipeline", "source"],
+        )
+        for run in self._live.active():
+            counts[run.pipeline] = counts.get(run.pipeline, 0) + 1
+            if run.progress_total and self._sources.get(run.pipeline, run.source):
+                ratio = min(1.0, (run.progress_current or 0) / run.progress_total)
+                progress.add_metric([run.pipeline, run.source], ratio)
+        yield _gauge("triaged_runs_active", "Runs that are under way.", counts)
+        yield progress
+
+    def _open_failures(self) -> Iterator[Metric]:
+        counts = {(p, c.value): 0 for p in self._catalog.pipelines for c in CATEGORIES}
+        retryable = dict.fromkeys(self._catalog.pipelines, 0)
+        for (pipeline, category, helps), n in self._measured.open_failures().items():
+            if pipeline in retryable:
+                counts[pipeline, category] += n
+                retryable[pipeline] += n if helps else 0
+        family = GaugeMetricFamily(
+            "triaged_failures_open",
+            "Failures that are open: neither resolved nor dealt with.",
+            labels=["pipeline", "category"],
+        )
+        totals = dict.fromkeys(self._catalog.pipelines, 0)
+        for (pipeline, category), n in counts.items():
+            family.add_metric([pipeline, category], n)
+            totals[pipeline] += n
+        yield family
+        yield _gauge(
+            "triaged_failures_retryable_ratio",
+            "Share of the open failures that a retry can help, from 0 to 1; 0 when none is open.",
+            {p: retryable[p] / n if n else 0.0 for p, n in totals.items()},
+        )
+
+    def _retries_pending(self) -> Iterator[Metric]:
+        # The last known while the store cannot be read: that is when metrics are needed most.
+        with suppress(StoreError):
+            self._pending = self._measured.retries_pending()
+        pending = {pipeline: self._pending.get(pipeline, 0) for pipeline in self._catalog.pipelines}
+        yield _gauge("triaged_retries_pending", "Items that wait for another attempt.", pending)
+
+    def _cycle_sources(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "triaged_cycle_sources",
+            "Sources of the current or latest cycle, by state.",
+            labels=["pipeline", "state"],
+        )
+        found = self._measured.cycle_sources()
+        for pipeline in self._catalog.pipelines:
+            for state in ("pending", "running", "done", "failed"):
+                family.add_metric([pipeline, state], found.get(pipeline, {}).get(state, 0))
+        yield family
+
+    def _schedules(self) -> Iterator[Metric]:
+        pipelines = self._catalog.pipelines
+        yield _gauge(
+            "triaged_pipeline_paused",
+            "1 while a person keeps the pipeline's cycles from starting by themselves.",
+            {pipeline: int(self._measured.is_paused(pipeline)) for pipeline in pipelines},
+        )
+        yield _gauge(
+            "triaged_cycle_next_timestamp_seconds",
+            "When the next cycle is due; absent for pipelines that run on demand. In the past: late.",
+            self._measured.next_cycles(),
+        )
+
+    def _source_states(self) -> Iterator[Metric]:
+        failing = GaugeMetricFamily(
+            "triaged_source_failing",
+            "1 while the source's latest run failed with this category.",
+            labels=["pipeline", "source", "category"],
+        )
+        success = GaugeMetricFamily(
+            "triaged_source_last_success_timestamp_seconds",
+            "When a run of the source last succeeded; absent until one has.",
+            labels=["pipeline", "source"],
+        )
+        failures = GaugeMetricFamily(
+            "triaged_source_consecutive_failures",
+            "Runs of the source that failed in a row.",
+            labels=["pipeline", "source"],
+        )
+        for (pipeline, source), state in self._sources.items():
+            failures.add_metric([pipeline, source], state.consecutive_failures)
+            for category in sorted(state.failed_with):
+                failing.add_metric([pipeline, source, category], category == state.failing)
+            if state.last_success is not None:
+                success.add_metric([pipeline, source], state.last_success)
+        yield from (failing, success, failures)
+        yield GaugeMetricFamily(
+            "triaged_sources_without_series",
+            "Sources beyond metrics.max_sources, which have no series of their own.",
+            value=self._sources.unseen,
+        )
+
+    def _store(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "triaged_store_queue_events",
+            "Events that wait to be stored.",
+            value=self._measured.queue_events(),
+        )
+        yield CounterMetricFamily(
+            "triaged_store_errors",
+            "Failed attempts to write the store.",
+            value=self._measured.store_errors(),
+        )
+        yield GaugeMetricFamily(
+            "triaged_store_bytes",
+            "Size of the store on disk.",
+            value=self._measured.store_bytes(),
+        )
+        yield GaugeMetricFamily(
+            "triaged_store_free_bytes",
+            "Free space on the file system of the store.",
+            value=self._measured.store_free_bytes(),
+        )
+
+
+def _gauge(name: str, text: str, values: dict[str, float] | dict[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=["pipeline"])
+    for pipeline, value in values.items():
+        family.add_metric([pipeline], value)
+    return family

@@ -1,0 +1,93 @@
+"""Counts what is on disk, event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from daemon import events
+from daemon.metrics.declared import Declared
+from daemon.metrics.sources import SourceStates
+from daemon.store.entries import Committed, Entry
+from daemon.triage.taxonomy import RetryOutcome, RunStatus, Trigger
+
+
+class Counting:
+    """What each stored event means to the counters and to the states of the sources."""
+
+    def __init__(
+        self, declared: Declared, sources: SourceStates, pipelines: Container[str]
+    ) -> None:
+        self._declared = declared
+        self._sources = sources
+        self._pipelines = pipelines
+        self._retrying: set[str] = set()
+
+    def count(self, committed: Committed) -> None:
+        """Takes in what one commit stored."""
+        self._declared.commit_seconds.observe(committed.seconds)
+        for entry in committed.entries:
+            self._count(entry)
+
+    def _count(self, entry: Entry) -> None:  # noqa: C901 (one case for each kind of event)
+        match entry.event:
+            case events.ItemFailed() as event:
+                self._count_failure(event, entry)
+            case events.ItemSucceeded() as event:
+                self._declared.items.labels(event.pipeline, "succeeded").inc()
+                self._count_rows(event.pipeline, event.file)
+                self._count_retry(event, "succeeded")
+            case events.ItemSkipped() as event:
+                self._declared.items.labels(event.pipeline, "skipped").inc(event.count)
+            case events.RunStarted(trigger=Trigger.RETRY) as event:
+                self._retrying.add(event.run_id)
+            case events.RunEnded() as event:
+                self._count_run(event, entry)
+            case events.CycleEnded() as event:
+                self._declared.cycles.labels(event.pipeline, event.outcome.value).inc()
+                self._declared.cycle_seconds.labels(event.pipeline).observe(event.duration_seconds)
+                self._declared.cycle_completion.labels(event.pipeline).set(event.at.timestamp())
+            case events.CycleSkipped() as event:
+                self._declared.cycles_skipped.labels(event.pipeline, event.reason).inc()
+            case events.RetryProgressed() as event:
+                for result in event.results:
+                    if result.outcome is RetryOutcome.NOT_RETRIED:
+                        self._count_not_retried(result.pipeline)
+
+    def _count_retry(self, event: events.RunEvent, outcome: str) -> None:
+        if event.run_id in self._retrying:
+            self._declared.retries.labels(event.pipeline, outcome).inc()
+
+    def _count_not_retried(self, pipeline: str) -> None:
+        if pipeline in self._pipelines:  # else it is one of an earlier configuration
+            self._declared.retries.labels(pipeline, "not_retried").inc()
+
+    def _count_failure(self, event: events.ItemFailed, entry: Entry) -> None:
+        assessment = entry.assessment
+        assert assessment is not None
+        retryable = "true" if assessment.retryable else "false"
+        self._declared.failures.labels(event.pipeline, assessment.category.value, retryable).inc()
+        if event.first_cause:
+            self._declared.items.labels(event.pipeline, "failed").inc()
+            self._count_rows(event.pipeline, event.file)
+        if event.first_cause or event.item is None:
+            self._count_retry(event, "failed")
+
+    def _count_rows(self, pipeline: str, file: events.FileFacts | None) -> None:
+        if file is not None and not file.repeated:
+            self._declared.rows.labels(pipeline, "loaded").inc(file.rows_loaded)
+            self._declared.rows.labels(pipeline, "rejected").inc(file.rows_rejected)
+
+    def _count_run(self, event: events.RunEnded, entry: Entry) -> None:
+        status = event.status.value
+        self._declared.runs.labels(event.pipeline, status).inc()
+        self._declared.run_seconds.labels(event.pipeline, status).observe(event.duration_seconds)
+        self._retrying.discard(event.run_id)
+        state = self._sources.get(event.pipeline, event.source)
+        if state is None:
+            return
+        if event.status is RunStatus.FAILED:
+            state.fail(entry.summary.category if entry.summary else None)
+        elif event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
+            state.recover()
+            if event.status is RunStatus.SUCCESS:
+                state.last_success = event.at.timestamp()
