@@ -5,6 +5,7 @@ docs/metrics.md        from the registry
 docs/openapi.json      from the running application
 docs/accuracy.md       from tests/corpus and the bundled rules
 docs/fields.json       every field that answers ever had: fields may be added, never removed
+alerts/rules/*.yml     from alerts/thresholds.toml
 daemon/triage/bundled/words.json  what the patterns of the bundled rules need
 """
 
@@ -22,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from alerts.make import rule_files
 from daemon.config import schema
 from daemon.config.load import Settings
 from daemon.service import Daemon
@@ -209,6 +211,7 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield DOCS / "openapi.json", document
             yield FIELDS, fields(document)
             yield Path(str(words.FILE)), word_table()
+            yield from rule_files()
         finally:
             daemon.start(schedule=False)
             daemon.stop(0)

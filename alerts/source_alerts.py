@@ -1,0 +1,120 @@
+"""Alerts about one source: it fails, or it has not succeeded for long."""
+
+from __future__ import annotations
+
+from alerts.advice import ADVICE, advice_by_category, cause_by_category
+from alerts.recording import INTERVAL, SUCCESS_AGE
+from alerts.rule import BY, Alert, Dashboard, Series, Severity, expression
+from alerts.thresholds import Thresholds, seconds
+from daemon.triage.taxonomy import CATEGORIES, Category
+
+BLOCKED = (Category.PERMISSION, Category.ACCOUNT_NOT_FOUND, Category.CONFIGURATION)
+"""Somebody has to do something, as with credentials, but a second attempt does no harm."""
+OTHERS = tuple(c for c in Category if c not in (*BLOCKED, Category.AUTHENTICATION))
+
+FAILURES = (
+    "/api/processing/failures?pipeline={{ $labels.pipeline }}&source={{ $labels.source }}"
+    "&category={{ $labels.category }}&status=open"
+)
+RUNS = "/api/runs?pipeline={{ $labels.pipeline }}&source={{ $labels.source }}"
+SOURCE = "The source {{ $labels.source }} of the pipeline {{ $labels.pipeline }}"
+
+
+def source_alerts(thresholds: Thresholds) -> list[Alert]:
+    """Alerts with the labels `pipeline` and `source`, most of them also `category`."""
+    series = Series(thresholds)
+    no_success = thresholds.no_success
+    return [
+        _authentication(series, Severity.WARNING, ""),
+        _authentication(series, Severity.CRITICAL, thresholds.authentication.critical_after),
+        _blocked(series, thresholds.source_blocked.consecutive),
+        _failing(series, thresholds.source_failing.consecutive),
+        _no_success(series, thresholds, Severity.WARNING, no_success.intervals),
+        _no_success(series, thresholds, Severity.CRITICAL, no_success.critical_intervals),
+    ]
+
+
+def _authentication(series: Series, severity: Severity, lasting: str) -> Alert:
+    failing = series("triaged_source_failing", f'category="{Category.AUTHENTICATION}"')
+    since = f" for more than {lasting}" if lasting else ""
+    return Alert(
+        name="TriagedAuthenticationFailing",
+        expr=f"{failing} == 1",
+        severity=severity,
+        lasting=lasting,
+        summary="The credentials of a source are refused.",
+        description=f"{SOURCE} cannot log in{since}: its latest run failed with the category "
+        "{{ $labels.category }}. It is not tried again by itself.",
+        cause=CATEGORIES[Category.AUTHENTICATION].meaning,
+        advice=ADVICE[Category.AUTHENTICATION],
+        dashboard=Dashboard.SOURCES,
+        detail=FAILURES,
+    )
+
+
+def _blocked(series: Series, consecutive: int) -> Alert:
+    return Alert(
+        name="TriagedSourceBlocked",
+        expr=_in_a_row(series, BLOCKED, consecutive),
+        severity=Severity.WARNING,
+        summary="A source cannot work until somebody changes rights, names or settings.",
+        description=_failed_in_a_row(),
+        cause=cause_by_category(BLOCKED),
+        advice=advice_by_category(BLOCKED),
+        dashboard=Dashboard.SOURCES,
+        detail=FAILURES,
+    )
+
+
+def _failing(series: Series, consecutive: int) -> Alert:
+    return Alert(
+        name="TriagedSourceFailing",
+        expr=_in_a_row(series, OTHERS, consecutive),
+        severity=Severity.WARNING,
+        summary="A source fails again and again.",
+        description=_failed_in_a_row(),
+        cause=cause_by_category(OTHERS),
+        advice=advice_by_category(OTHERS),
+        dashboard=Dashboard.SOURCES,
+        detail=FAILURES,
+    )
+
+
+def _in_a_row(series: Series, categories: tuple[Category, ...], consecutive: int) -> str:
+    """How many runs failed in a row, for sources whose latest one failed so."""
+    failing = series("triaged_source_failing", f'category=~"{"|".join(categories)}"')
+    return expression(f"""
+        ({failing} == 1)
+        * on ({BY}, source) group_left ()
+        ({series("triaged_source_consecutive_failures")} >= {consecutive})
+    """)
+
+
+def _failed_in_a_row() -> str:
+    return f"{SOURCE} failed {{{{ $value }}}} times in a row, the last time with the category {{{{ $labels.category }}}}."
+
+
+def _no_success(
+    series: Series, thresholds: Thresholds, severity: Severity, intervals: int
+) -> Alert:
+    chosen = thresholds.no_success
+    paused = series("triaged_pipeline_paused")
+    return Alert(
+        name="TriagedSourceNoSuccess",
+        expr=expression(f"""
+            (
+              {SUCCESS_AGE}
+              > on ({BY}) group_left ()
+              ({INTERVAL} * {intervals} + {seconds(chosen.slack)})
+            )
+            unless on ({BY})
+            (max_over_time({paused}[{chosen.after_pause}]) == 1)
+        """),
+        severity=severity,
+        summary=f"A source has not succeeded for {intervals} intervals.",
+        description=f"{SOURCE} has had no run that succeeded for {{{{ $value | humanizeDuration }}}}, "
+        f"or since the daemon started: more than {intervals} times the interval of its cycles.",
+        advice="Look at its latest runs: they fail, succeed only in part, do not end, or do not begin.",
+        dashboard=Dashboard.SOURCES,
+        detail=RUNS,
+    )
