@@ -24,6 +24,7 @@ from api import (
     unclassified,
 )
 from api.description import Records, description
+from api.grafana import endpoints as grafana
 from api.problems import answer_daemon, answer_http, answer_unexpected
 from api.report import endpoints as report_tables
 from api.report import series_endpoints as report_series
@@ -88,6 +89,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     report_series.item_series,
     report_series.annotations_of,
     report_series.variables,
+    *grafana.HANDLERS,
 ]
 
 

@@ -49,7 +49,7 @@ Moment = Annotated[
         extra_json_schema={
             "anyOf": [
                 {"type": "string", "format": "date-time"},
-                {"type": "integer", "minimum": 0, "maximum": 10**15},
+                {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
             ]
         },
     ),
@@ -123,7 +123,7 @@ def _convert(text: str, field: Field) -> Any:
         value = {"true": True, "false": False}.get(text.lower(), text)
     elif field.plain is int and re.fullmatch(r"-?[0-9]{1,18}", text):
         value = int(text)
-    elif "anyOf" in field.schema and re.fullmatch(r"[0-9]{1,16}", text):
+    elif "anyOf" in field.schema and re.fullmatch(r"[0-9]{1,15}", text):
         value = from_milliseconds(int(text))
     elif field.plain is datetime:
         # The + of an offset that was not encoded arrives as a space.

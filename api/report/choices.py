@@ -14,7 +14,7 @@ from api.problems import Mistake
 from daemon.store.report_conditions import MOST_VALUES, Comparison, Condition, Dimension
 from daemon.triage.taxonomy import CATEGORY_ALIASES, Category, FailureStatus, Group, RunStatus
 
-Given = str | int | float | bool | list[str] | None
+Given = str | float | bool | list[str] | None
 """Values as a query string or a body has them."""
 Blame = Callable[[str, str], Mistake]
 """Makes a mistake of what was expected and the name of where."""
@@ -38,7 +38,7 @@ def values_of(given: Given) -> tuple[str, ...] | None:
     """The values that were chosen, each once; None when all or none were."""
     if given is None:
         return None
-    texts = given if isinstance(given, list) else [_text(given)]
+    texts = given if isinstance(given, list) else [text_of(given)]
     found = [value for text in texts for value in _split(text.strip())]
     if any(value in _EVERYTHING for value in found):
         found = [] if all(value in _EVERYTHING for value in found) else _without_nothing(found)
@@ -51,8 +51,13 @@ def _without_nothing(found: list[str]) -> list[str]:
     return [] if any(value in _EVERYTHING for value in rest) else rest
 
 
-def _text(given: str | float | bool) -> str:
-    return str(given).lower() if isinstance(given, bool) else str(given)
+def text_of(given: str | float | bool) -> str:
+    """A value as a query string would have it."""
+    if isinstance(given, bool):
+        return str(given).lower()
+    if isinstance(given, float) and given.is_integer():
+        return str(int(given))
+    return str(given)
 
 
 def _split(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from api.filters import CURSOR
 from api.problems import BadRequest, Mistake
 from api.query import Moment, Name, Query, Text
 from api.report.answers import Format
-from api.report.choices import RUN_VOCABULARIES, Blame, Given, conditions_of, values_of
+from api.report.choices import RUN_VOCABULARIES, Blame, Given, conditions_of, text_of, values_of
 from api.report.span import (
     INTERVAL,
     INTERVAL_WORDS,
@@ -144,7 +144,7 @@ def failure_filter(
 def _single(given: Given) -> str | None:
     if isinstance(given, list):
         given = given[0] if given else None
-    return str(given) if given not in (None, "") else None
+    return text_of(given) if given not in (None, "") else None
 
 
 class RunReportQuery(ReportQuery, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from daemon.store.report_annotations import Kind
 from daemon.store.report_conditions import Dimension
 from daemon.store.report_series import SeriesAnswer
 from daemon.store.report_values import Value, values
+from daemon.triage.taxonomy import RunStatus
 
 
 def _said(answer: SeriesAnswer) -> dict[str, str]:
@@ -158,10 +159,15 @@ def marks(
     return [schemas.AnnotationRow.of(mark) for mark in found]
 
 
+RUN_STATUS = "run_status"
+VARIABLES = (*(dimension.value for dimension in Dimension), RUN_STATUS)
+"""What has values to choose from."""
+
+
 class VariableQuery(ReportQuery, frozen=True, kw_only=True):
     """What a variable offers. `from` and `to` make no difference."""
 
-    of: Annotated[str, one_of(Dimension, "The column whose values are wanted.")]
+    of: Annotated[str, one_of(VARIABLES, "The column whose values are wanted.")]
     pipeline: Annotated[Values | None, Meta(description="Only those of these pipelines.")] = None
 
 
@@ -177,13 +183,15 @@ def variables(
     wanted: NamedDependency[VariableQuery],
 ) -> Response[Any]:
     """Pipelines, sources, categories, groups, statuses and what else failures are filtered by."""
-    found = variable_values(daemon, Dimension(wanted.of), wanted.pipeline)
+    found = variable_values(daemon, wanted.of, wanted.pipeline)
     listed = [schemas.VariableValue.of(value) for value in found]
     return rows(request, listed, columns_of(schemas.VariableValue), wanted.format)
 
 
-def variable_values(daemon: Daemon, dimension: Dimension, pipeline: Given = None) -> list[Value]:
-    """The values of a dimension, of some pipelines or of all."""
+def variable_values(daemon: Daemon, name: str, pipeline: Given = None) -> list[Value]:
+    """The values of one of the `VARIABLES`, of some pipelines or of all."""
+    if name == RUN_STATUS:
+        return [Value(status.value, status.value) for status in RunStatus]
     configured = {p.name: list(p.sources) for p in daemon.catalog.pipelines.values()}
     with daemon.database.report() as reader:
-        return values(reader, dimension, pipelines=values_of(pipeline), configured=configured)
+        return values(reader, Dimension(name), pipelines=values_of(pipeline), configured=configured)

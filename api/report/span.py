@@ -58,6 +58,8 @@ class Shape(NamedTuple):
     interval: timedelta | None
     stretches: int
     series: int
+    shortest: timedelta = _SHORTEST
+    """If the interval is chosen."""
 
 
 def interval_of(text: str) -> timedelta | None:
@@ -75,15 +77,15 @@ def grid_of(span: Span, shape: Shape, blame: Blame) -> Grid:
     """The stretches of a report. Raises `BadRequest` when they and the series are too many."""
     most = min(MOST_STRETCHES, MOST_POINTS // shape.series)
     if shape.interval is None:
-        return Grid.choose(*span, min(shape.stretches, most))
-    grid = Grid.over(*span, shape.interval)
+        return Grid.choose(span.since, span.until, min(shape.stretches, most), shape.shortest)
+    grid = Grid.over(span.since, span.until, shape.interval)
     if grid.count > most:
         raise BadRequest([_too_many(span, shape, most, blame)])
     return grid
 
 
 def _too_many(span: Span, shape: Shape, most: int, blame: Blame) -> Mistake:
-    enough = Grid.choose(*span, most).step
+    enough = Grid.choose(span.since, span.until, most).step
     return blame(
         f"{_written(enough)} or more for this time and {shape.series} series, which makes at most "
         f"{most} points of each",

@@ -237,7 +237,7 @@ class Failures:
         return msgspec.structs.replace(f, since=since, until=min(ended, f.until or ended))
 
     def _with_members(self, condition: Condition) -> Condition:
-        if condition.key is not Dimension.FAILURE_GROUP:
+        if condition.key != Dimension.FAILURE_GROUP:
             return condition
         groups = Groups(self._reader)
         members = dict.fromkeys(m for value in condition.values for m in groups.members(value))

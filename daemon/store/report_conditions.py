@@ -44,6 +44,7 @@ class Measure(StrEnum):
 
 
 Key = Dimension | Measure
+_MEASURES = frozenset(map(str, Measure))
 
 
 class Comparison(StrEnum):
@@ -61,7 +62,8 @@ class Comparison(StrEnum):
 class Condition(msgspec.Struct, frozen=True):
     """One test; all conditions of a filter must hold."""
 
-    key: Key
+    key: str
+    """A `Dimension` or a `Measure`; as text, since filters are stored with retries."""
     comparison: Comparison
     values: tuple[str, ...]
     """For IN and NOT_IN any number, for the others exactly one."""
@@ -74,7 +76,7 @@ ERROR_GROUP = (
 )
 """The coarse side of a category."""
 
-FAILURE_COLUMNS: dict[Key, str] = {
+FAILURE_COLUMNS: dict[str, str] = {
     Dimension.PIPELINE: "pipeline",
     Dimension.SOURCE: "source",
     Dimension.CATEGORY: "category",
@@ -89,7 +91,7 @@ FAILURE_COLUMNS: dict[Key, str] = {
 }
 """The SQL of each key over failures."""
 
-RUN_COLUMNS: dict[Key, str] = {
+RUN_COLUMNS: dict[str, str] = {
     Dimension.PIPELINE: "pipeline",
     Dimension.SOURCE: "source",
     Dimension.CATEGORY: "coalesce(category, '')",
@@ -98,7 +100,7 @@ RUN_COLUMNS: dict[Key, str] = {
 }
 """The same over runs, which have no other keys."""
 
-NOT_TALLIED: frozenset[Key] = frozenset({Dimension.RULE, Dimension.STEP, *Measure})
+NOT_TALLIED: frozenset[str] = frozenset({Dimension.RULE, Dimension.STEP, *Measure})
 """What only the failures themselves can tell, and not the tally of days."""
 
 _SQL = {
@@ -112,14 +114,14 @@ _SQL = {
 
 
 def fragments(
-    conditions: Iterable[Condition], columns: Mapping[Key, str]
+    conditions: Iterable[Condition], columns: Mapping[str, str]
 ) -> tuple[list[str], list[Any]]:
     """The conditions as SQL over columns, with their parameters."""
     parts, parameters = list[str](), list[Any]()
     for condition in conditions:
         listed = condition.comparison in (Comparison.IN, Comparison.NOT_IN)
         column = columns[condition.key]
-        if isinstance(condition.key, Measure) and listed:
+        if condition.key in _MEASURES and listed:
             column = f"{column}::DOUBLE"
             parts.append(_SQL[condition.comparison].format(column).replace("?", "?::DOUBLE[]"))
         else:
