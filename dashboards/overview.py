@@ -48,7 +48,7 @@ def overview(thresholds: Thresholds) -> dict[str, Any]:
                 line(
                     9, (14, shared.sources_failing_now(PIPELINE)), (10, shared.alerts_over_time())
                 ),
-                line(10, (24, rest_panels.causes("pipeline", limit=20))),
+                line(10, (24, rest_panels.causes_now("pipeline"))),
                 evenly(8, _failures_by_category(), _sources_over_time()),
             ),
             row("Is work getting done?", evenly(8, _runs(), _items(), _open_over_time())),

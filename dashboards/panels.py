@@ -173,7 +173,7 @@ def table(
         "custom": {"align": "auto", "filterable": True, "inspect": True},
         **({"noValue": absent} if absent else {}),
     }
-    options = {"cellHeight": "sm", "showHeader": True, "enablePagination": True}
+    options = {"cellHeight": "sm", "showHeader": True}
     panel = _panel("table", title, description, targets, defaults, options, overrides)
     return {**panel, "transformations": list(transformations)}
 

@@ -13,8 +13,29 @@ _GROUP_DRILL = look.to_dashboard(
 )
 
 
-def causes(*variables: str, limit: int = 50) -> Panel:
-    """Open failures by cause, with what to do."""
+def causes_now(*variables: str) -> Panel:
+    """Causes of all that is open, whenever it began."""
+    return _causes(
+        "What fails, since when, and what to do",
+        "Failures that are open or wait for a retry, by cause, most first, whatever time is chosen: the "
+        "first says since when. Click a group for its failures.",
+        chosen(*variables) | {"status": "open,retrying", "limit": "20"},
+        absent="Nothing is open",
+    )
+
+
+def causes(*variables: str) -> Panel:
+    """Causes of the failures of the chosen time."""
+    return _causes(
+        "Causes, and what to do",
+        "Failures of the chosen time with the same cause together, most open ones first. First and last "
+        "are those of the chosen time. Click a group for its failures.",
+        CHOSEN_TIME | chosen(*variables) | {"limit": "50"},
+        absent="Nothing has failed in this time",
+    )
+
+
+def _causes(title: str, description: str, parameters: dict[str, str], absent: str) -> Panel:
     columns = (
         Column("open", "Open", "number"),
         Column("count", "Failures", "number"),
@@ -29,17 +50,11 @@ def causes(*variables: str, limit: int = 50) -> Panel:
         Column("state", "State"),
         Column("failure_group", "Group"),
     )
-    links = [
-        look.link("Its failures", _GROUP_DRILL),
-        look.link("Group in detail", _GROUP_DETAIL),
-    ]
+    links = [look.link("Its failures", _GROUP_DRILL), look.link("Group in detail", _GROUP_DETAIL)]
     return table(
-        "What fails, since when, and what to do",
-        "Failures of the chosen time with the same cause together, most open ones first. "
-        "First and last are those of the chosen time. Click a group for its failures.",
-        rest.table(
-            "/api/report/groups", *columns, **CHOSEN_TIME, **chosen(*variables), limit=str(limit)
-        ),
+        title,
+        description,
+        rest.table("/api/report/groups", *columns, **parameters),
         overrides=[
             look.column("Open", custom__width=70),
             look.column("Failures", custom__width=80),
@@ -54,7 +69,7 @@ def causes(*variables: str, limit: int = 50) -> Panel:
             look.badge("State", 100),
             look.column("Group", custom__width=150, links=links),
         ],
-        absent="Nothing has failed in this time",
+        absent=absent,
     )
 
 

@@ -7,11 +7,15 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as model
 
 from alerts.rule import Dashboard
 from alerts.thresholds import FILE, load
@@ -49,6 +53,14 @@ def test_the_linter_complains_of_nothing_but_what_is_excluded_with_a_reason() ->
     assert all(e["reason"] for listed in excluded.values() for e in listed["entries"])
     found = [tuple(c) for dashboard in MADE.values() for c in complaints(dashboard)]
     assert Counter(entries) == Counter(found)
+
+
+def test_a_key_that_grafana_does_not_know_is_found() -> None:
+    plugins.register_default_plugins()
+    made = json.loads(json.dumps(MADE[Dashboard.DAEMON]))
+    made["panels"][1]["fieldConfig"]["defaults"]["units"] = "s"
+    read = json.loads(JSONEncoder().encode(model.Dashboard.from_json(made)))
+    assert list(lost(made, read)) == ["/panels/1/fieldConfig/defaults/units"]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +151,27 @@ def test_links_take_columns_and_labels_that_the_panel_has(
     overridden = {o["matcher"]["options"] for o in panel["fieldConfig"]["overrides"]}
     if panel["type"] == "table":
         assert overridden <= titles
+
+
+@each_dashboard
+def test_grafanas_own_model_of_dashboards_knows_every_key(dashboard: dict[str, Any]) -> None:
+    """Read into its records and written again, nothing is lost: what it does not know it drops."""
+    plugins.register_default_plugins()
+    made = json.loads(json.dumps(dashboard))
+    read = model.Dashboard.from_json(made)
+    assert list(lost(made, json.loads(JSONEncoder(sort_keys=True).encode(read)))) == []
+
+
+def lost(made: Any, read: Any, path: str = "") -> Iterator[str]:
+    """Where something is missing or different. Defaults may have come to it."""
+    if isinstance(made, dict) and isinstance(read, dict):
+        for key, value in made.items():
+            yield from lost(value, read[key], f"{path}/{key}") if key in read else [f"{path}/{key}"]
+    elif isinstance(made, list) and isinstance(read, list) and len(made) == len(read):
+        for number, (one, other) in enumerate(zip(made, read, strict=True)):
+            yield from lost(one, other, f"{path}/{number}")
+    elif made != read:
+        yield path
 
 
 def test_every_query_is_valid_promql(tmp_path: Path) -> None:
