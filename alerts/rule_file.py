@@ -14,7 +14,7 @@ _VARIABLES = ("job", "pipeline", "source")
 HEADER = "# Made from alerts/thresholds.toml by `make docs`. Do not edit.\n"
 
 
-def annotations(alert: Alert, links: Links) -> dict[str, str]:
+def annotated(alert: Alert, links: Links) -> dict[str, str]:
     """What an alert says, with where to read on."""
     cause = {"cause": alert.cause} if alert.cause else {}
     return {
@@ -56,7 +56,7 @@ def _rule(rule: Recording | Alert, links: Links) -> dict[str, Any]:
         "expr": rule.expr,
         **{key: value for key, value in lasting.items() if value},
         "labels": {"severity": str(rule.severity), **rule.labels},
-        "annotations": annotations(rule, links),
+        "annotations": annotated(rule, links),
     }
 
 

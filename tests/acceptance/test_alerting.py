@@ -1,0 +1,176 @@
+"""Alerts, on the running product with real Prometheus and Alertmanager (requirement M3)."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.alerting import Account, alerting, missing_servers
+from tests.support.product import ROOT, Product, wait_for
+from tests.support.prometheus import Prometheus
+from tests.support.receiver import Receiver
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(missing_servers()), reason=f"not installed: {missing_servers()}"),
+]
+
+PIPELINES = """
+[pipelines.quick]
+run = "work:quick"
+every = "500ms"
+[pipelines.slow]
+run = "work:slow"
+every = "1h"
+"""
+WORK = """
+import time
+
+
+def quick(run):
+    run.succeed("a")
+    run.fail("b", "connection refused")
+    run.fail("c", "the frobnicator was unfrobbed")
+
+
+def slow(run):
+    while not run.cancelled:
+        run.progress(1, 2)
+        time.sleep(0.05)
+"""
+
+
+@pytest.mark.requirement("M3")
+def test_refused_credentials_reach_the_receiver_and_are_resolved_once_they_are_corrected(
+    product: Product, tmp_path: Path
+) -> None:
+    account = Account(product)
+    product.start()
+    with alerting(product, tmp_path) as (prometheus, receiver):
+        wait_for(lambda: prometheus.query("triaged_source_last_success_timestamp_seconds"))
+        account.refuse()
+        wait_for(lambda: product.failures(category="auth"))
+        begun = time.monotonic()
+        name = "TriagedAuthenticationFailing"
+        told = wait_for(lambda: receiver.told(name, receiver="authentication"))
+        print(f"failure to receiver: {time.monotonic() - begun:.1f} s")
+        assert told.labels["pipeline"] == "accounts"
+        assert told.labels["source"] == "support"
+        assert "support" in told.annotations["description"]
+        assert "credentials" in told.annotations["advice"]
+        _follow_links(told.annotations)
+        _compare_messages(receiver, told.annotations)
+        account.correct()
+        wait_for(lambda: receiver.told(name, "resolved", "authentication"))
+        assert wait_for(lambda: receiver.told("TriagedWatchdog", receiver="watchdog"))
+        assert {alert.name for alert in receiver.alerts} == {name, "TriagedWatchdog"}
+
+
+def _follow_links(annotations: dict[str, str]) -> None:
+    """Each leads to what it promises."""
+    detail = httpx.get(annotations["detail_url"])
+    assert detail.status_code == 200
+    (failure,) = detail.json()["failures"]
+    assert (failure["source"], failure["error_category"]) == ("support", "authentication")
+    runbook = httpx.get(annotations["runbook_url"])
+    assert runbook.status_code == 200
+    assert runbook.text.startswith("# TriagedAuthenticationFailing")
+    dashboard = httpx.get(annotations["dashboard_url"])
+    assert dashboard.status_code == 200
+    assert dashboard.text.endswith("var-pipeline=accounts&var-source=support")
+
+
+def _compare_messages(receiver: Receiver, annotations: dict[str, str]) -> None:
+    """Mail and Slack say the same."""
+    mail = wait_for(lambda: receiver.mails and receiver.mails[0])
+    assert "support" in mail["Subject"]
+    text = mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
+    slack = wait_for(lambda: receiver.slack and receiver.slack[0]["attachments"][0])
+    assert "support" in slack["title"]
+    html = mail.get_body(("html",)).get_content()
+    for part in ("description", "cause", "advice"):
+        assert annotations[part] in text
+        assert annotations[part] in slack["text"]
+        assert annotations[part] in html
+    for link in ("detail_url", "dashboard_url", "runbook_url"):
+        assert annotations[link] in text
+        assert annotations[link] in slack["text"]
+        assert annotations[link].replace("&", "&amp;") in html
+
+
+@pytest.mark.requirement("M3")
+def test_a_killed_daemon_is_reported_as_absent_and_nothing_else_pages(
+    product: Product, tmp_path: Path
+) -> None:
+    Account(product)
+    product.start()
+    with alerting(product, tmp_path, lasting="1s") as (prometheus, receiver):
+        wait_for(lambda: prometheus.query("triaged_source_last_success_timestamp_seconds"))
+        product.kill()
+        wait_for(lambda: receiver.told("TriagedAbsent", receiver="pages"))
+        _let_it_evaluate(prometheus, 5)
+        assert prometheus.firing() == {"TriagedAbsent", "TriagedWatchdog"}
+        product.start()
+        wait_for(lambda: receiver.told("TriagedAbsent", "resolved", "pages"))
+        assert {alert.name for alert in receiver.alerts} <= {"TriagedAbsent", "TriagedWatchdog"}
+
+
+@pytest.mark.requirement("M3", "S3")
+def test_a_restart_raises_no_alert_and_no_time_jumps_to_1970(
+    product: Product, tmp_path: Path
+) -> None:
+    Account(product)
+    product.start()
+    wait_for(lambda: "last_success" in product.http.get("/metrics").text)
+    wait_for(lambda: product.metrics()[_COMPLETION] > 0)
+    with alerting(product, tmp_path) as (prometheus, _):
+        _let_it_evaluate(prometheus, 3)
+        assert product.stop() == 0
+        product.start()
+        _let_it_evaluate(prometheus, 5)
+        fired = prometheus.query(
+            'count by (alertname) (last_over_time(ALERTS{alertstate="firing"}[5m]))'
+        )
+        assert {series["metric"]["alertname"] for series in fired} == {"TriagedWatchdog"}
+        for name in ("cycle_last_completion", "cycle_next", "source_last_success"):
+            series = f"triaged_{name}_timestamp_seconds"
+            (earliest,) = prometheus.query(f"min_over_time({series}[5m])")
+            assert float(earliest["value"][1]) > 1_700_000_000
+
+
+_COMPLETION = 'triaged_cycle_last_completion_timestamp_seconds{pipeline="accounts"}'
+
+
+@pytest.mark.requirement("M3")
+def test_every_rule_is_evaluated_and_finds_the_series_that_it_names(
+    product: Product, tmp_path: Path
+) -> None:
+    (product.folder / "work.py").write_text(WORK)
+    product.configure(PIPELINES)
+    product.start()
+    with alerting(product, tmp_path) as (prometheus, _):
+        text = "".join(path.read_text() for path in (ROOT / "alerts/rules").glob("*.yml"))
+        series = set(re.findall(r"\b(?:triaged|process|pipeline:|source:)[\w:]+(?=[{ )])", text))
+        series = {name for name in series if name.startswith("triaged_") or ":" in name}
+        assert len(series) > 30
+        for name in sorted(series):
+            wait_for(lambda name=name: prometheus.query(name))
+        _let_it_evaluate(prometheus, 1)
+        rules = prometheus.rules()
+        assert len(rules) > 30
+        assert [rule for rule in rules if rule["health"] != "ok" or rule.get("lastError")] == []
+
+
+def _let_it_evaluate(prometheus: Prometheus, times: int) -> None:
+    """Waits till the rules have been evaluated so many times more."""
+
+    def latest() -> str:
+        rules = prometheus.rules()
+        return next(r["lastEvaluation"] for r in rules if r["name"] == "TriagedWatchdog")
+
+    seen = {latest()}
+    wait_for(lambda: seen.add(latest()) or len(seen) > times)
