@@ -48,16 +48,12 @@ def commands(
     return post(path, opt={"role": "operate"}, **_options(path, Query, responses), **options)
 
 
-def asks(
-    path: str, *, content: Content | None = None, **options: Any
-) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+def asks(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """A POST endpoint that only reads: a question too long for a path, for keys that may read.
 
     It changes nothing, so nothing is written down of who asked.
     """
     responses = problems(400, 401, 403, 413, 415, 421, 500, 503)
-    if content is not None:
-        responses[200] = answer(content)
     return post(
         path, opt={"role": "read"}, status_code=200, **_options(path, Query, responses), **options
     )

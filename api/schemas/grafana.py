@@ -231,7 +231,6 @@ class AnnotationQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """A list of marks as a dashboard defines it."""
 
     name: Annotated[str | None, Meta(description="What the dashboard calls it.")] = None
-    enable: Annotated[bool | None, Meta(description="Whether it is shown.")] = None
     icon_color: Annotated[str | None, Meta(description="Its colour.")] = msgspec.field(
         name="iconColor", default=None
     )

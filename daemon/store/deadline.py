@@ -7,22 +7,25 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+_AGAIN_SECONDS = 0.1
+
 
 class Deadline:
     """Calls `interrupt` in another thread when its block lasts longer than `seconds`.
 
-    Never after the block: what is interrupted is what was begun within it.
+    Again and again, because DuckDB forgets an interruption that comes between two queries. Never after the
+    block: what is interrupted was begun within it.
     """
 
     def __init__(self, interrupt: Callable[[], None], seconds: float) -> None:
         self._interrupt = interrupt
+        self._seconds = seconds
         self._lock = threading.Lock()
-        self._over = False
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        self._thread.start()
         return self
 
     def __exit__(
@@ -32,10 +35,12 @@ class Deadline:
         traceback: TracebackType | None,
     ) -> None:
         with self._lock:
-            self._over = True
-        self._timer.cancel()
+            self._over.set()
 
-    def _expire(self) -> None:
-        with self._lock:
-            if not self._over:
-                self._interrupt()
+    def _watch(self) -> None:
+        wait = self._seconds
+        while not self._over.wait(wait):
+            wait = _AGAIN_SECONDS
+            with self._lock:
+                if not self._over.is_set():
+                    self._interrupt()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from daemon.errors import InvalidQuery, QueryTooLong
 from daemon.store.database import Database
+from daemon.store.deadline import Deadline
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.records import FailureRecord
@@ -223,3 +225,19 @@ def test_a_report_that_takes_too_long_is_ended_and_the_next_one_works(tmp_path: 
             assert reader.rows("SELECT 1") == [(1,)]
     finally:
         database.close()
+
+
+def test_an_interruption_that_was_overlooked_is_repeated_until_the_end() -> None:
+    calls, again = list[int](), threading.Event()
+
+    def interrupt() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            again.set()
+
+    with Deadline(interrupt, 0.0):
+        assert again.wait(10)
+    known = len(calls)
+    with Deadline(interrupt, 3600.0):
+        pass
+    assert len(calls) == known
