@@ -134,6 +134,17 @@ def test_links_lead_to_dashboards_and_variables_that_exist(dashboard: dict[str, 
     assert len(links) == written(dashboard).count('"url": "/d/')
 
 
+def test_alerts_lead_to_variables_that_their_dashboard_has() -> None:
+    rules = yaml.safe_load((ROOT / "alerts/rules/alerts.yml").read_text())
+    alerts = [rule for group in rules["groups"] for rule in group["rules"]]
+    assert len(alerts) > 15
+    for alert in alerts:
+        address = alert["annotations"]["dashboard_url"]
+        found = re.search(r"/d/([\w-]+)(.*)$", address)
+        assert found is not None
+        assert set(re.findall(r"var-(\w+)=", found[2])) <= set(variables(MADE[found[1]])), address
+
+
 @each_panel
 def test_links_take_columns_and_labels_that_the_panel_has(
     dashboard: dict[str, Any], panel: dict[str, Any]
