@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.alerting import Account, alerting, missing_servers
+from tests.support.alertmanager import Alertmanager
 from tests.support.product import ROOT, Product, wait_for
 from tests.support.prometheus import Prometheus
 from tests.support.receiver import Receiver
@@ -23,6 +24,12 @@ PIPELINES = """
 [pipelines.quick]
 run = "work:quick"
 every = "500ms"
+[pipelines.fine]
+run = "work:fine"
+every = "500ms"
+[pipelines.refused]
+run = "work:refused"
+every = "500ms"
 [pipelines.slow]
 run = "work:slow"
 every = "1h"
@@ -35,6 +42,14 @@ def quick(run):
     run.succeed("a")
     run.fail("b", "connection refused")
     run.fail("c", "the frobnicator was unfrobbed")
+
+
+def fine(run):
+    run.succeed("a")
+
+
+def refused(run):
+    raise RuntimeError("535 5.7.8 Authentication failed: bad username or password")
 
 
 def slow(run):
@@ -154,15 +169,66 @@ def test_every_rule_is_evaluated_and_finds_the_series_that_it_names(
     product.start()
     with alerting(product, tmp_path) as (prometheus, _):
         text = "".join(path.read_text() for path in (ROOT / "alerts/rules").glob("*.yml"))
-        series = set(re.findall(r"\b(?:triaged|process|pipeline:|source:)[\w:]+(?=[{ )])", text))
-        series = {name for name in series if name.startswith("triaged_") or ":" in name}
-        assert len(series) > 30
-        for name in sorted(series):
-            wait_for(lambda name=name: prometheus.query(name))
+        named = set(re.findall(r"\b(?:triaged_|pipeline:|source:)[\w:]+(?=[{ )])", text))
+        assert len(named) > 30
+        missing = set(named)
+        wait_for(lambda: not missing.difference_update(_known(prometheus)) and not missing)
         _let_it_evaluate(prometheus, 1)
         rules = prometheus.rules()
         assert len(rules) > 30
         assert [rule for rule in rules if rule["health"] != "ok" or rule.get("lastError")] == []
+
+
+SILENCED = [
+    ("TriagedAbsent critical", "TriagedErrorBudgetBurn critical"),
+    ("TriagedAuthenticationFailing warning", "TriagedSourceNoSuccess critical"),
+    ("TriagedSourceFailing warning", "TriagedSourceNoSuccess warning"),
+    ("TriagedRunStalled critical", "TriagedCyclesSkipped warning"),
+    ("TriagedSourceNoSuccess critical", "TriagedSourceNoSuccess warning"),
+]
+"""What fires, and what it silences for the same labels, and for no others."""
+
+
+@pytest.mark.requirement("M3")
+@pytest.mark.parametrize(("cause", "consequence"), SILENCED)
+def test_an_alert_silences_what_follows_from_it_and_only_for_the_same_daemon_and_source(
+    cause: str, consequence: str, tmp_path: Path
+) -> None:
+    receiver = Receiver()
+    alertmanager = Alertmanager(tmp_path / "alertmanager")
+    try:
+        alertmanager.start(receiver)
+        alerts = [
+            _labels(cause, "here"),
+            _labels(consequence, "here"),
+            _labels(consequence, "elsewhere"),
+            _labels("TriagedWatchdog info", "here"),
+        ]
+        answer = alertmanager.http.post("/api/v2/alerts", json=[{"labels": a} for a in alerts])
+        assert answer.status_code == 200, answer.text
+        name = consequence.split(maxsplit=1)[0]
+        told = wait_for(lambda: receiver.told(name) and receiver.told("TriagedWatchdog"))
+        assert told
+        listed = alertmanager.http.get("/api/v2/alerts").json()
+        silent = [a["labels"] for a in listed if a["status"]["state"] == "suppressed"]
+        assert silent == [_labels(consequence, "here")]
+    finally:
+        alertmanager.stop()
+        receiver.close()
+
+
+def _labels(alert: str, instance: str) -> dict[str, str]:
+    name, severity = alert.split()
+    labels = {"alertname": name, "severity": severity, "job": "triaged", "instance": instance}
+    if name not in ("TriagedAbsent", "TriagedWatchdog"):
+        labels |= {"pipeline": "mail", "source": "support"}
+    return labels
+
+
+def _known(prometheus: Prometheus) -> set[str]:
+    """The names of all series that have a value now."""
+    found = prometheus.query('count by (__name__) ({__name__=~".+"})')
+    return {series["metric"]["__name__"] for series in found}
 
 
 def _let_it_evaluate(prometheus: Prometheus, times: int) -> None:

@@ -29,7 +29,7 @@ NAMES = (
         "queries",
         "export",
     ),
-    *("scrape", "memory", "ingest", "report"),
+    *("scrape", "alerting", "memory", "ingest", "report"),
 )
 FOLDER = Path(__file__).parents[2] / ".bench"
 
