@@ -169,8 +169,8 @@ def _retry_help() -> Panel:
     )
 
 
-def _drill(variable: str) -> list[dict[str, Any]]:
-    value = f"${{__field.labels.{variable}}}"
+def _drill(variable: str, value: str = "") -> list[dict[str, Any]]:
+    value = value or f"${{__field.labels.{variable}}}"
     return [
         look.link(
             f"Failures of {value}", look.to_dashboard(Dashboard.FAILURES, **{variable: value})
@@ -209,11 +209,11 @@ def _by_pipeline() -> Panel:
     )
 
 
-def _counted(title: str, description: str, by: str, most: str = "10") -> Panel:
+def _counted(title: str, description: str, by: str, variable: str) -> Panel:
     query = rest.over_time(
-        "/api/report/failures/series", _COUNT, **rest.chosen(*CHOSEN), by=by, series=most
+        "/api/report/failures/series", _COUNT, **rest.chosen(*CHOSEN), by=by, series="10"
     )
-    return bars(title, description, query)
+    return bars(title, description, query, links=_drill(variable, rest.SERIES_NAME))
 
 
 def _by_group() -> Panel:
@@ -221,20 +221,24 @@ def _by_group() -> Panel:
         "By group of categories",
         "Network, API, validation or system: on which side the cause lies.",
         "error_group",
+        "group",
     )
 
 
 def _by_source() -> Panel:
     return _counted(
-        "By source", "The ten sources with the most failures, and all others.", "source"
+        "By source",
+        "The ten sources with the most failures, and all others. Click one to see only its failures.",
+        "source",
+        "source",
     )
 
 
 def _by_cause() -> Panel:
     return _counted(
         "By cause",
-        "The ten failure groups with the most failures, and all others. Put one into the field above to "
-        "see only its failures.",
+        "The ten failure groups with the most failures, and all others. Click one to see only its failures.",
+        "failure_group",
         "failure_group",
     )
 

@@ -100,7 +100,11 @@ def fixed(colour: str) -> dict[str, str]:
 
 
 OUTCOMES = [
-    column(name, color=fixed(colour))
+    {
+        # The name alone, or after that of the figure.
+        "matcher": {"id": "byRegexp", "options": f"^(.+ )?({'|'.join(names)})$"},
+        "properties": [{"id": "color", "value": fixed(colour)}],
+    }
     for colour, names in {
         GOOD: ("success", "succeeded", "loaded", "done"),
         NOTICE: ("partial", "interrupted", "pending"),
@@ -108,6 +112,5 @@ OUTCOMES = [
         "blue": ("running",),
         "#8e8e8e": ("skipped", "cancelled"),
     }.items()
-    for name in names
 ]
 """The same colours for the same words everywhere."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
-from dashboards import look
+from dashboards import look, rest
 
 Panel = dict[str, Any]
 Target = dict[str, Any]
@@ -65,6 +65,7 @@ def lines(
     }
     defaults = {
         "unit": unit,
+        **_named(targets),
         "min": 0,
         **({"max": most} if most is not None else {}),
         "thresholds": thresholds or look.PLAIN,
@@ -95,6 +96,7 @@ def bars(
     }
     defaults = {
         "unit": unit,
+        **_named(targets),
         "min": 0,
         "decimals": 0,
         "thresholds": look.PLAIN,
@@ -209,6 +211,11 @@ _DRAWN = {
     "axisLabel": "",
     "scaleDistribution": {"type": "linear"},
 }
+
+
+def _named(targets: Sequence[Target]) -> dict[str, str]:
+    """Series of the REST API are called as their column `series` says; those of Prometheus have legends."""
+    return {"displayName": rest.SERIES_NAME} if targets[0]["datasource"] == rest.INFINITY else {}
 
 
 def _legend(*figures: str) -> dict[str, Any]:

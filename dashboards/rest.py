@@ -17,6 +17,9 @@ class Column(NamedTuple):
     kind: Kind = "string"
 
 
+SERIES_NAME = "${__field.labels.Series}"
+"""What a series is called, in a graph and in its links."""
+
 CHOSEN_TIME = {"from": "${__from}", "to": "${__to}"}
 """Epoch milliseconds."""
 

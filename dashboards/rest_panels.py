@@ -50,7 +50,10 @@ def _causes(title: str, description: str, parameters: dict[str, str], absent: st
         Column("state", "State"),
         Column("failure_group", "Group"),
     )
-    links = [look.link("Its failures", _GROUP_DRILL), look.link("Group in detail", _GROUP_DETAIL)]
+    links = [
+        look.link("Its failures, and how to retry them", _GROUP_DRILL),
+        look.link("Group in detail", _GROUP_DETAIL),
+    ]
     return table(
         title,
         description,
@@ -129,7 +132,7 @@ def failures(*variables: str, limit: int = 200) -> Panel:
                 "Group",
                 custom__width=150,
                 links=[
-                    look.link("The others with this cause", _GROUP_DRILL),
+                    look.link("The others with this cause, and how to retry them", _GROUP_DRILL),
                     look.link("Group in detail", _GROUP_DETAIL),
                 ],
             ),

@@ -158,7 +158,9 @@ def test_links_take_columns_and_labels_that_the_panel_has(
     labels = set(re.findall(r"\$\{__field\.labels\.(\w+)\}", said))
     for target in panel["targets"]:
         grouped = re.findall(r"by \(([^)]*)\)", target.get("expr", ""))
-        assert labels <= {label.strip() for by in grouped for label in by.split(",")}
+        known = {label.strip() for by in grouped for label in by.split(",")}
+        known |= {c["text"] for c in target.get("columns", ()) if c["type"] == "string"}
+        assert labels <= known
     overridden = {o["matcher"]["options"] for o in panel["fieldConfig"]["overrides"]}
     if panel["type"] == "table":
         assert overridden <= titles
