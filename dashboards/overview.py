@@ -11,7 +11,16 @@ from dashboards import look, rest_panels, shared
 from dashboards.dashboard import dashboard
 from dashboards.layout import evenly, line, row
 from dashboards.panels import Panel, bars, lines, stat, states
-from dashboards.query import PIPELINE, added, added_in_all, each, now, series, share
+from dashboards.query import (
+    PIPELINE,
+    added,
+    added_in_all,
+    each,
+    now,
+    series,
+    share,
+    those_with_most,
+)
 from dashboards.variables import PIPELINES
 
 FAILING_RUNS = series("triaged_source_consecutive_failures", PIPELINE)
@@ -140,10 +149,12 @@ def _failures_by_category() -> Panel:
 def _sources_over_time() -> Panel:
     return states(
         "Sources failing over time",
-        "When the latest run of a source had failed. Only sources that failed in this time.",
+        "When the latest run of a source had failed. Only sources that failed in this time, at most 20.",
         each(
-            f"max by (pipeline, source) ({FAILING_RUNS} > bool 0) "
-            f"and max by (pipeline, source) (max_over_time({FAILING_RUNS}[$__range] @ end())) > 0",
+            those_with_most(
+                f"max by (pipeline, source) ({FAILING_RUNS} > bool 0)",
+                f"max by (pipeline, source) (max_over_time({FAILING_RUNS}[$__range] @ end())) > 0",
+            ),
             "{{pipeline}} / {{source}}",
         ),
         mappings=look.words({0: ("works", look.GOOD), 1: ("fails", look.BAD)}),

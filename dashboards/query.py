@@ -70,5 +70,13 @@ def share(part: str, whole: str, by: str = "") -> str:
     return f"{added_in_all(part, by)} / ({added_in_all(whole, by)} > 0)"
 
 
+def those_with_most(courses: str, figure: str, most: int = 20) -> str:
+    """The courses of the series that have most of something at the end: a graph stays readable.
+
+    `figure` is evaluated once, at the end of the chosen time; series are matched by their labels.
+    """
+    return f"{courses} and topk({most}, {figure})"
+
+
 def _sum(by: str) -> str:
     return f"sum by ({by})" if by else "sum"

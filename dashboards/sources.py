@@ -11,7 +11,7 @@ from dashboards import look, rest, rest_panels, shared
 from dashboards.dashboard import dashboard
 from dashboards.layout import evenly, line, row
 from dashboards.panels import Panel, bars, levels, lines, stat, states
-from dashboards.query import PIPELINE, SOURCE, each, now, series
+from dashboards.query import PIPELINE, SOURCE, each, now, series, those_with_most
 from dashboards.rest import Column
 from dashboards.variables import PIPELINES, SOURCES
 
@@ -146,9 +146,12 @@ def _in_a_row(thresholds: Thresholds) -> Panel:
     limit = thresholds.source_failing.consecutive
     return lines(
         "Runs that failed in a row",
-        f"Zero is good. From {limit} on an alert fires; refused credentials raise it at once, missing "
+        f"Zero is good; the 20 sources with most. From {limit} on an alert fires; refused credentials raise it at once, missing "
         f"rights, names and settings from {thresholds.source_blocked.consecutive} on.",
-        each(IN_A_ROW, "{{pipeline}} / {{source}}"),
+        each(
+            those_with_most(IN_A_ROW, f"max_over_time({IN_A_ROW}[$__range] @ end()) > 0"),
+            "{{pipeline}} / {{source}}",
+        ),
         thresholds=look.thresholds(look.GOOD, (limit, look.BAD)),
     )
 
@@ -157,8 +160,12 @@ def _since_success(thresholds: Thresholds) -> Panel:
     intervals = thresholds.no_success.intervals
     return lines(
         "Since the last success",
-        f"How long ago a run last succeeded. More than {intervals} intervals of its cycles raise an alert.",
-        each(f"time() - {SUCCEEDED}", "{{pipeline}} / {{source}}"),
+        "How long ago a run last succeeded: the 20 sources for which it is longest. More than "
+        f"{intervals} intervals of its cycles raise an alert.",
+        each(
+            those_with_most(f"(time() - {SUCCEEDED})", f"-({SUCCEEDED} @ end())"),
+            "{{pipeline}} / {{source}}",
+        ),
         unit="s",
     )
 
