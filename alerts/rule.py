@@ -27,6 +27,7 @@ class Severity(StrEnum):
 class Dashboard(StrEnum):
     """The dashboards that alerts lead to, by their uid."""
 
+    OVERVIEW = "triaged-overview"
     SOURCES = "triaged-sources"
     FAILURES = "triaged-failures"
     PIPELINES = "triaged-pipelines"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from daemon import events
 from daemon.clock import Clock
@@ -19,17 +20,32 @@ log = logging.getLogger("triaged.cycles")
 
 
 class SourceCounts:
-    """Sources of the current cycle by state, for the gauge."""
+    """Sources of a pipeline's current cycle by state, for the gauge.
+
+    A retry is a cycle beside the ordinary one: while several are under way, they count together.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.counts = {"pending": 0, "running": 0, "done": 0, "failed": 0}
+        self._under_way = 0
+        self.counts = dict.fromkeys(("pending", "running", "done", "failed"), 0)
 
-    def start(self, sources: int) -> None:
+    @contextmanager
+    def cycle(self, sources: int) -> Iterator[None]:
+        """While a cycle of that many sources is under way."""
         with self._lock:
-            self.counts = {"pending": sources, "running": 0, "done": 0, "failed": 0}
+            if not self._under_way:
+                self.counts = dict.fromkeys(self.counts, 0)
+            self._under_way += 1
+            self.counts["pending"] += sources
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def move(self, before: str, after: str) -> None:
+        """A source went from one state to another."""
         with self._lock:
             self.counts[before] -= 1
             self.counts[after] += 1
@@ -74,10 +90,12 @@ class Cycles:
         began = self._clock.monotonic()
         self._recorder.record(started)
         counts = self.sources.setdefault(pipeline.name, SourceCounts())
-        counts.start(len(chosen))
-        with ThreadPoolExecutor(
-            pipeline.config.concurrency, thread_name_prefix=f"run-{pipeline.name}"
-        ) as pool:
+        with (
+            counts.cycle(len(chosen)),
+            ThreadPoolExecutor(
+                pipeline.config.concurrency, thread_name_prefix=f"run-{pipeline.name}"
+            ) as pool,
+        ):
             statuses = list(
                 pool.map(
                     lambda source: self._run(pipeline, source, started, counts, wanted), chosen

@@ -7,6 +7,8 @@ docs/asyncapi.json     from the same: the messages of its sockets
 docs/accuracy.md       from tests/corpus and the bundled rules
 docs/fields.json       every field that answers ever had: fields may be added, never removed
 alerts/rules/*.yml     from alerts/thresholds.toml
+dashboards/json, docs/panels.md  from the functions of dashboards/ and alerts/thresholds.toml
+deploy/kubernetes/*.yaml  from alerts and dashboards
 daemon/triage/bundled/words.json  what the patterns of the bundled rules need
 """
 
@@ -31,6 +33,9 @@ from daemon.config.load import Settings
 from daemon.service import Daemon
 from daemon.triage import words
 from daemon.triage.rule_files import load_rules
+from dashboards.make import dashboard_files, dashboards
+from dashboards.page import panels_page
+from deploy.manifests import manifest_files
 from tests.accuracy_page import accuracy_page
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -222,6 +227,9 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield FIELDS, fields(document)
             yield Path(str(words.FILE)), word_table()
             yield from rule_files()
+            yield from dashboard_files()
+            yield DOCS / "panels.md", panels_page(dashboards())
+            yield from manifest_files()
         finally:
             daemon.start(schedule=False)
             daemon.stop(0)

@@ -121,6 +121,11 @@ def test_of_the_daemon_only_its_commands_import_the_api() -> None:
     assert [m for m in importers if not within(m, "daemon.cli")] == []
 
 
+def test_the_product_imports_nothing_that_is_not_installed_with_it() -> None:
+    beside = ("alerts", "dashboards", "deploy", "examples", "tests")
+    assert [m for m, name in IMPORTS if any(within(name, package) for package in beside)] == []
+
+
 def test_only_the_configuration_reads_the_environment() -> None:
     readers = {
         module_name(path)

@@ -65,6 +65,33 @@ def test_the_failure_of_one_source_does_not_stop_the_others(target: Store) -> No
     }
 
 
+def test_a_retry_beside_a_cycle_leaves_no_count_below_zero(target: Store) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def wait(run: Any) -> None:
+        if run.source == "slow":
+            begun.set()
+            assert may_end.wait(PATIENCE)
+
+    machinery = Machinery(target, pipeline(wait, "slow", "quick"))
+    registered = machinery.catalog.pipeline("nightly")
+    ordinary = in_thread(lambda: carry_out(machinery))
+    assert begun.wait(PATIENCE)
+    machinery.cycles.run(registered, [registered.sources["quick"]], Trigger.RETRY)
+    counts = machinery.cycles.sources["nightly"].counts
+    assert min(counts.values()) >= 0
+    assert (sum(counts.values()), counts["running"]) == (3, 1)
+    may_end.set()
+    ordinary.join(PATIENCE)
+    carry_out(machinery)
+    assert machinery.cycles.sources["nightly"].counts == {
+        "pending": 0,
+        "running": 0,
+        "done": 2,
+        "failed": 0,
+    }
+
+
 def test_a_cycle_is_told_from_its_start_to_its_end(target: Store) -> None:
     clock = target.clock
     assert isinstance(clock, FakeClock)

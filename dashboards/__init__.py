@@ -1,0 +1,1 @@
+"""Makes the Grafana dashboards in `json/`; `make docs` does so."""

@@ -1,0 +1,1 @@
+"""Makes the Kubernetes manifests in `kubernetes/`; `make docs` does so."""
