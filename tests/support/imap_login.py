@@ -67,6 +67,9 @@ class _Conversation(socketserver.StreamRequestHandler):
             case "SELECT" | "EXAMINE":
                 self._say("* 0 EXISTS")
                 self._say("* OK [UIDVALIDITY 1] valid")
+                self._say(r"* OK [PERMANENTFLAGS (\*)] all may be kept")
+                self._say(f"{tag} OK [READ-WRITE] done")
+                return True
             case "UID":
                 self._say("* SEARCH")
             case "LOGOUT":

@@ -246,10 +246,10 @@ def test_the_configuration_wins_over_an_account_of_the_same_name(tmp_path: Path)
 def test_the_version_of_a_source_changes_with_settings_and_secret(tmp_path: Path) -> None:
     found = accounts(tmp_path)
     changes = ({}, {"sealed": b"other"}, {"settings": {"hours": 1}}, {"version": 2})
-    versions = {found.put(StoredAccount.of(saved(**c), None)).to_run().version for c in changes}
+    versions = {found.put(StoredAccount.of(saved(**c), None)).to_run().version() for c in changes}
     assert len(versions) == 4
     again = accounts(tmp_path, StoredAccount.of(saved(), None))
-    assert again.to_run()[0].version in versions
+    assert again.to_run()[0].version() in versions
 
 
 class OneAccount:

@@ -76,11 +76,18 @@ def test_every_endpoint_lets_in_its_role_and_those_above_only(
 
 @pytest.mark.requirement("S6")
 def test_what_changes_something_needs_more_than_reading(endpoints: list[Endpoint]) -> None:
-    assert {e.role for e in endpoints if e.method != "get"} <= {"operate", "admin"}
+    asking = {e.template for e in endpoints if e.method != "get" and e.role == "read"}
+    assert {t for t in asking if not t.startswith("/grafana/json/")} == {"/api/token"}
+    assert {e.role for e in commands_of(endpoints)} == {"operate", "admin"}
     assert {e.template for e in endpoints if e.role == "admin"} >= {
         "/api/audit",
         "/api/export/audit.csv",
     }
+
+
+def commands_of(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """What changes something: all but reading, and asking by POST."""
+    return [e for e in endpoints if e.method != "get" and e.role != "read"]
 
 
 def newest(served: Served, count: int = 1) -> list[AuditRecord]:
@@ -92,7 +99,7 @@ def newest(served: Served, count: int = 1) -> list[AuditRecord]:
 def test_every_command_leaves_exactly_one_entry(
     served: Served, endpoints: list[Endpoint], role: str
 ) -> None:
-    commands = [endpoint for endpoint in endpoints if endpoint.method != "get"]
+    commands = commands_of(endpoints)
     assert len(commands) >= 15
     audit, actions = Audit(served.daemon.database), set()
     names = {"read": "dashboard", "operate": "on-call", "admin": "boss"}
@@ -114,10 +121,18 @@ def test_every_command_leaves_exactly_one_entry(
 def test_every_action_is_documented(served: Served, endpoints: list[Endpoint]) -> None:
     from tests.architecture.test_docs import DOCS
 
+    for endpoint in commands_of(endpoints):
+        ask(served, endpoint, "admin")
+        assert f"`{newest(served)[0].action}`" in DOCS["api.md"], endpoint
+
+
+@pytest.mark.requirement("U6")
+def test_what_only_asks_by_post_leaves_no_entry(served: Served, endpoints: list[Endpoint]) -> None:
+    before = Audit(served.daemon.database).total(AuditFilter())
     for endpoint in endpoints:
-        if endpoint.method != "get":
-            ask(served, endpoint, "admin")
-            assert f"`{newest(served)[0].action}`" in DOCS["api.md"], endpoint
+        if endpoint.method != "get" and endpoint.role == "read":
+            ask(served, endpoint, "read")
+    assert Audit(served.daemon.database).total(AuditFilter()) == before
 
 
 @pytest.mark.requirement("U6")

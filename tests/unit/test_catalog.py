@@ -47,15 +47,16 @@ def test_a_source_is_added_replaced_and_removed_and_what_was_looked_up_stays_as_
     told: list[tuple[str, str, Source | None]] = []
     found.follow(lambda *change: told.append(change))
     before = found.pipeline("nightly")
-    found.set_source("nightly", source("b"))
-    found.set_source("nightly", source("a"))
+    new, changed = source("b"), source("a")
+    found.set_source("nightly", new)
+    found.set_source("nightly", changed)
     found.remove_source("nightly", "b")
     assert list(before.sources) == list(found.pipeline("nightly").sources) == ["a"]
     assert (before.sources["a"].version(), found.source("nightly", "a").version()) == ("", "2")
     assert found.find("nightly", "b") is None
     assert told == [
-        ("nightly", "b", source("b")),
-        ("nightly", "a", source("a")),
+        ("nightly", "b", new),
+        ("nightly", "a", changed),
         ("nightly", "b", None),
     ]
     with pytest.raises(NotFound):
@@ -117,7 +118,7 @@ class Held:
         self.machinery.cycles.run(nightly, [nightly.sources["a"]], Trigger.SCHEDULE)
 
     def reason(self) -> Reason | None:
-        waiting = self.gate.waiting("nightly", "a")
+        waiting = self.gate.waiting("nightly", self.catalog.source("nightly", "a"))
         return waiting.reason if waiting else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import logging
 import socket
 import ssl
 from functools import lru_cache
@@ -16,6 +17,8 @@ from daemon.pipelines.mail.replies import notes_of
 from daemon.pipelines.mail.watchdog import Watchdog
 
 IMPLICIT_TLS_PORT, PORT = 993, 143
+
+logging.getLogger("imapclient").setLevel(logging.WARNING)  # below that it names who logs in
 
 
 class Connection(IMAPClient):  # type: ignore[misc]  # it has no types
