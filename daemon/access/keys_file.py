@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -92,8 +92,13 @@ class KeysFile:
         *,
         expires: datetime | None = None,
         taken: Sequence[str] = (),
+        hand_over: Callable[[str], None] | None = None,
     ) -> str:
-        """Adds a key and returns it: it cannot be had again. Raises `Conflict`."""
+        """Adds a key and returns it: it cannot be had again. Raises `Conflict`.
+
+        `hand_over` gets the key before it is good for anything: when that fails, or nothing after it
+        happens, no name is taken by a key that nobody has.
+        """
         key = make_key()
         hashed = digest(key).hex()
         record = KeyRecord(name=name, role=role, sha256=hashed, created=now, expires=expires)
@@ -101,8 +106,19 @@ class KeysFile:
             keys = self.read()
             if name in {LOCAL, *taken} or any(k.name == name and not k.revoked for k in keys):
                 raise Conflict(f"there is a key named {name} already: choose another name")
+            if hand_over is not None:
+                hand_over(key)
             self._write((*keys, record))
         return key
+
+    def knows(self, key: str, name: str, role: Role, now: datetime) -> bool:
+        """Whether `key` is good at this time, and has this name and role."""
+        hashed = digest(key).hex()
+        return any(
+            (found.name, found.role, found.sha256) == (name, role, hashed)
+            and (found.expires is None or found.expires > now)
+            for found in self.read()
+        )
 
     def revoke(self, name: str, now: datetime) -> None:
         """Makes a key useless for good. Raises `NotFound`."""

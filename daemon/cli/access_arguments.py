@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -21,6 +22,7 @@ def add_token(commands: Commands) -> None:
         "",
         "example:  triaged token create grafana --role read --config triaged.toml",
         "example:  triaged token create ann --role operate --expires 90d --config triaged.toml",
+        "example:  triaged token create grafana --role read --output FILE --if-missing --config F",
         "example:  triaged token revoke ann --config triaged.toml",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
@@ -30,6 +32,7 @@ def add_token(commands: Commands) -> None:
         "--role", choices=get_args(Role), required=True, help="what it may do: read, operate, admin"
     )
     create.add_argument("--expires", metavar="TIME", help="for how long it is good, such as 90d")
+    _add_output(create)
     listing = command(actions, "list", "list the keys, without the keys themselves")
     revoke = command(actions, "revoke", "make a key useless for good")
     revoke.add_argument("name", metavar="NAME")
@@ -38,6 +41,20 @@ def add_token(commands: Commands) -> None:
         action.add_argument("--config", metavar="FILE", type=Path, required=True, help=about)
     for action in (create, listing):
         json(action, "JSON Lines")
+
+
+def _add_output(create: ArgumentParser) -> None:
+    create.add_argument(
+        "--output", metavar="FILE", type=Path, help="write the key to a file, and do not print it"
+    )
+    create.add_argument(
+        "--group", action="store_true", help="let the file's group read it (0640 in place of 0600)"
+    )
+    create.add_argument(
+        "--if-missing",
+        action="store_true",
+        help="do nothing if the file has a good key of that name",
+    )
 
 
 def add_audit(commands: Commands) -> None:

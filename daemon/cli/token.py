@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from daemon.access.key_output import GROUP, OWNER, KeyOutput
 from daemon.access.keys_file import KeyRecord, KeysFile
-from daemon.access.roles import KeyName
+from daemon.access.roles import KeyName, Role
 from daemon.cli import terminal
 from daemon.cli.main import Exit
 from daemon.clock import SystemClock
@@ -62,18 +63,57 @@ def run(args: Namespace) -> int:
 
 
 def _create(args: Namespace, settings: Settings, file: KeysFile) -> None:
+    name, output = _checked(args.name), _output(args)
     now = SystemClock().now()
     expires = _expiry(args.expires, now)
+    if args.if_missing and _is_there(file, output, name, args.role, now):
+        _say(f"{args.output} has a good key named {name}: nothing to do.")
+        return
     first = not settings.keys and not _active(file)
-    taken = [key.name for key in settings.keys]
-    key = file.create(_checked(args.name), args.role, now, expires=expires, taken=taken)
+    key = file.create(
+        name,
+        args.role,
+        now,
+        expires=expires,
+        taken=[key.name for key in settings.keys],
+        hand_over=output.write if output else None,
+    )
+    _hand_over(args, expires, key)
+    if first:
+        _say(FIRST_KEY)
+
+
+def _output(args: Namespace) -> KeyOutput | None:
+    """The file of `--output`. Options that contradict it, or need it, are refused."""
+    if args.output is not None:
+        if args.json:
+            raise ConfigError(
+                [Problem("--json", "shows the key, which --output hides: choose one")]
+            )
+        return KeyOutput(args.output, GROUP if args.group else OWNER)
+    for option, given in (("--if-missing", args.if_missing), ("--group", args.group)):
+        if given:
+            raise ConfigError([Problem(option, "is about a file: expected --output FILE with it")])
+    return None
+
+
+def _is_there(
+    file: KeysFile, output: KeyOutput | None, name: str, role: Role, now: datetime
+) -> bool:
+    held = output.read() if output else None
+    return held is not None and file.knows(held, name, role, now)
+
+
+def _hand_over(args: Namespace, expires: datetime | None, key: str) -> None:
+    """Shows the key, unless a file has it."""
+    if args.output is not None:
+        _say(f"The key {args.name} is in {args.output}.")
+        return
     if args.json:
         terminal.write_json([Created(args.name, args.role, expires, key)])
     else:
         print(key)
     _say("Keep the key now: only its hash is stored, and it is not shown again.")
-    if first:
-        _say(FIRST_KEY)
 
 
 def _checked(name: str) -> str:

@@ -208,6 +208,27 @@ def test_the_trail_says_who_did_what_in_every_form(product: Product) -> None:
     assert entries[0]["subject"] == "nightly"
 
 
+@pytest.mark.requirement("S6")
+def test_a_key_can_go_straight_to_a_file_once(product: Product) -> None:
+    file = product.folder / "grafana.key"
+    asked = ("token", "create", "grafana", "--role", "read", "--config", str(product.config))
+    for _ in range(2):
+        done = product.command(*asked, "--output", str(file), "--if-missing")
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert "trg_" not in done.stderr
+    assert "nothing to do" in done.stderr
+    product.start()
+    assert status(product, "/api/runs", file.read_text()) == 200
+    file.unlink()
+    lost = product.command(*asked, "--output", str(file), "--if-missing")
+    assert lost.returncode == 2, "another may have the key that the name stands for"
+    assert "grafana already" in lost.stderr
+    assert not file.exists()
+    assert product.command("token", "revoke", "grafana", *asked[-2:]).returncode == 0
+    assert product.command(*asked, "--output", str(file), "--if-missing").returncode == 0
+    wait_for(lambda: status(product, "/api/runs", file.read_text()) == 200)
+
+
 @pytest.mark.requirement("X4")
 def test_a_token_command_refuses_what_makes_no_sense(product: Product) -> None:
     config = ("--config", str(product.config))
@@ -218,6 +239,10 @@ def test_a_token_command_refuses_what_makes_no_sense(product: Product) -> None:
         ("create", "a b", "--role", "read"),
         ("create", "bob", "--role", "root"),
         ("create", "bob", "--role", "read", "--expires", "soon"),
+        ("create", "bob", "--role", "read", "--if-missing"),
+        ("create", "bob", "--role", "read", "--group"),
+        ("create", "bob", "--role", "read", "--json", "--output", str(product.folder / "key")),
+        ("create", "bob", "--role", "read", "--output", str(product.folder / "none" / "key")),
         ("revoke", "bob"),
     ):
         done = product.command("token", *arguments, *config)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.access.key_output import GROUP, KeyNotWritten, KeyOutput
 from daemon.access.keyring import LOOK_SECONDS, Key, Keyring
 from daemon.access.keys import digest, is_damaged, make_key
 from daemon.access.keys_file import KeysFile, KeysFileDamaged
@@ -96,6 +97,45 @@ def test_names_are_unique_and_local_is_nobodys_name(file: KeysFile) -> None:
     with pytest.raises(NotFound):
         file.revoke("bob", NOW)
     assert [key.name for key in file.read()] == ["ann"]
+
+
+@pytest.mark.requirement("S6")
+def test_a_key_is_written_for_its_program_alone_and_without_a_line_break(tmp_path: Path) -> None:
+    for mode, output in (
+        (0o600, KeyOutput(tmp_path / "a")),
+        (0o640, KeyOutput(tmp_path / "b", GROUP)),
+    ):
+        assert output.read() is None
+        output.write("first")
+        output.write("second")
+        assert output.read() == "second"
+        (file,) = [path for path in tmp_path.iterdir() if path.read_bytes() == b"second"]
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+        file.unlink()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.requirement("S6", "X3")
+def test_a_key_that_could_not_be_handed_over_takes_no_name(file: KeysFile, tmp_path: Path) -> None:
+    nowhere = KeyOutput(tmp_path / "missing" / "key")
+    with pytest.raises(KeyNotWritten, match="missing"):
+        file.create("grafana", "read", NOW, hand_over=nowhere.write)
+    assert file.read() == ()
+    file.create("grafana", "read", NOW, hand_over=KeyOutput(tmp_path / "key").write)
+    with pytest.raises(Conflict):
+        file.create("grafana", "read", NOW, hand_over=nowhere.write)
+
+
+@pytest.mark.requirement("S6")
+def test_a_key_is_known_by_its_name_and_role_while_it_is_good(file: KeysFile) -> None:
+    key = file.create("ann", "read", NOW, expires=NOW + timedelta(days=1))
+    assert file.knows(key, "ann", "read", NOW)
+    assert not file.knows(key, "bob", "read", NOW)
+    assert not file.knows(key, "ann", "admin", NOW)
+    assert not file.knows(make_key(), "ann", "read", NOW)
+    assert not file.knows(key, "ann", "read", NOW + timedelta(days=1))
+    file.revoke("ann", NOW)
+    assert not file.knows(key, "ann", "read", NOW)
 
 
 def damaged(file: KeysFile) -> list[str]:
