@@ -66,6 +66,9 @@ lock: $(DEV) ## Choose the newest versions of all dependencies and pin them
 	@cd $(CURDIR) && CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --strip-extras --extra dev \
 	  --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@cd $(CURDIR) && echo "hatchling" | CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --strip-extras \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --constraint requirements-dev.lock --output-file requirements-build.lock -
 
 clean: ## Remove what was installed and the example's data
 	rm -rf $(VENV) examples/data .pytest_cache .mypy_cache .ruff_cache .hypothesis

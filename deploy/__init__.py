@@ -1,1 +1,1 @@
-"""Makes the Kubernetes manifests in `kubernetes/`; `make docs` does so."""
+"""Makes what is in `kubernetes` and some of `compose`; `make docs` does so."""

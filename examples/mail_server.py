@@ -1,7 +1,8 @@
-"""The example's mail server: two accounts with made-up mail, on this machine only, held in memory.
+"""The example's mail server: two accounts with made-up mail, held in memory.
 
 `make run` starts it. By itself, till Ctrl-C: `.venv/bin/python examples/mail_server.py`. With
-`--while-open` it ends when its standard input does.
+`--while-open` it ends when its standard input does. It listens on this machine only, unless `--host`
+names another address.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ PEOPLE = ("ada", "ben", "chloe", "dmitri", "eva", "farid", "grace", "hiro", "ine
 QUESTIONS = ("Where is my order?", "A broken cup", "Which tea do you like?", "Two lids too many")
 
 
-async def main(*, while_open: bool) -> None:
+async def main(host: str, *, while_open: bool) -> None:
     """Serves until it is stopped."""
     keep_keywords()
-    backend, config = await DictBackend.init(arguments())
+    backend, config = await DictBackend.init(arguments(host))
     config.apply_context()
     mailboxes = [await add_account(backend, name, word) for name, word in ACCOUNTS.items()]
     choose = random.Random(20)
@@ -61,13 +62,13 @@ def keep_keywords() -> None:
     MailboxData.permanent_flags = property(lambda folder: of_the_system.fget(folder) | {Wildcard})
 
 
-def arguments() -> object:
-    """What pymap's own command line makes of `--host 127.0.0.1 --port 10143 --no-tls dict`."""
+def arguments(host: str) -> object:
+    """What pymap's own command line makes of `--host HOST --port 10143 --no-tls dict`."""
     parser = ArgumentParser()
     parser.set_defaults(debug=False, skip_services=[], passlib_cfg=None)
     IMAPService.add_arguments(parser)
     DictBackend.add_subparser("dict", parser.add_subparsers())
-    return parser.parse_args(["--host", "127.0.0.1", "--port", str(PORT), "--no-tls", "dict"])
+    return parser.parse_args(["--host", host, "--port", str(PORT), "--no-tls", "dict"])
 
 
 async def add_account(backend: DictBackend, name: str, password: str) -> MailboxData:
@@ -124,10 +125,12 @@ def message(choose: random.Random, number: int, sent: datetime) -> EmailMessage:
 
 if __name__ == "__main__":
     options = ArgumentParser(description=__doc__)
+    options.add_argument("--host", default="127.0.0.1", help="address to listen on")
     options.add_argument("--while-open", action="store_true", help="end when standard input does")
+    chosen = options.parse_args()
     logging.basicConfig(level=logging.ERROR)
     with suppress(KeyboardInterrupt):
         try:
-            asyncio.run(main(while_open=options.parse_args().while_open))
+            asyncio.run(main(chosen.host, while_open=chosen.while_open))
         except OSError as error:
             sys.exit(f"The example's mail server cannot listen on port {PORT}: {error.strerror}")

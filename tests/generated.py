@@ -9,6 +9,7 @@ docs/fields.json       every field that answers ever had: fields may be added, n
 alerts/rules/*.yml     from alerts/thresholds.toml
 dashboards/json, docs/panels.md  from the functions of dashboards/ and alerts/thresholds.toml
 deploy/kubernetes/*.yaml  from alerts and dashboards
+deploy/compose/prometheus.yml, demo.toml  from alerts/prometheus.yml and examples/triaged.toml
 daemon/triage/bundled/words.json  what the patterns of the bundled rules need
 """
 
@@ -35,6 +36,7 @@ from daemon.triage import words
 from daemon.triage.rule_files import load_rules
 from dashboards.make import dashboard_files, dashboards
 from dashboards.page import panels_page
+from deploy.containers import container_files
 from deploy.manifests import manifest_files
 from tests.accuracy_page import accuracy_page
 
@@ -230,6 +232,7 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield from dashboard_files()
             yield DOCS / "panels.md", panels_page(dashboards())
             yield from manifest_files()
+            yield from container_files()
         finally:
             daemon.start(schedule=False)
             daemon.stop(0)

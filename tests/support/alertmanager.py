@@ -21,7 +21,7 @@ class Alertmanager(ServerProcess):
         config = config.replace("mail.example.com:587", receiver.smtp)
         config = config.replace("global:\n", "global:\n  smtp_require_tls: false\n", 1)
         config = config.replace("http://hooks.example.com", receiver.url)
-        config = config.replace("/etc/alertmanager/slack.url", str(slack))
+        config = config.replace("/etc/alertmanager/secrets/slack.url", str(slack))
         config = re.sub(r"group_wait: \w+", "group_wait: 0s", config)
         config = re.sub(r"group_interval: \w+", "group_interval: 1s", config)
         file = self.folder / "alertmanager.yml"
