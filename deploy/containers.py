@@ -23,11 +23,11 @@ _DEMO = {
 }
 
 
-def container_files() -> Iterator[tuple[Path, str]]:
-    """Every file with its content."""
-    prometheus = (ROOT / "alerts/prometheus.yml").read_text("utf-8")
+def container_files(shipped: Path = ROOT) -> Iterator[tuple[Path, str]]:
+    """Every file with its content, made from what the folder `shipped` has."""
+    prometheus = (shipped / "alerts/prometheus.yml").read_text("utf-8")
     yield FOLDER / "prometheus.yml", _made_from("alerts/prometheus.yml", prometheus, _PROMETHEUS)
-    example = (ROOT / "examples/triaged.toml").read_text("utf-8")
+    example = (shipped / "examples/triaged.toml").read_text("utf-8")
     _about_make_run, settings = example.split("\n\n", 1)
     yield FOLDER / "demo.toml", _made_from("examples/triaged.toml", settings, _DEMO)
 
