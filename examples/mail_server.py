@@ -35,10 +35,10 @@ PEOPLE = ("ada", "ben", "chloe", "dmitri", "eva", "farid", "grace", "hiro", "ine
 QUESTIONS = ("Where is my order?", "A broken cup", "Which tea do you like?", "Two lids too many")
 
 
-async def main(host: str, *, while_open: bool) -> None:
+async def main(host: str, port: int, *, while_open: bool) -> None:
     """Serves until it is stopped."""
     keep_keywords()
-    backend, config = await DictBackend.init(arguments(host))
+    backend, config = await DictBackend.init(arguments(host, port))
     config.apply_context()
     mailboxes = [await add_account(backend, name, word) for name, word in ACCOUNTS.items()]
     choose = random.Random(20)
@@ -62,13 +62,13 @@ def keep_keywords() -> None:
     MailboxData.permanent_flags = property(lambda folder: of_the_system.fget(folder) | {Wildcard})
 
 
-def arguments(host: str) -> object:
-    """What pymap's own command line makes of `--host HOST --port 10143 --no-tls dict`."""
+def arguments(host: str, port: int) -> object:
+    """What pymap's own command line makes of `--host HOST --port PORT --no-tls dict`."""
     parser = ArgumentParser()
     parser.set_defaults(debug=False, skip_services=[], passlib_cfg=None)
     IMAPService.add_arguments(parser)
     DictBackend.add_subparser("dict", parser.add_subparsers())
-    return parser.parse_args(["--host", host, "--port", str(PORT), "--no-tls", "dict"])
+    return parser.parse_args(["--host", host, "--port", str(port), "--no-tls", "dict"])
 
 
 async def add_account(backend: DictBackend, name: str, password: str) -> MailboxData:
@@ -126,11 +126,14 @@ def message(choose: random.Random, number: int, sent: datetime) -> EmailMessage:
 if __name__ == "__main__":
     options = ArgumentParser(description=__doc__)
     options.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    options.add_argument("--port", type=int, default=PORT, help="port to listen on")
     options.add_argument("--while-open", action="store_true", help="end when standard input does")
     chosen = options.parse_args()
     logging.basicConfig(level=logging.ERROR)
     with suppress(KeyboardInterrupt):
         try:
-            asyncio.run(main(chosen.host, while_open=chosen.while_open))
+            asyncio.run(main(chosen.host, chosen.port, while_open=chosen.while_open))
         except OSError as error:
-            sys.exit(f"The example's mail server cannot listen on port {PORT}: {error.strerror}")
+            sys.exit(
+                f"The example's mail server cannot listen on port {chosen.port}: {error.strerror}"
+            )

@@ -80,6 +80,14 @@ class Instruction(NamedTuple):
         """The list of words after CMD or ENTRYPOINT."""
         return json.loads(self.rest[self.rest.index("[") :])
 
+    @property
+    def copied(self) -> list[tuple[str, str]]:
+        """Source and target of what it copies from the repository; nothing for any other word."""
+        words = shlex.split(self.rest) if self.word == "COPY" else []
+        if not words or words[0].startswith("--from"):
+            return []
+        return [(source, words[-1]) for source in words[:-1]]
+
 
 def instructions(stage: str) -> Iterator[Instruction]:
     """What the Dockerfile says for one stage."""
@@ -97,17 +105,6 @@ def the_only(stage: str, word: str) -> Instruction:
     """The one instruction of its kind in a stage."""
     (found,) = (line for line in instructions(stage) if line.word == word)
     return found
-
-
-def copied(stage: str) -> list[tuple[str, str]]:
-    """Source and target of what a stage copies from the repository."""
-    lines = (shlex.split(i.rest) for i in instructions(stage) if i.word == "COPY")
-    return [
-        (source, words[-1])
-        for words in lines
-        if not words[0].startswith("--from")
-        for source in words[:-1]
-    ]
 
 
 class Container:
@@ -156,8 +153,8 @@ def as_user(uid: int, *groups: int) -> dict[str, Any]:
     return {"user": uid, "group": uid, "extra_groups": list(groups)}
 
 
-def give(folder: Path, uid: int, mode: int = 0o750) -> None:
-    """What a volume's folder is in its image: it belongs to the user of the container."""
+def give(folder: Path, uid: int) -> None:
+    """Makes a volume's folder what it is in its image: of the container's user, read by its group."""
     if os.geteuid() == 0:
         os.chown(folder, uid, uid)
-    folder.chmod(mode)
+    folder.chmod(0o750)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -22,10 +23,10 @@ class ServerProcess:
         self._log = folder / "log.txt"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def launch(self, *command: str) -> None:
+    def launch(self, *command: str, **options: Any) -> None:
         """Starts the server and waits till it is ready; fails when it ends instead."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, **options)
         wait_for(self._ready)
 
     def _ready(self) -> bool:

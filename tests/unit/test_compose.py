@@ -19,7 +19,6 @@ from deploy import containers
 from tests.support.compose import (
     FILES,
     Container,
-    copied,
     instructions,
     mounts,
     services,
@@ -210,7 +209,7 @@ def ignored(path: str) -> bool:
 
 
 def test_what_is_copied_exists_and_is_not_ignored_and_secrets_are() -> None:
-    sources = [source for stage in STAGES for source, _ in copied(stage)]
+    sources = [name for stage in STAGES for i in instructions(stage) for name, _ in i.copied]
     assert len(sources) > 5
     for source in sources:
         assert (ROOT / source).exists(), source
