@@ -24,13 +24,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.requirement("M5")]
 
 USER = int(the_only("triaged", "USER").rest.partition(":")[0])
 NOBODY = 65534
-"""The user of Prometheus and Alertmanager in their images."""
+"""The user of Prometheus in its image."""
 OWNERS = {
     "triaged-data": USER,
     "prometheus-key": USER,
     "grafana-key": USER,
     "prometheus-data": NOBODY,
-    "alertmanager-data": NOBODY,
 }
 """Of volumes, as the images have them."""
 
@@ -213,16 +212,15 @@ def value(prometheus: ServerProcess, query: str) -> str | None:
 
 @installed("prometheus-alertmanager")
 def test_alertmanager_starts_without_any_secret_and_its_health_check_finds_it(
-    stack: Stack,
+    tmp_path: Path,
 ) -> None:
-    made = stack.container("alertmanager")
-    alertmanager = ServerProcess(stack.folder / "alertmanager-log")
+    made = Container("alertmanager", tmp_path)
+    alertmanager = ServerProcess(tmp_path / "log")
     address = f"--web.listen-address={alertmanager.address}"
+    check = made.service["healthcheck"]["test"][1:]
+    asked = [word.replace("127.0.0.1:9093", alertmanager.address) for word in check]
     try:
-        command = ("prometheus-alertmanager", *made.command(), address)
-        alertmanager.launch(*command, **as_user(NOBODY))
-        check = made.service["healthcheck"]["test"][1:]
-        asked = [word.replace("127.0.0.1:9093", alertmanager.address) for word in check]
+        alertmanager.launch("prometheus-alertmanager", *made.command(), address)
         assert subprocess.run(asked, check=False).returncode == 0
     finally:
         alertmanager.stop()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import fnmatch
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import yaml
 
 from daemon import __version__
 from deploy import containers
+from deploy.healthcheck import check
 from tests.support.compose import (
     FILES,
     Container,
@@ -220,6 +223,33 @@ def test_what_is_copied_exists_and_is_not_ignored_and_secrets_are() -> None:
         "data/keys.json",
     ):
         assert ignored(secret), secret
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", None),
+        (b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n", "answered 503"),
+        (b"220 mail.example.com\r\n", "no answer"),
+        (b"", "no answer"),
+    ],
+)
+def test_the_health_check_believes_nothing_but_a_good_answer(
+    answer: bytes, wrong: str | None
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def respond() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        server = threading.Thread(target=respond)
+        server.start()
+        found = check(listener.getsockname()[1])
+        server.join()
+    assert found == wrong or (wrong and found and found.startswith(wrong))
 
 
 @pytest.mark.parametrize("name", ["alerts/prometheus.yml", "examples/triaged.toml"])
