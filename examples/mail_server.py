@@ -34,10 +34,10 @@ PEOPLE = ("ada", "ben", "chloe", "dmitri", "eva", "farid", "grace", "hiro", "ine
 QUESTIONS = ("Where is my order?", "A broken cup", "Which tea do you like?", "Two lids too many")
 
 
-async def main(*, while_open: bool) -> None:
+async def main(port: int, *, while_open: bool) -> None:
     """Serves until it is stopped."""
     keep_keywords()
-    backend, config = await DictBackend.init(arguments())
+    backend, config = await DictBackend.init(arguments(port))
     config.apply_context()
     mailboxes = [await add_account(backend, name, word) for name, word in ACCOUNTS.items()]
     choose = random.Random(20)
@@ -61,13 +61,13 @@ def keep_keywords() -> None:
     MailboxData.permanent_flags = property(lambda folder: of_the_system.fget(folder) | {Wildcard})
 
 
-def arguments() -> object:
+def arguments(port: int) -> object:
     """What pymap's own command line makes of `--host 127.0.0.1 --port 10143 --no-tls dict`."""
     parser = ArgumentParser()
     parser.set_defaults(debug=False, skip_services=[], passlib_cfg=None)
     IMAPService.add_arguments(parser)
     DictBackend.add_subparser("dict", parser.add_subparsers())
-    return parser.parse_args(["--host", "127.0.0.1", "--port", str(PORT), "--no-tls", "dict"])
+    return parser.parse_args(["--host", "127.0.0.1", "--port", str(port), "--no-tls", "dict"])
 
 
 async def add_account(backend: DictBackend, name: str, password: str) -> MailboxData:
@@ -123,11 +123,15 @@ def message(choose: random.Random, number: int, sent: datetime) -> EmailMessage:
 
 
 if __name__ == "__main__":
-    options = ArgumentParser(description=__doc__)
-    options.add_argument("--while-open", action="store_true", help="end when standard input does")
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--while-open", action="store_true", help="end when standard input does")
+    parser.add_argument("--port", type=int, default=PORT)
+    options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     with suppress(KeyboardInterrupt):
         try:
-            asyncio.run(main(while_open=options.parse_args().while_open))
+            asyncio.run(main(options.port, while_open=options.while_open))
         except OSError as error:
-            sys.exit(f"The example's mail server cannot listen on port {PORT}: {error.strerror}")
+            sys.exit(
+                f"The example's mail server cannot listen on port {options.port}: {error.strerror}"
+            )
