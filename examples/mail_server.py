@@ -124,16 +124,16 @@ def message(choose: random.Random, number: int, sent: datetime) -> EmailMessage:
 
 
 if __name__ == "__main__":
-    options = ArgumentParser(description=__doc__)
-    options.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    options.add_argument("--port", type=int, default=PORT, help="port to listen on")
-    options.add_argument("--while-open", action="store_true", help="end when standard input does")
-    chosen = options.parse_args()
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--while-open", action="store_true", help="end when standard input does")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=PORT, help="port to listen on")
+    options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     with suppress(KeyboardInterrupt):
         try:
-            asyncio.run(main(chosen.host, chosen.port, while_open=chosen.while_open))
+            asyncio.run(main(options.host, options.port, while_open=options.while_open))
         except OSError as error:
             sys.exit(
-                f"The example's mail server cannot listen on port {chosen.port}: {error.strerror}"
+                f"The example's mail server cannot listen on port {options.port}: {error.strerror}"
             )

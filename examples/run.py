@@ -1,4 +1,7 @@
-"""Starts the example: its mail server in the background, then triaged in this process."""
+"""Starts the example: its mail server in the background, then triaged in this process.
+
+Arguments are the mail server's, such as `--port 10144`; the configuration has to name the same port.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,14 @@ def main() -> None:
     """Does not return. The mail server ends when this process does, however it ends."""
     open_while_we_live, kept = os.pipe()
     subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(HERE / "mail_server.py"), "--while-open"],
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            str(HERE / "mail_server.py"),
+            "--while-open",
+            *sys.argv[1:],
+        ],
         stdin=open_while_we_live,
         start_new_session=True,  # Ctrl-C is for triaged
     )

@@ -6,7 +6,6 @@ It is what `triaged watch` shows of the bundled example, a few seconds after the
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,21 +13,17 @@ from rich.console import Console
 
 from daemon.cli.client import Client
 from daemon.cli.watch import Seen, look, view
+from tests.support.example import Example
 from tests.support.product import ROOT, Product, wait_for
 
-OPEN_FAILURES = 9
+OPEN_FAILURES = 10
 
 
 def main() -> None:
     """Runs the example in a folder of its own and draws the live view."""
     with tempfile.TemporaryDirectory() as folder:
         product = Product(Path(folder))
-        example = Path(folder) / "examples"
-        shutil.copytree(ROOT / "examples", example, ignore=shutil.ignore_patterns("data"))
-        product.config = example / "triaged.toml"
-        text = product.config.read_text().replace("127.0.0.1:8080", f"127.0.0.1:{product.port}")
-        product.config.write_text(text)
-        product.start()
+        Example(product).start()
         try:
             wait_for(lambda: len(product.failures(status="open")) == OPEN_FAILURES)
             seen = look(Client(product.url), None)

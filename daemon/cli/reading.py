@@ -230,7 +230,7 @@ def _given(parameters: dict[str, Any]) -> dict[str, str]:
     return {
         name: value.isoformat() if isinstance(value, datetime) else str(value)
         for name, value in parameters.items()
-        if value is not None
+        if value is not None and value != ()
     }
 
 

@@ -92,6 +92,18 @@ def written(form: str, texts: list[str]) -> str:
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
+@pytest.mark.parametrize(
+    "text", ["6644962352586155E+2", "664496235258615.5E+3", "66449623525861551"]
+)
+def test_sixteen_digits_and_more_arrive_whole(tmp_path, form, text):
+    ingestion = Ingestion(tmp_path, columns={"n": "BIGINT", "value": "BIGINT"})
+    ingestion.put(f"a.{form}", written(form, [text]))
+    ingestion.run()
+    assert dict(ingestion.rows()) == {0: Decimal(text)}
+
+
+@pytest.mark.usefixtures("either_way")
+@pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
 def test_a_rounded_value_is_named_by_row_and_column(tmp_path, form):
     ingestion = Ingestion(tmp_path, columns={"n": "BIGINT", "value": "DECIMAL(10,2)"})
     ingestion.put(f"a.{form}", written(form, ["1.00", "1.005", "1.50"]))

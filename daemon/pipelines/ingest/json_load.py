@@ -18,8 +18,8 @@ from daemon.pipelines.ingest.sql import identifier, literal, texts
 
 _MISFIT = "JSON_TYPE"
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
-_LONG = "[0-9.]{17}"
-"""Matches a number that may have more digits than DuckDB's JSON functions keep, which is 15."""
+_LONG = "[0-9]{16}|[0-9.]{17}"
+"""Matches a number that may have more digits than DuckDB's JSON functions keep, which is 15, point or not."""
 
 
 def load_json(load: Load, contents: Contents) -> None:
