@@ -40,8 +40,8 @@ class Metrics:
             if state is not None:
                 if standing.last_success is not None:
                     state.last_success = standing.last_success.timestamp()
-                if standing.failing_category is not None:
-                    state.fail(standing.failing_category)
+                if standing.failing_since is not None:
+                    state.fail(standing.failing_category, standing.failing_since.timestamp())
                 state.consecutive_failures = standing.consecutive_failures
         for pipeline, ended in last_cycles.items():
             if pipeline in self._catalog.pipelines:

@@ -175,8 +175,12 @@ def test_a_source_fails_with_its_category_until_a_run_of_it_works(
     labels = {"pipeline": "ingest", "source": "orders"}
     assert scraped.value("source_consecutive_failures", **labels) == 0
     assert scraped.value("source_last_success_timestamp_seconds", **labels) is None
+    since = "source_failing_since_timestamp_seconds"
+    assert scraped.value(since, **labels) is None
     for n in range(2):
-        target.put(ended(f"run-{n}", RunStatus.FAILED, category="authentication"))
+        at = START + timedelta(minutes=n)
+        target.put(ended(f"run-{n}", RunStatus.FAILED, at, category="authentication"))
+    assert scraped.value(since, **labels) == START.timestamp()
     assert scraped.value("source_failing", category="authentication", **labels) == 1
     assert scraped.value("source_consecutive_failures", **labels) == 2
     target.put(ended("run-2", RunStatus.FAILED, category="connection"))
@@ -184,7 +188,9 @@ def test_a_source_fails_with_its_category_until_a_run_of_it_works(
     assert scraped.value("source_failing", category="connection", **labels) == 1
     target.put(ended("run-3", RunStatus.INTERRUPTED), ended("run-4", RunStatus.CANCELLED))
     assert scraped.value("source_consecutive_failures", **labels) == 3
+    assert scraped.value(since, **labels) == START.timestamp()
     target.put(ended("run-5", RunStatus.PARTIAL))
+    assert scraped.value(since, **labels) is None
     assert scraped.value("source_failing", category="connection", **labels) == 0
     assert scraped.value("source_consecutive_failures", **labels) == 0
     assert scraped.value("source_last_success_timestamp_seconds", **labels) is None
@@ -195,7 +201,7 @@ def test_a_source_fails_with_its_category_until_a_run_of_it_works(
 @pytest.mark.requirement("M1", "S3")
 def test_gauges_go_on_after_a_restart_where_they_were(tmp_path: Path) -> None:
     labels = {"pipeline": "ingest", "source": "orders"}
-    later = START + timedelta(hours=1)
+    later, latest = START + timedelta(hours=1), START + timedelta(hours=2)
     with store(tmp_path) as target:
         target.put(
             started("20261120-1"),
@@ -204,13 +210,15 @@ def test_gauges_go_on_after_a_restart_where_they_were(tmp_path: Path) -> None:
             failed("20261120-2", None, later, assessment=assessed(category=Category.CONNECTION)),
             ended("20261120-2", RunStatus.FAILED, later, category="connection"),
             started("20261120-3", later),
-            ended("20261120-3", RunStatus.FAILED, later, category="connection"),
+            ended("20261120-3", RunStatus.FAILED, latest, category="connection"),
             *cycle(later),
         )
     with store(tmp_path) as target:
         scraped = Scraped(target)
         assert scraped.value("source_failing", category="connection", **labels) == 1
         assert scraped.value("source_consecutive_failures", **labels) == 2
+        since = scraped.value("source_failing_since_timestamp_seconds", **labels)
+        assert since == later.timestamp()
         assert scraped.value("source_last_success_timestamp_seconds", **labels) == START.timestamp()
         completion = scraped.value("cycle_last_completion_timestamp_seconds", pipeline="ingest")
         assert completion == later.timestamp()
@@ -339,6 +347,30 @@ def test_the_sources_of_a_cycle_are_shown_by_state(tmp_path: Path) -> None:
             name: counts.counts for name, counts in machinery.cycles.sources.items()
         }
         assert scraped.value("cycle_sources", pipeline="nightly", state="done") == 2
+
+
+@pytest.mark.requirement("M1")
+def test_exemplars_name_the_latest_run_in_openmetrics_alone(
+    target: Store, scraped: Scraped
+) -> None:
+    target.put(failed("run-0", "a"), failed("run-1", "b"), failed("run-1", "c"))
+    target.put(ended("run-1", RunStatus.FAILED, duration_seconds=2.0))
+    text, openmetrics = (
+        scraped.metrics.exposition(accept)[0].decode().splitlines()
+        for accept in ("text/plain", "application/openmetrics-text; version=1.0.0")
+    )
+    assert not any("run-1" in line for line in text)
+    failures = (
+        'triaged_failures_total{category="unknown",pipeline="ingest",retryable="false"} 3.0 '
+        '# {run_id="run-1"} 3.0 '
+    )
+    bucket = (
+        'triaged_run_duration_seconds_bucket{le="5.0",pipeline="ingest",status="failed"} 1.0 '
+        '# {run_id="run-1"} 2.0 '
+    )
+    runs = 'triaged_runs_total{pipeline="ingest",status="failed"} 1.0 # {run_id="run-1"} 1.0 '
+    shown = [line for line in openmetrics if "run_id" in line]
+    assert [line.rsplit(" ", 1)[0] + " " for line in sorted(shown)] == [failures, bucket, runs]
 
 
 @pytest.mark.requirement("M1")
