@@ -17,6 +17,14 @@ FAILURES = (
     "&category={{ $labels.category }}&status=open"
 )
 RUNS = "/api/runs?pipeline={{ $labels.pipeline }}&source={{ $labels.source }}"
+SINCE = (
+    '{{ with printf "triaged_source_failing_since_timestamp_seconds'
+    '{job=%q, instance=%q, pipeline=%q, source=%q}" '
+    "$labels.job $labels.instance $labels.pipeline $labels.source | query }}"
+    ' It has failed since {{ (. | first | value | toTime).Format "2 January 2006 15:04 UTC" }}.'
+    "{{ end }}"
+)
+"""A sentence of its own; nothing where that is not known."""
 SOURCE = "The source {{ $labels.source }} of the pipeline {{ $labels.pipeline }}"
 
 
@@ -44,7 +52,7 @@ def _authentication(series: Series, severity: Severity, lasting: str) -> Alert:
         lasting=lasting,
         summary="The credentials of a source are refused.",
         description=f"{SOURCE} cannot log in{since}: its latest run failed with the category "
-        "{{ $labels.category }}. It is not tried again by itself.",
+        f"{{{{ $labels.category }}}}.{SINCE} It is not tried again by itself.",
         cause=CATEGORIES[Category.AUTHENTICATION].meaning,
         advice=ADVICE[Category.AUTHENTICATION],
         dashboard=Dashboard.SOURCES,
@@ -91,7 +99,10 @@ def _in_a_row(series: Series, categories: tuple[Category, ...], consecutive: int
 
 
 def _failed_in_a_row() -> str:
-    return f"{SOURCE} failed {{{{ $value }}}} times in a row, the last time with the category {{{{ $labels.category }}}}."
+    return (
+        f"{SOURCE} failed {{{{ $value }}}} times in a row, the last time with the category "
+        f"{{{{ $labels.category }}}}.{SINCE}"
+    )
 
 
 def _no_success(
