@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from prometheus_client.exposition import choose_encoder
-
 from daemon.live import Live
 from daemon.metrics.at_scrape import AtScrape, Measured
 from daemon.metrics.counting import Counting
 from daemon.metrics.declared import Declared
+from daemon.metrics.exposition import exposition
 from daemon.metrics.sources import SourceStates
 from daemon.pipelines.catalog import Catalog
 from daemon.store.runs import SourceStanding
@@ -53,5 +52,4 @@ class Metrics:
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that `accept` asks for, with their content type."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
+        return exposition(self.registry, accept)

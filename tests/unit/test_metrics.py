@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import collections
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,11 +10,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.exposition import choose_encoder
 
 from daemon import events
 from daemon.clock import FakeClock
 from daemon.config.values import Duration
 from daemon.metrics import Measured, Metrics
+from daemon.metrics.exposition import exposition
 from daemon.pipelines.catalog import Catalog, Registered
 from daemon.store.entries import Committed, Entry
 from daemon.store.files import Files
@@ -314,13 +319,37 @@ def test_both_formats_hold_every_family_once(scraped: Scraped, accept: str) -> N
     body, content_type = scraped.metrics.exposition(accept)
     assert content_type.startswith(accept.split(";", maxsplit=1)[0])
     types = [line.split()[2] for line in body.decode().splitlines() if line.startswith("# TYPE")]
-    assert max(Counter(types).values()) == 1
+    assert max(collections.Counter(types).values()) == 1
     assert "_created" not in body.decode()
+
+
+@pytest.mark.requirement("M1")
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+@settings(deadline=None)
+@given(
+    text=st.text(),
+    values=st.dictionaries(st.tuples(st.text(), st.text()), st.floats(), max_size=5),
+)
+def test_what_is_written_is_what_the_client_library_would_write(
+    accept: str, text: str, values: dict[tuple[str, str], float]
+) -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("triaged_gauge", text, ["pipeline", "source"], registry=registry)
+    for labels, value in values.items():
+        gauge.labels(*labels).set(value)
+    Gauge("triaged_plain", "Plain.", registry=registry).set(1e9)
+    Counter("triaged_counter", "More.", ["pipeline"], registry=registry).labels("a").inc(3)
+    encode, content_type = choose_encoder(accept)
+    body, said = exposition(registry, accept)
+    assert said == content_type
+    ours, theirs = body.decode().split("\n"), encode(registry).decode().split("\n")
+    assert sorted(ours) == sorted(theirs)
+    assert ours[-2:] == theirs[-2:] or not accept
 
 
 def test_a_batch_is_counted_whatever_its_size(scraped: Scraped) -> None:
     entries = [failed(f"run-{n}", f"{n}") for n in range(1000)]
-    scraped.metrics.count(Committed(entries, Counter(), 0.5))
+    scraped.metrics.count(Committed(entries, collections.Counter(), 0.5))
     labels = {"pipeline": "ingest", "category": "unknown", "retryable": "false"}
     assert scraped.value("failures_total", **labels) == 1000
     assert scraped.value("store_commit_seconds_sum") == 0.5
