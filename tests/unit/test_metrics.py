@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import choose_encoder
@@ -326,6 +326,7 @@ def test_both_formats_hold_every_family_once(scraped: Scraped, accept: str) -> N
 @pytest.mark.requirement("M1")
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
 @settings(deadline=None)
+@example(text='a "b"\\\n', values={('a "b"\\\n', ""): 1.5})
 @given(
     text=st.text(),
     values=st.dictionaries(st.tuples(st.text(), st.text()), st.floats(), max_size=5),
