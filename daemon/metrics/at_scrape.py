@@ -158,8 +158,9 @@ class AtScrape(Collector):
             failures.add_metric([pipeline, source], state.consecutive_failures)
             for category in sorted(state.failed_with):
                 failing.add_metric([pipeline, source, category], category == state.failing)
-            if state.failing_since is not None:
-                since.add_metric([pipeline, source], state.failing_since)
+            began = state.failing_since  # read once: a run may end meanwhile
+            if began is not None:
+                since.add_metric([pipeline, source], began)
             if state.last_success is not None:
                 success.add_metric([pipeline, source], state.last_success)
         yield from (failing, since, success, failures)

@@ -75,6 +75,7 @@ def test_refused_credentials_reach_the_receiver_and_are_resolved_once_they_are_c
             print(f"failure to receiver: {time.monotonic() - begun:.1f} s")
             assert (told.labels["pipeline"], told.labels["source"]) == ("mail", "support")
             assert "support" in told.annotations["description"]
+            assert "It has failed since" in told.annotations["description"]
             assert "credentials" in told.annotations["advice"]
             _follow_links(told.annotations)
             _compare_messages(receiver, told.annotations)
