@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from daemon.triage.taxonomy import CATEGORIES, Category
 
 ADVICE: dict[Category, str] = {
-    Category.AUTHENTICATION: "Correct the credentials of the source and restart the daemon, or run the "
-    "source by hand. Until then it is not tried again, because repeated attempts lock accounts.",
+    Category.AUTHENTICATION: "Correct the credentials of the source. The next cycle takes them up from "
+    "a file or the API; those of the environment need a restart. Until then it is not tried again, because "
+    "repeated attempts lock accounts.",
     Category.PERMISSION: "Give the identity of the source the rights that the failure names.",
     Category.ACCOUNT_NOT_FOUND: "Look at the name in the failure: correct it, or create what it names.",
     Category.CONFIGURATION: "Correct the setting that the failure names; check with triaged check-config.",

@@ -29,9 +29,9 @@ def annotated(alert: Alert, links: Links) -> dict[str, str]:
 
 
 def _chosen(alert: Alert) -> str:
-    """The variables of the dashboard, from the labels that the alert has."""
+    """The variables of the dashboard, from the labels that the alert shows."""
     text = alert.description + alert.detail
-    named = [name for name in _VARIABLES if f"$labels.{name} " in text]
+    named = [name for name in _VARIABLES if f"{{{{ $labels.{name} }}}}" in text]
     query = "&".join(f"var-{name}={{{{ $labels.{name} }}}}" for name in named)
     return f"?{query}" if query else ""
 

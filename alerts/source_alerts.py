@@ -17,6 +17,12 @@ FAILURES = (
     "&category={{ $labels.category }}&status=open"
 )
 RUNS = "/api/runs?pipeline={{ $labels.pipeline }}&source={{ $labels.source }}"
+SINCE = (
+    '{{ if gt $value 1.0 }} It has failed since {{ ($value | toTime).Format "2 January 2006 15:04 UTC" }}.'
+    "{{ end }}"
+)
+"""A sentence of its own for alerts whose value is that time; nothing where it is not known. A template that asked
+for it by `query` would take Prometheus seconds when a thousand sources fail."""
 SOURCE = "The source {{ $labels.source }} of the pipeline {{ $labels.pipeline }}"
 
 
@@ -39,12 +45,12 @@ def _authentication(series: Series, severity: Severity, lasting: str) -> Alert:
     since = f" for more than {lasting}" if lasting else ""
     return Alert(
         name="TriagedAuthenticationFailing",
-        expr=f"{failing} == 1",
+        expr=_with_since(series, f"{failing} == 1"),
         severity=severity,
         lasting=lasting,
         summary="The credentials of a source are refused.",
         description=f"{SOURCE} cannot log in{since}: its latest run failed with the category "
-        "{{ $labels.category }}. It is not tried again by itself.",
+        f"{{{{ $labels.category }}}}.{SINCE} It is not tried again by itself.",
         cause=CATEGORIES[Category.AUTHENTICATION].meaning,
         advice=ADVICE[Category.AUTHENTICATION],
         dashboard=Dashboard.SOURCES,
@@ -58,7 +64,7 @@ def _blocked(series: Series, consecutive: int) -> Alert:
         expr=_in_a_row(series, BLOCKED, consecutive),
         severity=Severity.WARNING,
         summary="A source cannot work until somebody changes rights, names or settings.",
-        description=_failed_in_a_row(),
+        description=_failed_in_a_row(consecutive),
         cause=cause_by_category(BLOCKED),
         advice=advice_by_category(BLOCKED),
         dashboard=Dashboard.SOURCES,
@@ -72,7 +78,7 @@ def _failing(series: Series, consecutive: int) -> Alert:
         expr=_in_a_row(series, OTHERS, consecutive),
         severity=Severity.WARNING,
         summary="A source fails again and again.",
-        description=_failed_in_a_row(),
+        description=_failed_in_a_row(consecutive),
         cause=cause_by_category(OTHERS),
         advice=advice_by_category(OTHERS),
         dashboard=Dashboard.SOURCES,
@@ -81,17 +87,28 @@ def _failing(series: Series, consecutive: int) -> Alert:
 
 
 def _in_a_row(series: Series, categories: tuple[Category, ...], consecutive: int) -> str:
-    """How many runs failed in a row, for sources whose latest one failed so."""
+    """Sources whose latest run failed so, after others that failed in a row."""
     failing = series("triaged_source_failing", f'category=~"{"|".join(categories)}"')
+    in_a_row = series("triaged_source_consecutive_failures")
+    return _with_since(series, f"{failing} == 1 and on ({BY}, source) {in_a_row} >= {consecutive}")
+
+
+def _with_since(series: Series, failing: str) -> str:
+    """Those that fail, with the time since when as the value, or 1 where it is not known."""
     return expression(f"""
-        ({failing} == 1)
+        ({failing})
         * on ({BY}, source) group_left ()
-        ({series("triaged_source_consecutive_failures")} >= {consecutive})
+        {series("triaged_source_failing_since_timestamp_seconds")}
+        or
+        ({failing})
     """)
 
 
-def _failed_in_a_row() -> str:
-    return f"{SOURCE} failed {{{{ $value }}}} times in a row, the last time with the category {{{{ $labels.category }}}}."
+def _failed_in_a_row(consecutive: int) -> str:
+    return (
+        f"{SOURCE} failed at least {consecutive} times in a row, the last time with the category "
+        f"{{{{ $labels.category }}}}.{SINCE}"
+    )
 
 
 def _no_success(

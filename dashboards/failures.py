@@ -21,6 +21,7 @@ from dashboards.query import (
     now,
     series,
     share,
+    with_exemplars,
 )
 from dashboards.rest import Column
 from dashboards.variables import (
@@ -181,8 +182,9 @@ def _drill(variable: str, value: str = "") -> list[dict[str, Any]]:
 def _by_category() -> Panel:
     return bars(
         "New by category",
-        "Failures that were stored in each stretch of time. Click a category to see only its failures.",
-        each(f"{added(NEW, 'category')} > 0", "{{category}}"),
+        "Failures that were stored in each stretch of time. Click a category to see only its failures, "
+        "and a dot for a run that had some.",
+        with_exemplars(each(f"{added(NEW, 'category')} > 0", "{{category}}")),
         links=_drill("category"),
     )
 

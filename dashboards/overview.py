@@ -20,6 +20,7 @@ from dashboards.query import (
     series,
     share,
     those_with_most,
+    with_exemplars,
 )
 from dashboards.variables import PIPELINES
 
@@ -135,8 +136,9 @@ def _failures_by_category() -> Panel:
     new = series("triaged_failures_total", PIPELINE)
     return bars(
         "New failures by category",
-        "Failures that were stored in each stretch of time. Click a category for its failures.",
-        each(f"{added(new, 'category')} > 0", "{{category}}"),
+        "Failures that were stored in each stretch of time. Click a category for its failures, and a "
+        "dot for a run that had some.",
+        with_exemplars(each(f"{added(new, 'category')} > 0", "{{category}}")),
         links=[
             look.link(
                 "Failures of ${__field.labels.category}",

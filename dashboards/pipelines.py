@@ -11,7 +11,17 @@ from dashboards import look, rest_panels
 from dashboards.dashboard import dashboard
 from dashboards.layout import evenly, line, row
 from dashboards.panels import Panel, bars, joined, levels, lines, table
-from dashboards.query import PIPELINE, added, each, now, per_second, quantile, rows, series
+from dashboards.query import (
+    PIPELINE,
+    added,
+    each,
+    now,
+    per_second,
+    quantile,
+    rows,
+    series,
+    with_exemplars,
+)
 from dashboards.variables import PIPELINES
 
 ENDED = series("triaged_cycle_last_completion_timestamp_seconds", PIPELINE)
@@ -172,8 +182,8 @@ def _active() -> Panel:
 def _runs() -> Panel:
     return bars(
         "Runs that ended",
-        "Runs that ended in each stretch of time, by status.",
-        each(added(series("triaged_runs_total", PIPELINE), "status"), "{{status}}"),
+        "Runs that ended in each stretch of time, by status. A dot leads to one of them.",
+        with_exemplars(each(added(series("triaged_runs_total", PIPELINE), "status"), "{{status}}")),
         overrides=look.OUTCOMES,
     )
 
@@ -182,9 +192,9 @@ def _run_duration() -> Panel:
     buckets = series("triaged_run_duration_seconds_bucket", PIPELINE)
     return lines(
         "How long runs take",
-        "Half of the runs took no longer, and 95 of 100.",
+        "Half of the runs took no longer, and 95 of 100. A dot leads to one of them.",
         each(quantile(0.5, buckets, "pipeline"), "{{pipeline}}, half"),
-        each(quantile(0.95, buckets, "pipeline"), "{{pipeline}}, 95 of 100"),
+        with_exemplars(each(quantile(0.95, buckets, "pipeline"), "{{pipeline}}, 95 of 100")),
         unit="s",
     )
 

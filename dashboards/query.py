@@ -33,6 +33,11 @@ def each(expr: str, legend: str = "__auto") -> dict[str, Any]:
     }
 
 
+def with_exemplars(query: dict[str, Any]) -> dict[str, Any]:
+    """A course with dots that lead to runs, where Prometheus keeps exemplars."""
+    return {**query, "exemplar": True}
+
+
 def now(expr: str, legend: str = "__auto") -> dict[str, Any]:
     """The value of an expression at the end of the chosen time."""
     return {**each(expr, legend), "range": False, "instant": True}

@@ -48,17 +48,19 @@ def daemon_up() -> Panel:
 
 
 def sources_failing_now(*chosen: str) -> Panel:
-    """Sources whose latest run failed: why, how often, and when they last succeeded."""
+    """Sources whose latest run failed: why, how often, since when, and when they last succeeded."""
     on = "on (job, instance, pipeline, source) group_left ()"
     failing = series("triaged_source_failing", *chosen)
     in_a_row = series("triaged_source_consecutive_failures", *chosen)
+    since = series("triaged_source_failing_since_timestamp_seconds", *chosen)
     success = series("triaged_source_last_success_timestamp_seconds", *chosen)
     source, pipeline = '${__data.fields["Source"]}', '${__data.fields["Pipeline"]}'
     return table(
         "Sources that fail now",
-        "Sources whose latest run failed, with its category, how many runs failed in a row, and when "
-        "one last succeeded: since then it fails. Empty where none has succeeded yet.",
+        "Sources whose latest run failed, with its category, how many runs failed in a row, since "
+        "when, and when one last succeeded. Empty where none has succeeded yet.",
         rows(f"({failing} == 1) * {on} {in_a_row}"),
+        rows(f"({failing} == 1) * {on} {since} * 1000"),
         rows(f"({failing} == 1) * {on} {success} * 1000"),
         transformations=joined(
             {
@@ -66,11 +68,13 @@ def sources_failing_now(*chosen: str) -> Panel:
                 "source": "Source",
                 "category": "Category",
                 "Value #A": "Failed in a row",
-                "Value #B": "Last success",
+                "Value #B": "Failing since",
+                "Value #C": "Last success",
             }
         ),
         overrides=[
-            look.when("Last success", 190, "dateTimeFromNow"),
+            look.when("Failing since", 150, "dateTimeFromNow"),
+            look.when("Last success", 150, "dateTimeFromNow"),
             look.column("Failed in a row", custom__width=130),
             look.column(
                 "Source",

@@ -18,6 +18,7 @@ from dashboards.variables import PIPELINES, SOURCES
 CHOSEN = (PIPELINE, SOURCE)
 IN_A_ROW = series("triaged_source_consecutive_failures", *CHOSEN)
 FAILING = series("triaged_source_failing", *CHOSEN)
+SINCE = series("triaged_source_failing_since_timestamp_seconds", *CHOSEN)
 SUCCEEDED = series("triaged_source_last_success_timestamp_seconds", *CHOSEN)
 
 
@@ -44,7 +45,7 @@ def sources(thresholds: Thresholds) -> dict[str, Any]:
                     (12, _states()),
                     (12, shared.alerts_over_time(", ".join((*CHOSEN, 'source!=""')))),
                 ),
-                evenly(8, _in_a_row(thresholds), _since_success(thresholds)),
+                evenly(8, _in_a_row(thresholds), _failing_for(), _since_success(thresholds)),
             ),
             row(
                 "What its runs come to",
@@ -153,6 +154,19 @@ def _in_a_row(thresholds: Thresholds) -> Panel:
             "{{pipeline}} / {{source}}",
         ),
         thresholds=look.thresholds(look.GOOD, (limit, look.BAD)),
+    )
+
+
+def _failing_for() -> Panel:
+    return lines(
+        "Failing for",
+        "How long ago the first of the runs that failed in a row ended: the 20 sources that have failed "
+        "longest. A source that works has no line.",
+        each(
+            those_with_most(f"(time() - {SINCE})", f"-({SINCE} @ end())"),
+            "{{pipeline}} / {{source}}",
+        ),
+        unit="s",
     )
 
 

@@ -72,6 +72,10 @@ At `/metrics`, in the Prometheus text format or OpenMetrics, as the scraper asks
 is on disk, and start at zero with the daemon; every pipeline and category is there from the start.
 Label values are names of pipelines and sources, and closed vocabularies. The series of a mail account that
 was made by API begin and end with it.
+
+In OpenMetrics, which Prometheus asks for, `triaged_failures_total`, `triaged_runs_total` and
+`triaged_run_duration_seconds` carry exemplars: the `run_id` of the latest run that was counted there, which
+`GET /api/runs/{run_id}` knows. Prometheus keeps them when it is started with `--enable-feature=exemplar-storage`.
 """
 
 

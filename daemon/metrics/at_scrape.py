@@ -139,6 +139,11 @@ class AtScrape(Collector):
             "1 while the source's latest run failed with this category.",
             labels=["pipeline", "source", "category"],
         )
+        since = GaugeMetricFamily(
+            "triaged_source_failing_since_timestamp_seconds",
+            "When the first of the runs that failed in a row ended; absent while the source works.",
+            labels=["pipeline", "source"],
+        )
         success = GaugeMetricFamily(
             "triaged_source_last_success_timestamp_seconds",
             "When a run of the source last succeeded; absent until one has.",
@@ -153,9 +158,12 @@ class AtScrape(Collector):
             failures.add_metric([pipeline, source], state.consecutive_failures)
             for category in sorted(state.failed_with):
                 failing.add_metric([pipeline, source, category], category == state.failing)
+            began = state.failing_since  # read once: a run may end meanwhile
+            if began is not None:
+                since.add_metric([pipeline, source], began)
             if state.last_success is not None:
                 success.add_metric([pipeline, source], state.last_success)
-        yield from (failing, success, failures)
+        yield from (failing, since, success, failures)
         yield GaugeMetricFamily(
             "triaged_sources_without_series",
             "Sources beyond metrics.max_sources, which have no series of their own.",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from prometheus_client.exposition import choose_encoder
-
 from daemon.live import Live
 from daemon.metrics.at_scrape import AtScrape, Measured
 from daemon.metrics.counting import Counting
 from daemon.metrics.declared import Declared
+from daemon.metrics.exposition import exposition
 from daemon.metrics.sources import SourceStates
 from daemon.pipelines.catalog import Catalog
 from daemon.store.runs import SourceStanding
@@ -40,8 +39,8 @@ class Metrics:
             if state is not None:
                 if standing.last_success is not None:
                     state.last_success = standing.last_success.timestamp()
-                if standing.failing_category is not None:
-                    state.fail(standing.failing_category)
+                if standing.failing_since is not None:
+                    state.fail(standing.failing_category, standing.failing_since.timestamp())
                 state.consecutive_failures = standing.consecutive_failures
         for pipeline, ended in last_cycles.items():
             if pipeline in self._catalog.pipelines:
@@ -53,5 +52,4 @@ class Metrics:
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that `accept` asks for, with their content type."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
+        return exposition(self.registry, accept)

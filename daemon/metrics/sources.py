@@ -14,12 +14,16 @@ class SourceState:
         self.last_success: float | None = None
         self.consecutive_failures = 0
         self.failing: str | None = None
+        self.failing_since: float | None = None
+        """When the first of the runs that failed in a row ended, in seconds since 1970."""
         self.failed_with: set[str] = set()
         """Categories seen since the start: their series stay, at zero, when the source recovers."""
 
-    def fail(self, category: str | None) -> None:
-        """The latest run failed."""
+    def fail(self, category: str | None, at: float) -> None:
+        """The latest run failed; it ended so many seconds after 1970."""
         self.consecutive_failures += 1
+        if self.failing_since is None:
+            self.failing_since = at
         self.failing = category or "unknown"
         self.failed_with.add(self.failing)
 
@@ -27,6 +31,7 @@ class SourceState:
         """The latest run worked, at least in part."""
         self.consecutive_failures = 0
         self.failing = None
+        self.failing_since = None
 
 
 class SourceStates:

@@ -84,6 +84,8 @@ class SourceStanding(NamedTuple):
     last_success: datetime | None
     consecutive_failures: int
     failing_category: str | None
+    failing_since: datetime | None
+    """When the first of the runs that failed in a row ended."""
 
 
 class Runs:
@@ -225,7 +227,8 @@ _STANDINGS = """
         FROM runs WHERE status IN ('success', 'partial', 'failed'))
     SELECT pipeline, source, max(ended_at) FILTER (status = 'success'),
            count(*) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good)),
-           CASE WHEN arg_max(status, run_id) = 'failed' THEN arg_max(category, run_id) END
+           CASE WHEN arg_max(status, run_id) = 'failed' THEN arg_max(category, run_id) END,
+           min(ended_at) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good))
     FROM ended GROUP BY ALL"""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.alerting import Account, alerting, missing_servers
+from tests.support.alerting import Account, Mailbox, alerting, mailbox, missing_servers
 from tests.support.alertmanager import Alertmanager
 from tests.support.product import ROOT, Product, wait_for
 from tests.support.prometheus import Prometheus
@@ -63,26 +63,28 @@ def slow(run):
 def test_refused_credentials_reach_the_receiver_and_are_resolved_once_they_are_corrected(
     product: Product, tmp_path: Path
 ) -> None:
-    account = Account(product)
-    product.start()
-    with alerting(product, tmp_path) as (prometheus, receiver):
-        wait_for(lambda: prometheus.query("triaged_source_last_success_timestamp_seconds"))
-        account.refuse()
-        wait_for(lambda: product.failures(category="auth"))
-        begun = time.monotonic()
-        name = "TriagedAuthenticationFailing"
-        told = wait_for(lambda: receiver.told(name, receiver="authentication"))
-        print(f"failure to receiver: {time.monotonic() - begun:.1f} s")
-        assert told.labels["pipeline"] == "accounts"
-        assert told.labels["source"] == "support"
-        assert "support" in told.annotations["description"]
-        assert "credentials" in told.annotations["advice"]
-        _follow_links(told.annotations)
-        _compare_messages(receiver, told.annotations)
-        account.correct()
-        wait_for(lambda: receiver.told(name, "resolved", "authentication"))
-        assert wait_for(lambda: receiver.told("TriagedWatchdog", receiver="watchdog"))
-        assert {alert.name for alert in receiver.alerts} == {name, "TriagedWatchdog"}
+    with mailbox(product) as account:
+        product.start()
+        with alerting(product, tmp_path) as (prometheus, receiver):
+            wait_for(lambda: prometheus.query("triaged_source_last_success_timestamp_seconds"))
+            account.refuse()
+            wait_for(lambda: product.failures(category="auth"))
+            begun = time.monotonic()
+            name = "TriagedAuthenticationFailing"
+            told = wait_for(lambda: receiver.told(name, receiver="authentication"))
+            print(f"failure to receiver: {time.monotonic() - begun:.1f} s")
+            assert (told.labels["pipeline"], told.labels["source"]) == ("mail", "support")
+            assert "support" in told.annotations["description"]
+            assert "It has failed since" in told.annotations["description"]
+            assert "credentials" in told.annotations["advice"]
+            _follow_links(told.annotations)
+            _compare_messages(receiver, told.annotations)
+            account.correct()
+            wait_for(lambda: receiver.told(name, "resolved", "authentication"))
+            assert wait_for(lambda: receiver.told("TriagedWatchdog", receiver="watchdog"))
+            assert {alert.name for alert in receiver.alerts} == {name, "TriagedWatchdog"}
+    (failure,) = product.failures()
+    assert failure["status"] == "resolved"
 
 
 def _follow_links(annotations: dict[str, str]) -> None:
@@ -91,12 +93,14 @@ def _follow_links(annotations: dict[str, str]) -> None:
     assert detail.status_code == 200
     (failure,) = detail.json()["failures"]
     assert (failure["source"], failure["error_category"]) == ("support", "authentication")
+    assert failure["email_address"] == Mailbox.USER
+    assert failure["suggested_action"]
     runbook = httpx.get(annotations["runbook_url"])
     assert runbook.status_code == 200
     assert runbook.text.startswith("# TriagedAuthenticationFailing")
     dashboard = httpx.get(annotations["dashboard_url"])
     assert dashboard.status_code == 200
-    assert dashboard.text.endswith("var-pipeline=accounts&var-source=support")
+    assert dashboard.text.endswith("var-pipeline=mail&var-source=support")
 
 
 def _compare_messages(receiver: Receiver, annotations: dict[str, str]) -> None:

@@ -29,7 +29,7 @@ NAMES = (
         "queries",
         "export",
     ),
-    *("scrape", "memory", "ingest", "mail", "fanout", "alerting", "report"),
+    *("scrape", "memory", "ingest", "mail", "fanout", "alerting", "rules", "report"),
 )
 FOLDER = Path(__file__).parents[2] / ".bench"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.figures import Bench, Figure, limited, median, reported
-from tests.support.alerting import Account, Alerting, alerting, missing_servers
+from tests.support.alerting import Alerting, Mailbox, alerting, mailbox, missing_servers
 from tests.support.product import Product, wait_for
 
 REACH_SECONDS = 5
@@ -22,16 +22,16 @@ def measure(bench: Bench) -> Iterator[Figure]:
     failing, resolved = [], []
     with tempfile.TemporaryDirectory(dir=bench.folder) as name:
         product = Product(Path(name))
-        account = Account(product)
         try:
-            product.start()
-            with alerting(product, Path(name)) as stack:
-                wait_for(stack.prometheus.firing)
-                for number in range(3 if bench.quick else 7):
-                    bench.say(f"failure {number + 1}")
-                    failing.append(_seconds_to_fire(product, account, stack))
-                    resolved.append(_seconds_to_resolve(account, stack))
-                evaluation = sum(rule["evaluationTime"] for rule in stack.prometheus.rules())
+            with mailbox(product) as account:
+                product.start()
+                with alerting(product, Path(name)) as stack:
+                    wait_for(stack.prometheus.firing)
+                    for number in range(3 if bench.quick else 7):
+                        bench.say(f"failure {number + 1}")
+                        failing.append(_seconds_to_fire(product, account, stack))
+                        resolved.append(_seconds_to_resolve(account, stack))
+                    evaluation = sum(rule["evaluationTime"] for rule in stack.prometheus.rules())
         finally:
             product.kill()
             product.http.close()
@@ -41,7 +41,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield reported("evaluation of all rules", evaluation * 1000, "ms")
 
 
-def _seconds_to_fire(product: Product, account: Account, stack: Alerting) -> float:
+def _seconds_to_fire(product: Product, account: Mailbox, stack: Alerting) -> float:
     stack.receiver.alerts.clear()
     account.refuse()
     wait_for(lambda: product.failures(category="auth", status="open"))
@@ -50,7 +50,7 @@ def _seconds_to_fire(product: Product, account: Account, stack: Alerting) -> flo
     return time.perf_counter() - begun
 
 
-def _seconds_to_resolve(account: Account, stack: Alerting) -> float:
+def _seconds_to_resolve(account: Mailbox, stack: Alerting) -> float:
     account.correct()
     begun = time.perf_counter()
     wait_for(lambda: stack.receiver.told(NAME, "resolved", "authentication"))

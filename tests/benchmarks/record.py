@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,11 @@ from typing import Any
 
 import duckdb
 
-from daemon.store.entries import Entry
+from daemon.config.schema import OwnConfig
+from daemon.live import Live
+from daemon.metrics import Metrics
+from daemon.pipelines.catalog import Catalog, Registered, Source
+from daemon.store.entries import Committed, Entry
 from daemon.store.migrate import migrate
 from tests.benchmarks.figures import Bench, Figure, compared, median, reported, seconds
 from tests.benchmarks.messages import messages
@@ -27,11 +33,13 @@ def measure(bench: Bench) -> Iterator[Figure]:
     """Failures a second from `run.fail` till all are on disk, through triage, tally and groups."""
     count = bench.size(100_000)
     whole, writer_alone, unnest, native, many = [], [], [], [], []
+    counting = []
     for number in range(REPETITIONS):
         bench.say(f"repetition {number + 1} of {REPETITIONS}")
         rows, types, entries, taken = _record(bench.folder, count)
         whole.append(count / taken)
         writer_alone.append(count / _write(bench.folder, entries))
+        counting.append(_count(entries) / count * 1e6)
         unnest.append(
             count / _insert(bench.folder, types, lambda c, t=types, r=rows: _unnest(c, t, r))
         )
@@ -44,6 +52,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     native_peer = ("INSERT … SELECT of a table", median(native))
     yield compared("  beside DuckDB itself", median(whole), "failures/s", native_peer)
     yield reported("  executemany", median(many), "rows/s")
+    yield reported("  counting a failure in metrics, processor time", median(counting), "µs")
 
 
 def _record(folder: Path, count: int) -> tuple[Rows, list[str], list[Entry], float]:
@@ -76,6 +85,21 @@ def _write(folder: Path, entries: list[Entry]) -> float:
 
     with recording(folder) as parts:
         return seconds(lambda: put(parts))
+
+
+def _count(entries: list[Entry]) -> float:
+    """Processor seconds that the metrics take to count what was recorded, in commits of a thousand."""
+    own = Registered(
+        "mail",
+        lambda run: None,
+        OwnConfig(run="jobs:mail"),
+        {"support": Source("support", True, {})},
+    )
+    metrics = Metrics("1.0.0", Catalog({own.name: own}), Live(), 1)
+    begun = time.process_time()
+    for first in range(0, len(entries), 1000):
+        metrics.count(Committed(entries[first : first + 1000], Counter(), 0.01))
+    return time.process_time() - begun
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def _metrics() -> Metrics:
     live = Live()
     metrics = Metrics("1.0.0", Catalog({"mail": own}), live, SOURCES)
     now = SystemClock().now()
-    metrics.seed([SourceStanding("mail", name, now, 1, "connection") for name in names], {})
+    metrics.seed([SourceStanding("mail", name, now, 1, "connection", now) for name in names], {})
     metrics.measure(
         Measured(
             open_failures=lambda: {("mail", "connection", True): SOURCES},
@@ -82,14 +82,14 @@ def _series(metrics: Metrics, accept: str) -> int:
 
 
 def _same_number(series: int) -> CollectorRegistry:
-    """A registry of the client's own gauges with as many series, three for each source."""
+    """A registry of the client's own gauges with as many series, four for each source."""
     registry = CollectorRegistry()
     gauges = [
         Gauge(f"source_{name}", "As many series.", ["pipeline", "source"], registry=registry)
-        for name in ("failing", "last_success_timestamp_seconds", "consecutive_failures")
+        for name in ("failing", "failing_since", "last_success", "consecutive_failures")
     ]
     for number in range(series):
-        gauges[number % 3].labels("mail", f"account-{number // 3:04d}").set(number)
+        gauges[number % 4].labels("mail", f"account-{number // 4:04d}").set(number)
     return registry
 
 

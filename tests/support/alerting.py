@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.alertmanager import Alertmanager
+from tests.support.dovecot import DOVECOT, Dovecot
 from tests.support.product import Product
 from tests.support.prometheus import Prometheus
 from tests.support.receiver import Receiver
@@ -18,7 +20,8 @@ SERVERS = ("prometheus", "prometheus-alertmanager")
 
 def missing_servers() -> list[str]:
     """What is not installed."""
-    return [name for name in SERVERS if shutil.which(name) is None]
+    found = {name: shutil.which(name) for name in SERVERS} | {"dovecot": DOVECOT}
+    return [name for name, program in found.items() if program is None]
 
 
 class Alerting(NamedTuple):
@@ -69,6 +72,58 @@ class Account:
         self._product.post("/api/pipelines/accounts/run", {"source": "support"})
 
 
+class Mailbox:
+    """A mail account at a real Dovecot, whose password is changed there before triaged is told."""
+
+    USER = "support@example.com"
+
+    def __init__(self, product: Product, dovecot: Dovecot) -> None:
+        self._dovecot = dovecot
+        self._known = product.folder / "support.password"
+        self._changes = 0
+        dovecot.account(self.USER, self._password)
+        dovecot.deliver(self.USER, {"Subject": "Hello"}, at=datetime.now(UTC))
+        self.correct()
+        product.configure(_MAIL.format(user=self.USER, port=dovecot.port))
+
+    @property
+    def _password(self) -> str:
+        return f"secret-of-this-month-{'x' * self._changes}"
+
+    def refuse(self) -> None:
+        """From now on the password that triaged has is a former one."""
+        self._changes += 1
+        self._dovecot.change_password(self.USER, self._password)
+
+    def correct(self) -> None:
+        """Writes the password of today into the file that the configuration names."""
+        fresh = self._known.with_suffix(".new")
+        fresh.write_text(f"{self._password}\n")
+        fresh.replace(self._known)
+
+
+@contextmanager
+def mailbox(product: Product) -> Iterator[Mailbox]:
+    """A mail account that works, with its server; configures the product for it."""
+    dovecot = Dovecot()
+    try:
+        account = Mailbox(product, dovecot)
+        dovecot.start()
+        yield account
+    finally:
+        dovecot.stop()
+
+
+_MAIL = """
+[pipelines.mail]
+every = "500ms"
+[pipelines.mail.sources.support]
+host = "127.0.0.1"
+port = {port}
+tls = "none"
+username = "{user}"
+password_file = "support.password"
+"""
 _PIPELINE = """
 from pathlib import Path
 

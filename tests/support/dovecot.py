@@ -143,6 +143,15 @@ class Dovecot:
         self.folder(user)
         return user
 
+    def change_password(self, user: str, password: str) -> None:
+        """Another password opens the account from now on, or a second later. The old one no longer does."""
+        file = self.base / "users"
+        kept = [line for line in file.read_text().splitlines() if not line.startswith(f"{user}:")]
+        fresh = file.with_name("users.new")
+        fresh.write_text("".join(f"{line}\n" for line in [*kept, f"{user}:{{PLAIN}}{password}"]))
+        self._own(fresh)
+        fresh.replace(file)
+
     def folder(self, user: str, name: str = "INBOX", acl: str | None = None) -> Path:
         """Makes a folder; `acl` holds the owner's rights, such as ``lr`` for reading only."""
         maildir = self.base / "mail" / user / "Maildir"

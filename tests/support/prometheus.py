@@ -32,6 +32,7 @@ class Prometheus(ServerProcess):
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address={self.address}",
             "--storage.tsdb.retention.time=1h",
+            "--enable-feature=exemplar-storage",
             # What fires before Alertmanager is known is lost until it is sent again.
             "--rules.alert.resend-delay=1s",
         )

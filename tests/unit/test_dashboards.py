@@ -79,6 +79,28 @@ def test_the_linter_sees_a_query_that_breaks_a_rule(broken: str, rule: str) -> N
     assert (rule, daemon["panels"][1]["title"]) in {(c.rule, c.panel) for c in complaints(daemon)}
 
 
+def test_graphs_with_exemplars_ask_for_metrics_that_have_some_and_lead_to_the_run() -> None:
+    asking = [
+        (panel["title"], target)
+        for dashboard in MADE.values()
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", ())
+        if target.get("exemplar")
+    ]
+    assert {title for title, _ in asking} == {
+        *("New failures by category", "New by category"),
+        *("Runs that ended", "How long runs take"),
+    }
+    have_some = r"triaged_(failures_total|runs_total|run_duration_seconds_bucket)\{"
+    assert all(re.search(have_some, target["expr"]) for _, target in asking)
+    provisioned = yaml.safe_load(
+        (ROOT / "dashboards/provisioning/datasources/triaged.yaml").read_text()
+    )
+    (destination,) = provisioned["datasources"][0]["jsonData"]["exemplarTraceIdDestinations"]
+    assert destination["name"] == "run_id"
+    assert destination["url"].startswith("${TRIAGED_LINK}/api/runs/")
+
+
 def test_every_dashboard_that_alerts_lead_to_is_there() -> None:
     assert set(MADE) == set(Dashboard)
     assert all(8 <= len(uid) <= 40 for uid in MADE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import collections
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,11 +10,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.exposition import choose_encoder
 
 from daemon import events
 from daemon.clock import FakeClock
 from daemon.config.values import Duration
 from daemon.metrics import Measured, Metrics
+from daemon.metrics.exposition import exposition
 from daemon.pipelines.catalog import Catalog, Registered
 from daemon.store.entries import Committed, Entry
 from daemon.store.files import Files
@@ -175,8 +180,12 @@ def test_a_source_fails_with_its_category_until_a_run_of_it_works(
     labels = {"pipeline": "ingest", "source": "orders"}
     assert scraped.value("source_consecutive_failures", **labels) == 0
     assert scraped.value("source_last_success_timestamp_seconds", **labels) is None
+    since = "source_failing_since_timestamp_seconds"
+    assert scraped.value(since, **labels) is None
     for n in range(2):
-        target.put(ended(f"run-{n}", RunStatus.FAILED, category="authentication"))
+        at = START + timedelta(minutes=n)
+        target.put(ended(f"run-{n}", RunStatus.FAILED, at, category="authentication"))
+    assert scraped.value(since, **labels) == START.timestamp()
     assert scraped.value("source_failing", category="authentication", **labels) == 1
     assert scraped.value("source_consecutive_failures", **labels) == 2
     target.put(ended("run-2", RunStatus.FAILED, category="connection"))
@@ -184,7 +193,9 @@ def test_a_source_fails_with_its_category_until_a_run_of_it_works(
     assert scraped.value("source_failing", category="connection", **labels) == 1
     target.put(ended("run-3", RunStatus.INTERRUPTED), ended("run-4", RunStatus.CANCELLED))
     assert scraped.value("source_consecutive_failures", **labels) == 3
+    assert scraped.value(since, **labels) == START.timestamp()
     target.put(ended("run-5", RunStatus.PARTIAL))
+    assert scraped.value(since, **labels) is None
     assert scraped.value("source_failing", category="connection", **labels) == 0
     assert scraped.value("source_consecutive_failures", **labels) == 0
     assert scraped.value("source_last_success_timestamp_seconds", **labels) is None
@@ -195,7 +206,7 @@ def test_a_source_fails_with_its_category_until_a_run_of_it_works(
 @pytest.mark.requirement("M1", "S3")
 def test_gauges_go_on_after_a_restart_where_they_were(tmp_path: Path) -> None:
     labels = {"pipeline": "ingest", "source": "orders"}
-    later = START + timedelta(hours=1)
+    later, latest = START + timedelta(hours=1), START + timedelta(hours=2)
     with store(tmp_path) as target:
         target.put(
             started("20261120-1"),
@@ -204,13 +215,15 @@ def test_gauges_go_on_after_a_restart_where_they_were(tmp_path: Path) -> None:
             failed("20261120-2", None, later, assessment=assessed(category=Category.CONNECTION)),
             ended("20261120-2", RunStatus.FAILED, later, category="connection"),
             started("20261120-3", later),
-            ended("20261120-3", RunStatus.FAILED, later, category="connection"),
+            ended("20261120-3", RunStatus.FAILED, latest, category="connection"),
             *cycle(later),
         )
     with store(tmp_path) as target:
         scraped = Scraped(target)
         assert scraped.value("source_failing", category="connection", **labels) == 1
         assert scraped.value("source_consecutive_failures", **labels) == 2
+        since = scraped.value("source_failing_since_timestamp_seconds", **labels)
+        assert since == later.timestamp()
         assert scraped.value("source_last_success_timestamp_seconds", **labels) == START.timestamp()
         completion = scraped.value("cycle_last_completion_timestamp_seconds", pipeline="ingest")
         assert completion == later.timestamp()
@@ -306,13 +319,38 @@ def test_both_formats_hold_every_family_once(scraped: Scraped, accept: str) -> N
     body, content_type = scraped.metrics.exposition(accept)
     assert content_type.startswith(accept.split(";", maxsplit=1)[0])
     types = [line.split()[2] for line in body.decode().splitlines() if line.startswith("# TYPE")]
-    assert max(Counter(types).values()) == 1
+    assert max(collections.Counter(types).values()) == 1
     assert "_created" not in body.decode()
+
+
+@pytest.mark.requirement("M1")
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+@settings(deadline=None)
+@example(text='a "b"\\\n', values={('a "b"\\\n', ""): 1.5})
+@given(
+    text=st.text(),
+    values=st.dictionaries(st.tuples(st.text(), st.text()), st.floats(), max_size=5),
+)
+def test_what_is_written_is_what_the_client_library_would_write(
+    accept: str, text: str, values: dict[tuple[str, str], float]
+) -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("triaged_gauge", text, ["pipeline", "source"], registry=registry)
+    for labels, value in values.items():
+        gauge.labels(*labels).set(value)
+    Gauge("triaged_plain", "Plain.", registry=registry).set(1e9)
+    Counter("triaged_counter", "More.", ["pipeline"], registry=registry).labels("a").inc(3)
+    encode, content_type = choose_encoder(accept)
+    body, said = exposition(registry, accept)
+    assert said == content_type
+    ours, theirs = body.decode().split("\n"), encode(registry).decode().split("\n")
+    assert sorted(ours) == sorted(theirs)
+    assert ours[-2:] == theirs[-2:] or not accept
 
 
 def test_a_batch_is_counted_whatever_its_size(scraped: Scraped) -> None:
     entries = [failed(f"run-{n}", f"{n}") for n in range(1000)]
-    scraped.metrics.count(Committed(entries, Counter(), 0.5))
+    scraped.metrics.count(Committed(entries, collections.Counter(), 0.5))
     labels = {"pipeline": "ingest", "category": "unknown", "retryable": "false"}
     assert scraped.value("failures_total", **labels) == 1000
     assert scraped.value("store_commit_seconds_sum") == 0.5
@@ -339,6 +377,30 @@ def test_the_sources_of_a_cycle_are_shown_by_state(tmp_path: Path) -> None:
             name: counts.counts for name, counts in machinery.cycles.sources.items()
         }
         assert scraped.value("cycle_sources", pipeline="nightly", state="done") == 2
+
+
+@pytest.mark.requirement("M1")
+def test_exemplars_name_the_latest_run_in_openmetrics_alone(
+    target: Store, scraped: Scraped
+) -> None:
+    target.put(failed("run-0", "a"), failed("run-1", "b"), failed("run-1", "c"))
+    target.put(ended("run-1", RunStatus.FAILED, duration_seconds=2.0))
+    text, openmetrics = (
+        scraped.metrics.exposition(accept)[0].decode().splitlines()
+        for accept in ("text/plain", "application/openmetrics-text; version=1.0.0")
+    )
+    assert not any("run-1" in line for line in text)
+    failures = (
+        'triaged_failures_total{category="unknown",pipeline="ingest",retryable="false"} 3.0 '
+        '# {run_id="run-1"} 3.0 '
+    )
+    bucket = (
+        'triaged_run_duration_seconds_bucket{le="5.0",pipeline="ingest",status="failed"} 1.0 '
+        '# {run_id="run-1"} 2.0 '
+    )
+    runs = 'triaged_runs_total{pipeline="ingest",status="failed"} 1.0 # {run_id="run-1"} 1.0 '
+    shown = [line for line in openmetrics if "run_id" in line]
+    assert [line.rsplit(" ", 1)[0] + " " for line in sorted(shown)] == [failures, bucket, runs]
 
 
 @pytest.mark.requirement("M1")

@@ -148,7 +148,7 @@ def test_standings_say_what_counting_along_would_say(
     tmp_path_factory: pytest.TempPathFactory, ends: list[tuple[str, RunStatus | None]]
 ) -> None:
     database = Database(tmp_path_factory.mktemp("s") / "store.duckdb", memory_limit=MEMORY)
-    entries, expected = [], dict[str, tuple[datetime | None, int, str | None]]()
+    entries, expected = [], dict[str, tuple[datetime | None, int, str | None, datetime | None]]()
     for number, (source, status) in enumerate(ends):
         at = START + timedelta(hours=number)
         entries.append(started(run_id(number), at, source=source))
@@ -156,13 +156,13 @@ def test_standings_say_what_counting_along_would_say(
             continue
         category = "connection" if number % 2 else "unknown"
         entries.append(ended(run_id(number), status, at, source=source, category=category))
-        last, failures, _ = expected.get(source, (None, 0, None))
+        last, failures, _, since = expected.get(source, (None, 0, None, None))
         if status is RunStatus.FAILED:
-            expected[source] = (last, failures + 1, category)
+            expected[source] = (last, failures + 1, category, since or at)
         elif status is RunStatus.SUCCESS:
-            expected[source] = (at, 0, None)
+            expected[source] = (at, 0, None, None)
         elif status is RunStatus.PARTIAL:
-            expected[source] = (last, 0, None)
+            expected[source] = (last, 0, None, None)
     insert(database, entries)
     found = {s.source: tuple(s)[2:] for s in Runs(database).standings()}
     assert found == expected
