@@ -90,6 +90,17 @@ class Access:
             raise PermissionDeniedException(detail=refusal(held, role))
         return name
 
+    def held_by(self, name: str) -> Key | None:
+        """The key of somebody who was let in by this name; None for ``local``."""
+        return self._keyring.named(name)
+
+    def lasts(self, key: Key | None) -> bool:
+        """Whether who was let in with this key, or without any, may stay: keys come and go."""
+        self._keyring.refresh()
+        if key is None:
+            return not (self._key_always or self._keyring.any)
+        return self._keyring.holds(key)
+
     def _identify(self, connection: Connection, given: str | None) -> Key:
         """The key that was given. Wrong ones make a client wait, but no key that it has used."""
         if not given:
