@@ -13,7 +13,8 @@ import pytest
 from daemon.clock import FakeClock, SystemClock
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.account import Account, OAuth, Password
-from daemon.pipelines.mail.message import Message
+from daemon.pipelines.mail.headers import Headers
+from daemon.pipelines.mail.message import LONGEST_HEADERS, Message
 from daemon.pipelines.mail.oauth import Tokens
 from daemon.pipelines.mail.session import open_mailbox, verify
 from daemon.pipelines.mail.watchdog import Watchdog
@@ -211,6 +212,15 @@ def test_hostile_headers_come_as_they_are(dovecot: Dovecot, ann: str) -> None:
     dovecot.deliver(ann, raw, at=NOW)
     dovecot.deliver(ann, {"Subject": "good"}, at=NOW)
     assert len(all_of(account(dovecot.port, username=ann))) == 2
+
+
+@pytest.mark.requirement("S2")
+def test_no_more_of_a_header_is_fetched_than_is_looked_at(dovecot: Dovecot, ann: str) -> None:
+    long = b"".join(b" <%060d@example.org>\r\n" % number for number in range(5_000))
+    dovecot.deliver(ann, b"List-Id: <weekly>\r\nReferences:" + long, at=NOW)
+    (message,) = all_of(account(dovecot.port, username=ann))
+    assert len(message.headers) == LONGEST_HEADERS
+    assert "List-Id" in Headers.parse(message.headers)
 
 
 def test_messages_that_are_gone_meanwhile_are_missing(dovecot: Dovecot, ann: str) -> None:
