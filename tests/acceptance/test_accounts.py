@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from imapclient import IMAPClient
 
+from tests.support.dovecot import DOVECOT, Dovecot
+from tests.support.dovecot import PASSWORD as RIGHT
 from tests.support.imap_login import ImapLogin, imap_login
 from tests.support.product import Product, wait_for
 
@@ -112,3 +116,68 @@ def test_mistakes_on_the_command_line_are_told_apart(product: Product, server: I
     add(product, server)
     moved = accounts(product, "set", "support", "--host", "elsewhere.example.com", code=5)
     assert "the secret again" in moved
+
+
+@pytest.fixture
+def dovecot() -> Iterator[Dovecot]:
+    if DOVECOT is None:
+        pytest.skip("Dovecot is not installed")
+    server = Dovecot()
+    for number in range(12):
+        headers = {"From": "a@example.org", "Subject": "confidential", "List-Id": "<weekly>"}
+        server.deliver(USER, headers, at=datetime.now(UTC) - timedelta(minutes=number))
+    server.start()
+    yield server
+    server.stop()
+
+
+def labelled(server: Dovecot) -> int:
+    """How many messages have their keyword."""
+    with IMAPClient("127.0.0.1", server.port, ssl=False) as client:
+        client.login(USER, RIGHT)
+        client.select_folder("INBOX", readonly=True)
+        return len(client.search(["KEYWORD", "newsletter"]))
+
+
+@pytest.mark.requirement("S10", "S2", "F5", "X3")
+def test_a_wrong_password_is_told_precisely_and_the_right_one_runs_at_once(
+    product: Product, dovecot: Dovecot
+) -> None:
+    order = {"host": "127.0.0.1", "port": dovecot.port, "tls": "none", "username": USER}
+    product.post("/api/accounts", {"name": "support", "password": "wrong-horse-7", **order})
+    product.post("/api/pipelines/mail/run", {"source": "support"})
+    wait_for(lambda: statuses(product) == ["failed"])
+    assert product.get("/api/accounts/support")["waiting"]["reason"] == "held"
+    verified = product.post("/api/accounts/support/verify")
+    assert (verified["ok"], verified["state"]) == (False, "connecting")
+    triage = verified["triage"]
+    assert (triage["category"], triage["retryable"]) == ("authentication", False)
+    assert "refuses the user name and password" in triage["user_message"]
+    assert "AUTHENTICATIONFAILED" in triage["error_message"]
+    assert product.get("/api/accounts/support")["waiting"]["reason"] == "held"
+    assert labelled(dovecot) == 0
+
+    answer = product.http.put("/api/accounts/support", json={**order, "password": RIGHT})
+    assert answer.status_code == 200, answer.text
+    wait_for(lambda: statuses(product) == ["failed", "success"])
+    assert labelled(dovecot) == 12
+    assert product.get("/api/accounts/support")["waiting"] is None
+    (failure,) = product.failures(source="support")
+    assert failure["status"] == "resolved"
+
+    answer = product.http.put("/api/accounts/support", json={**order, "hours": 48})
+    product.kill()
+    assert answer.status_code == 200, answer.text
+    product.start()
+    assert product.get("/api/accounts/support")["hours"] == 48
+    assert product.post("/api/accounts/support/verify")["ok"], "the secret is still there"
+    actions = [e["action"] for e in product.get("/api/audit", q="accounts.")["entries"]]
+    assert actions == [
+        *("accounts.verify", "accounts.replace"),
+        *("accounts.replace", "accounts.verify", "accounts.create"),
+    ]
+    product.stop()
+    kept = [path.read_bytes() for path in product.folder.rglob("*") if path.is_file()]
+    for secret in ("wrong-horse-7", RIGHT, "confidential"):
+        assert not any(secret.encode() in content for content in kept), secret
+    assert USER not in product.log.read_text()

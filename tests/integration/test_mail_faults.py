@@ -230,6 +230,10 @@ REPLIES = {
         },
         C.PERMISSION, False, "keywords",
     ),
+    "folder cannot be": Reply(
+        refused(SELECT, b"[CANNOT] Character not allowed in mailbox name: '.'"),
+        C.CONFIGURATION, False, "`folder`",
+    ),
     "cannot": Reply(refused(SEARCH, b"[CANNOT] Never"), C.REJECTED, False, "server says"),
     "client bug": Reply(refused(SEARCH, b"[CLIENTBUG] Oops"), C.REJECTED, False, "server says"),
     "bad": Reply({SEARCH: b"TAG BAD Could not parse command\r\n"}, C.REJECTED, False, "server says"),
