@@ -298,6 +298,17 @@ def test_a_password_is_not_sent_where_logins_are_disabled() -> None:
         assert server.commands(b"LOGIN") == []
 
 
+@pytest.mark.requirement("F6")
+@pytest.mark.parametrize("command", [LOGIN, SELECT])
+def test_a_secret_that_the_server_repeats_is_in_no_error(command: bytes) -> None:
+    """In words that no mask knows for those of a password."""
+    with ScriptedServer(refused(command, b"ann and zebra77 do not go together")) as server:
+        error = failure_of(account(server.port, password="zebra77"))
+    found = triaged(error)
+    assert "do not go together" in found.message
+    assert "zebra77" not in f"{error}{found.message}{found.full_text}{error!r}{error.__context__}"
+
+
 # What breaks on the way, with a real server behind it.
 
 BROKEN = {

@@ -455,6 +455,16 @@ def test_a_refused_token_is_renewed_and_tried_once_more(
         ]
 
 
+def test_a_token_endpoint_that_answers_without_end_is_not_listened_to(
+    endpoint: TokenEndpoint,
+) -> None:
+    """It promises a gigabyte, and sends so much that it is clear that it means it."""
+    endpoint.answer = {"access_token": "x" * 70_000}
+    endpoint.headers = {"Content-Length": str(10**9)}
+    with OAuthServer(ACCEPTED) as server, pytest.raises(errors.TokenRefused, match="too long"):
+        verify(account(server.port, credentials=oauth(endpoint)), CLOCK)
+
+
 @pytest.mark.parametrize("refused", [REFUSED, EXCHANGE_REFUSED])
 def test_a_token_refused_twice_is_an_authentication_failure(
     endpoint: TokenEndpoint, refused: list[bytes]
@@ -584,13 +594,13 @@ def test_nothing_secret_reaches_the_log(
     dovecot: Dovecot, ann: str, endpoint: TokenEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     dovecot.deliver(ann, {"From": "bob@example.com"}, at=NOW)
-    with caplog.at_level(logging.DEBUG):
-        for name in list(logging.root.manager.loggerDict):
-            if name.startswith(("imap", "http")):
-                logging.getLogger(name).setLevel(logging.DEBUG)
-        all_of(account(dovecot.port, username=ann))
-        with OAuthServer(ACCEPTED) as server:
-            verify(account(server.port, credentials=oauth(endpoint)), CLOCK)
+    caplog.set_level(logging.DEBUG)
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith(("imap", "http")):
+            caplog.set_level(logging.DEBUG, name)
+    all_of(account(dovecot.port, username=ann))
+    with OAuthServer(ACCEPTED) as server:
+        verify(account(server.port, credentials=oauth(endpoint)), CLOCK)
     said = caplog.text
     for secret in (PASSWORD, "access-1", "refresh-", "secret-1", "bob@example.com"):
         assert secret not in said
