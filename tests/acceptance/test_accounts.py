@@ -13,6 +13,7 @@ from imapclient import IMAPClient
 
 from tests.support.dovecot import DOVECOT, Dovecot
 from tests.support.dovecot import PASSWORD as RIGHT
+from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.imap_login import ImapLogin, imap_login
 from tests.support.product import Product, wait_for
 
@@ -181,3 +182,36 @@ def test_a_wrong_password_is_told_precisely_and_the_right_one_runs_at_once(
     for secret in ("wrong-horse-7", RIGHT, "confidential"):
         assert not any(secret.encode() in content for content in kept), secret
     assert USER not in product.log.read_text()
+
+
+@pytest.mark.requirement("S9", "S10", "S1", "X2")
+def test_accounts_by_api_run_side_by_side_and_can_be_paused(
+    product: Product, dovecot: Dovecot
+) -> None:
+    """The server answers both FETCHes late, so that each is seen while the other is under way."""
+    names = ("support", "sales")
+    with FaultProxy(dovecot.port, Fault("delay", b"FETCH", pause=1.0)) as proxy:
+        order = {"host": "127.0.0.1", "port": proxy.port, "tls": "none", "username": USER}
+        assert product.post("/api/pipelines/mail/pause")["paused"]
+        for name in names:
+            product.post("/api/accounts", {"name": name, "password": RIGHT, **order})
+        product.post("/api/pipelines/mail/run")
+        active = wait_for(lambda: both_fetch(product, names))
+        assert all(run["progress"]["total"] == 12 for run in active)
+        assert all(run["email_address"] == USER for run in active)
+        wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+    assert not product.post("/api/pipelines/mail/resume")["paused"]
+
+    statistics = product.get("/api/processing/statistics", pipeline="mail")
+    assert statistics["totals"]["runs"] == statistics["totals"]["success"] == 2
+    assert {source["source"] for source in statistics["sources"]} == set(names)
+    assert statistics["totals"]["items_succeeded"] == 24
+    series = product.get("/api/report/runs/series", pipeline="mail", by="source", interval="1h")
+    assert {point["source"] for point in series} == set(names)
+
+
+def both_fetch(product: Product, names: tuple[str, str]) -> list[dict[str, Any]]:
+    """The active runs once all of them fetch at the same time."""
+    active: list[dict[str, Any]] = product.get("/api/processing/status")["active"]
+    fetching = {run["source"] for run in active if run["state"] == "fetching" and run["progress"]}
+    return active if fetching == set(names) else []
