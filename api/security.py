@@ -106,8 +106,10 @@ class Access:
         if not given:
             raise _unauthorized("an API key is needed")
         key, client = self._keyring.find(given), _client(connection)
-        if key is None or (client, key.name) not in self._welcome:
-            self._limit(self._wrong_keys, client, take=key is None)
+        if key is None:
+            self.guessed(connection)
+        elif (client, key.name) not in self._welcome:
+            self._limit(self._wrong_keys, client, take=False)
         if key is None or self._keyring.expired(key):
             self._refused.labels("key").inc()
             log.warning(
@@ -117,6 +119,10 @@ class Access:
             raise _unauthorized(_what_is_wrong(key, given))
         self._welcome.add((client, key.name))
         return key
+
+    def guessed(self, connection: Connection) -> None:
+        """Counts a key or token that is not known. Raises `TooManyRequestsException` after too many."""
+        self._limit(self._wrong_keys, _client(connection))
 
     def _limit(self, limit: RateLimit, asker: str, *, take: bool = True) -> None:
         now = self._clock.monotonic()

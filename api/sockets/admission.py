@@ -66,6 +66,7 @@ class Doorkeeper(NamedTuple):
         if wanted.token is not None:
             issued = self.tokens.redeem(wanted.token)
             if issued is None:
+                self.access.guessed(socket)
                 reason = "the token is not known, was used already, or has expired"
                 raise Refused(Close.UNAUTHENTICATED, reason)
             if issued.name != LOCAL:

@@ -334,6 +334,13 @@ def test_without_a_known_key_a_socket_is_closed_before_it_is_told_anything(
 
 
 @pytest.mark.requirement("S6", "S4")
+def test_guessing_tokens_is_slowed_down(steered: Steered, listen: Listen) -> None:
+    codes = [listen(f"?token=guess-{number}").closed_with()[0] for number in range(30)]
+    assert codes[:10] == [4401] * 10
+    assert 4429 in codes
+
+
+@pytest.mark.requirement("S6", "S4")
 def test_sockets_end_with_the_key_that_opened_them_and_no_others(
     product: Product, listen: Listen
 ) -> None:
