@@ -184,7 +184,7 @@ def test_a_wrong_password_is_told_precisely_and_the_right_one_runs_at_once(
     assert USER not in product.log.read_text()
 
 
-@pytest.mark.requirement("S9", "S10", "S1", "X2")
+@pytest.mark.requirement("S9", "S10", "S1", "S5")
 def test_accounts_by_api_run_side_by_side_and_can_be_paused(
     product: Product, dovecot: Dovecot
 ) -> None:
