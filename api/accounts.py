@@ -25,8 +25,8 @@ from daemon.triage.taxonomy import RunState
 CHANGES: Role = "admin"
 """What a key must be allowed to do to change accounts."""
 
-SETTINGS = frozenset(NewAccount.__struct_fields__) - {"password", "oauth"}
-"""What the audit trail may show of a request."""
+SETTINGS = frozenset(NewAccount.__struct_fields__) - {"username", "password", "oauth"}
+"""What the audit trail may show of a request: not who logs in, also where that is no address."""
 
 NameInPath = Annotated[str, PathParameter(description="Name of the account.")]
 

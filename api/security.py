@@ -90,13 +90,26 @@ class Access:
             raise PermissionDeniedException(detail=refusal(held, role))
         return name
 
+    def held_by(self, name: str) -> Key | None:
+        """The key of somebody who was let in by this name; None for ``local``."""
+        return self._keyring.named(name)
+
+    def lasts(self, key: Key | None) -> bool:
+        """Whether who was let in with this key, or without any, may stay: keys come and go."""
+        self._keyring.refresh()
+        if key is None:
+            return not (self._key_always or self._keyring.any)
+        return self._keyring.holds(key)
+
     def _identify(self, connection: Connection, given: str | None) -> Key:
         """The key that was given. Wrong ones make a client wait, but no key that it has used."""
         if not given:
             raise _unauthorized("an API key is needed")
         key, client = self._keyring.find(given), _client(connection)
-        if key is None or (client, key.name) not in self._welcome:
-            self._limit(self._wrong_keys, client, take=key is None)
+        if key is None:
+            self.guessed(connection)
+        elif (client, key.name) not in self._welcome:
+            self._limit(self._wrong_keys, client, take=False)
         if key is None or self._keyring.expired(key):
             self._refused.labels("key").inc()
             log.warning(
@@ -106,6 +119,10 @@ class Access:
             raise _unauthorized(_what_is_wrong(key, given))
         self._welcome.add((client, key.name))
         return key
+
+    def guessed(self, connection: Connection) -> None:
+        """Counts a key or token that is not known. Raises `TooManyRequestsException` after too many."""
+        self._limit(self._wrong_keys, _client(connection))
 
     def _limit(self, limit: RateLimit, asker: str, *, take: bool = True) -> None:
         now = self._clock.monotonic()

@@ -11,8 +11,9 @@ from msgspec import Meta
 
 from api.query import Query, Text, parse
 from api.security import Access
-from api.sockets.closing import Close, Refused
+from api.sockets.closing import NO_MORE, Close, Refused
 from api.sockets.tokens import Tokens
+from daemon.access.keyring import Key
 from daemon.access.roles import LOCAL, Role
 
 PROTOCOL = "triaged.v1"
@@ -28,31 +29,50 @@ class SocketQuery(Query, frozen=True, kw_only=True):
     token: Annotated[Text | None, Meta(description="A token from `POST /api/token`.")] = None
 
 
+class Visitor(NamedTuple):
+    """Who opens a socket."""
+
+    name: str
+    """Of a key, or an address: whose sockets are counted together."""
+    key: Key | None
+    """Without which the socket is closed."""
+
+
 class Doorkeeper(NamedTuple):
     """Decides about every socket before it is told anything."""
 
     access: Access
     tokens: Tokens
 
-    def admit(self, socket: Socket, role: Role) -> str:
-        """Who opens the socket: the name of a key, or an address. Raises `Refused`."""
+    def admit(self, socket: Socket, role: Role) -> Visitor:
+        """Who opens the socket. Raises `Refused`."""
         try:
-            name = self._name(socket, role)
+            visitor = self._visitor(socket, role)
         except HTTPException as error:
             raise Refused.of(error.status_code, error.detail) from error
-        return name if name != LOCAL else f"{LOCAL} {socket.client.host if socket.client else ''}"
+        if visitor.name == LOCAL:
+            return Visitor(f"{LOCAL} {socket.client.host if socket.client else ''}", None)
+        if not self.lets_stay(visitor):
+            raise Refused(Close.UNAUTHENTICATED, NO_MORE)
+        return visitor
 
-    def _name(self, socket: Socket, role: Role) -> str:
+    def lets_stay(self, visitor: Visitor) -> bool:
+        """Whether who was let in may stay."""
+        return self.access.lasts(visitor.key)
+
+    def _visitor(self, socket: Socket, role: Role) -> Visitor:
         wanted = parse(SocketQuery, socket.scope["query_string"])
         assert isinstance(wanted, SocketQuery)
         if wanted.token is not None:
-            name = self.tokens.redeem(wanted.token)
-            if name is None:
+            issued = self.tokens.redeem(wanted.token)
+            if issued is None:
+                self.access.guessed(socket)
                 reason = "the token is not known, was used already, or has expired"
                 raise Refused(Close.UNAUTHENTICATED, reason)
-            if name != LOCAL:
-                return name
-        return self.access.admit(socket, role, _key_in(socket.scope["subprotocols"]))
+            if issued.name != LOCAL:
+                return Visitor(issued.name, issued.key)
+        name = self.access.admit(socket, role, _key_in(socket.scope["subprotocols"]))
+        return Visitor(name, self.access.held_by(name))
 
 
 def chosen_protocol(socket: Socket) -> str | None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from api.sockets.board import Board
-from api.sockets.closing import Close, Refused
+from api.sockets.closing import NO_MORE, Close, Refused
 from api.sockets.follower import Follower
 from daemon.clock import Clock
 from daemon.metrics import Metrics
@@ -130,6 +130,7 @@ class Broadcaster:
 
     async def tick(self) -> None:
         """Tells everyone what is new to them, and drops those who take nothing."""
+        self._dismiss_those_who_may_not_stay()
         # A store that is quick is told together with what is live; one that is slow, when it was read.
         await self.board.freshen(self._pace.read)
         self._note_changes()
@@ -142,6 +143,16 @@ class Broadcaster:
                 self._tell_status(follower, text, self._told_at)
         for follower in [f for f in self._followers if f.behind() >= self._pace.patience]:
             self._drop(follower)
+
+    def _dismiss_those_who_may_not_stay(self) -> None:
+        """Before they are told anything more."""
+        for follower in [f for f in self._followers if not f.may_stay()]:
+            self._followers.discard(follower)
+            log.info(
+                "a socket was closed: what opened it is not good any more",
+                extra={"event": "socket_dismissed"},
+            )
+            follower.drop(Close.UNAUTHENTICATED, NO_MORE)
 
     def _note_changes(self) -> None:
         state = self.board.state()

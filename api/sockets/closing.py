@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+NO_MORE = (
+    "what opened this socket is good no more: the first key was made, or the key revoked or expired"
+)
 LONGEST_REASON = 123
 """Bytes that a close frame has room for (RFC 6455, 5.5)."""
 
@@ -25,7 +28,8 @@ MEANINGS = {
     1011: "the server failed, or no answer came to its pings; connect again",
     1012: "the daemon stops or restarts; connect again later",
     Close.BAD_REQUEST: "the address of the socket has mistakes",
-    Close.UNAUTHENTICATED: "a key or token is needed, and none that is known was given",
+    Close.UNAUTHENTICATED: "a key or token is needed, and none that is known was given; or the key "
+    "was revoked or has expired since",
     Close.REFUSED: "the key may not do this, or the page is of another origin or host",
     Close.TOO_SLOW: "the client did not take its messages for ten seconds",
     Close.TOO_MANY_OF_CLIENT: "the key, or the address, has as many sockets as it may",

@@ -21,8 +21,16 @@ class Follower:
     the client is behind: it is offered nothing, and gets the newest status afterwards.
     """
 
-    def __init__(self, name: str, send: Send, drop: Drop, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        send: Send,
+        drop: Drop,
+        clock: Clock,
+        may_stay: Callable[[], bool] = lambda: True,
+    ) -> None:
         """`send` takes an ASGI event; `drop` closes the connection at once, whatever is in its buffer."""
+        self.may_stay = may_stay
         self.name = name
         self.announced: int | None = None
         """The highest id of a failure that this client was told of, or that was there before it."""
@@ -86,7 +94,7 @@ class Follower:
         return untold + self._unsent_failures
 
     def drop(self, code: int, reason: str) -> None:
-        """Ends the connection of a client that does not keep up."""
+        """Ends the connection of a client that does not keep up, or may not stay."""
         self.gone = True
         self._drop(code, reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from litestar import websocket
@@ -45,8 +46,9 @@ async def _serve(
     # Accepted first, since a browser shows its page nothing of a handshake that was refused.
     await socket.accept(chosen_protocol(socket))
     try:
-        name = doorkeeper.admit(socket, "read")
-        follower = Follower(name, socket.send, _dropper(socket), daemon.clock)
+        visitor = doorkeeper.admit(socket, "read")
+        may_stay = partial(doorkeeper.lets_stay, visitor)
+        follower = Follower(visitor.name, socket.send, _dropper(socket), daemon.clock, may_stay)
         async with broadcaster.following(follower):
             await converse(socket, follower, broadcaster.board, daemon.clock)
     except Refused as refused:

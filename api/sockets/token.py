@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from msgspec import Meta
 
 from api.routes import commands
+from api.security import Access
 from api.sockets.tokens import LIFETIME, Tokens
 
 
@@ -30,7 +31,9 @@ class SocketToken(msgspec.Struct, frozen=True, kw_only=True):
     summary="A token that opens a socket",
     status_code=201,
 )
-def issue_token(tokens: NamedDependency[Tokens], by: NamedDependency[str]) -> SocketToken:
+def issue_token(
+    tokens: NamedDependency[Tokens], access: NamedDependency[Access], by: NamedDependency[str]
+) -> SocketToken:
     """For browsers, which cannot send a key with a socket. The token does what a read key may do."""
-    token, expires = tokens.issue(by)
+    token, expires = tokens.issue(by, access.held_by(by))
     return SocketToken(token=token, expires_at=expires, expires_in=int(LIFETIME.total_seconds()))

@@ -12,6 +12,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import NamedTuple
 
+from daemon.access.keyring import Key
 from daemon.clock import Clock
 
 LIFETIME = timedelta(seconds=60)
@@ -19,8 +20,12 @@ MOST_OF_ONE = 100
 """Tokens of one key that are kept; the oldest gives way, so nobody can crowd out others."""
 
 
-class _Issued(NamedTuple):
+class Issued(NamedTuple):
+    """What is known of a token."""
+
     name: str
+    key: Key | None
+    """That it was asked for with."""
     expires: float
     """On the monotonic clock."""
 
@@ -31,23 +36,23 @@ class Tokens:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._issued: OrderedDict[bytes, _Issued] = OrderedDict()
+        self._issued: OrderedDict[bytes, Issued] = OrderedDict()
 
-    def issue(self, name: str) -> tuple[str, datetime]:
-        """A new token for the key of this name, and when it expires."""
+    def issue(self, name: str, key: Key | None = None) -> tuple[str, datetime]:
+        """A new token for who has this name and this key, if any, and when it expires."""
         token = secrets.token_urlsafe(32)
         now = self._clock.monotonic()
         with self._lock:
             self._forget_expired(now)
             self._make_room(name)
-            self._issued[_digest(token)] = _Issued(name, now + LIFETIME.total_seconds())
+            self._issued[_digest(token)] = Issued(name, key, now + LIFETIME.total_seconds())
         return token, self._clock.now() + LIFETIME
 
-    def redeem(self, token: str) -> str | None:
+    def redeem(self, token: str) -> Issued | None:
         """Whose token it is, once; None if it is not known, was used, or has expired."""
         with self._lock:
             found = self._issued.pop(_digest(token), None)
-        return found.name if found and found.expires > self._clock.monotonic() else None
+        return found if found and found.expires > self._clock.monotonic() else None
 
     def _forget_expired(self, now: float) -> None:
         while self._issued and next(iter(self._issued.values())).expires <= now:

@@ -63,6 +63,14 @@ class Keyring:
                 found = key
         return found
 
+    def holds(self, key: Key) -> bool:
+        """Whether a key that was found is still good: neither revoked, nor replaced, nor expired."""
+        return key in self._keys and not self.expired(key)
+
+    def named(self, name: str) -> Key | None:
+        """The key of this name, expired or not."""
+        return next((key for key in self._keys if key.name == name), None)
+
     def expired(self, key: Key) -> bool:
         """Whether the time of a key is over."""
         return key.expires is not None and key.expires <= self._clock.now()

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from daemon.access.keys import digest, make_key
-from daemon.access.roles import LOCAL, KeyName, Role
+from daemon.access.roles import LOCAL, NOT_A_KEYS_NAME, KeyName, Role
 from daemon.errors import Conflict, NotFound, TriagedError
 
 MOST_REVOKED = 1000
@@ -79,6 +79,8 @@ class KeysFile:
         names = [key.name for key in keys if key.revoked is None]
         if len(set(names)) < len(names):
             raise self._damaged("two of its keys have the same name")
+        if LOCAL in names:
+            raise self._damaged(NOT_A_KEYS_NAME)
         return keys
 
     def _damaged(self, reason: str) -> KeysFileDamaged:
@@ -104,7 +106,9 @@ class KeysFile:
         record = KeyRecord(name=name, role=role, sha256=hashed, created=now, expires=expires)
         with self._locked():
             keys = self.read()
-            if name in {LOCAL, *taken} or any(k.name == name and not k.revoked for k in keys):
+            if name == LOCAL:
+                raise Conflict(f"{NOT_A_KEYS_NAME}: choose another")
+            if name in taken or any(k.name == name and not k.revoked for k in keys):
                 raise Conflict(f"there is a key named {name} already: choose another name")
             if hand_over is not None:
                 hand_over(key)

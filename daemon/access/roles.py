@@ -17,6 +17,7 @@ KeyName = Annotated[
 
 LOCAL = "local"
 """Whoever is on this machine, where there are no keys, and who works on its files."""
+NOT_A_KEYS_NAME = f"the name {LOCAL} stands for whoever is on this machine, without a key"
 
 _VERBS = {"read": "read", "operate": "operate", "admin": "administer"}
 _ORDER = tuple(_VERBS)

@@ -11,20 +11,18 @@ import msgspec
 from daemon.clock import Clock
 from daemon.config.values import Duration
 from daemon.errors import Conflict, CredentialsMissing
-from daemon.pipelines.mail.account import Account, Accounts, Credentials, Password
+from daemon.pipelines.mail.account import Account, Accounts
 from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
-from daemon.triage.masker import MASK
 from daemon.triage.taxonomy import RunState
 
 VERIFY_SECONDS = 20.0
 """How long a login may take before a person is told that it takes too long."""
 AT_A_TIME = 4
 """Logins at the same time; each holds a thread and a connection."""
-SHORTEST_HIDDEN = 4
 
 Login = Callable[[Account, Clock], None]
-"""Logs in to an account. Raises what went wrong."""
+"""Logs in to an account. Raises what went wrong, without its secrets."""
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -56,24 +54,15 @@ class Verifier:
     def verify(self, name: str) -> Verification:
         """Logs in with the account's present credentials. Raises `NotFound`, `Conflict`."""
         began = self._clock.monotonic()
-        hidden: tuple[str, ...] = ()
         try:
-            account = self._accounts.account(name)
-            hidden = secrets_of(account.credentials)
-            error = self._error(account)
+            error = self._error(self._accounts.account(name))
         except CredentialsMissing as missing:
             error = missing
         seconds = self._clock.monotonic() - began
-        return Verification(seconds, self._assessed(error, hidden) if error else None)
+        return Verification(seconds, self._assessed(error) if error else None)
 
-    def _assessed(self, error: BaseException, hidden: tuple[str, ...]) -> Assessment:
-        """The triage, without the secret itself: a server may repeat it in words that no mask knows."""
-        described = describe(error)
-        message, text = described.message, described.text
-        for secret in hidden:
-            message, text = message.replace(secret, MASK), text.replace(secret, MASK)
-        described = msgspec.structs.replace(described, message=message, text=text)
-        return self._triage.assess(described, pipeline="mail", step=RunState.CONNECTING)
+    def _assessed(self, error: BaseException) -> Assessment:
+        return self._triage.assess(describe(error), pipeline="mail", step=RunState.CONNECTING)
 
     def _error(self, account: Account) -> BaseException | None:
         if not self._places.acquire(blocking=False):
@@ -104,15 +93,6 @@ class Verifier:
             source, timeout=min(source.timeout, most), deadline=min(source.deadline, most)
         )
         return msgspec.structs.replace(account, source=source)
-
-
-def secrets_of(credentials: Credentials) -> tuple[str, ...]:
-    """What nobody may see of them. Shorter texts are in too many words to be looked for."""
-    if isinstance(credentials, Password):
-        found: tuple[str | None, ...] = (credentials.value,)
-    else:
-        found = (credentials.refresh_token, credentials.client_secret)
-    return tuple(secret for secret in found if secret and len(secret) >= SHORTEST_HIDDEN)
 
 
 def log_in(account: Account, clock: Clock) -> None:

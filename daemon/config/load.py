@@ -13,7 +13,7 @@ import msgspec
 
 from daemon.access.checks import key_problems
 from daemon.access.keys_file import KeysFile
-from daemon.access.roles import LOCAL
+from daemon.access.roles import LOCAL, NOT_A_KEYS_NAME
 from daemon.config.decode import decode_table, join
 from daemon.config.schema import (
     AnyPipeline,
@@ -186,7 +186,9 @@ def _resolve_keys(
             problems.append(Problem(where, wrong))
         elif len(value) < 16:
             problems.append(Problem(where, "the key is too short; expected 16 characters or more"))
-        if key.name == LOCAL or key.name in {other.name for other in resolved}:
+        if key.name == LOCAL:
+            problems.append(Problem(where, f"{NOT_A_KEYS_NAME}; expected another name"))
+        elif key.name in {other.name for other in resolved}:
             problems.append(Problem(where, f"the name {key.name} is taken; expected another"))
         resolved.append(ApiKey(key.name, key.role, value))
     return tuple(resolved), problems

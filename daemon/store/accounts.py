@@ -12,6 +12,9 @@ from daemon.store.database import Database
 from daemon.store.records import select, stored, utc
 from daemon.store.sql import SQL
 
+_MAILBOX = {"host", "port", "username"}
+"""Settings that make it another mailbox. A message that is labelled once more stays what it is."""
+
 
 class StoredAccount(msgspec.Struct, frozen=True):
     """One account. The order of the fields is the order of the columns that are read."""
@@ -58,5 +61,7 @@ def apply(connection: duckdb.DuckDBPyConnection, event: AccountEvent) -> None:
             connection.execute(
                 SQL["insert_account"], [event.name, *values, *values[-2:], event.name]
             )
+            if not _MAILBOX.isdisjoint(event.changed):
+                connection.execute(SQL["forget_messages"], [event.name])
         case AccountRemoved():
             connection.execute(SQL["delete_account"], [event.name])

@@ -334,6 +334,55 @@ def test_without_a_known_key_a_socket_is_closed_before_it_is_told_anything(
 
 
 @pytest.mark.requirement("S6", "S4")
+def test_guessing_tokens_is_slowed_down(steered: Steered, listen: Listen) -> None:
+    codes = [listen(f"?token=guess-{number}").closed_with()[0] for number in range(30)]
+    assert codes[:10] == [4401] * 10
+    assert 4429 in codes
+
+
+@pytest.mark.requirement("S6", "S4")
+def test_sockets_end_with_the_key_that_opened_them_and_no_others(
+    product: Product, listen: Listen
+) -> None:
+    start_with_keys(product)
+
+    def token(*arguments: str) -> str:
+        config = ("--config", str(product.config))
+        done = product.command("token", *arguments, *config, env=ENVIRONMENT)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def make(name: str) -> dict[str, str]:
+        key = {"X-API-Key": token("create", name, "--role", "read")}
+        wait_for(lambda: httpx.get(f"{product.url}/api/runs", headers=key).status_code == 200)
+        return key
+
+    ann = make("ann")
+    tokens = [httpx.post(f"{product.url}/api/token", headers=ann).json()["token"] for _ in range(2)]
+    of_ann = [listen(additional_headers=ann), listen(f"?token={tokens[0]}")]
+    of_others = listen(additional_headers={"X-API-Key": READ_KEY})
+    for listener in (*of_ann, of_others):
+        listener.hear()
+    token("revoke", "ann")
+    make("ann")  # another key of the same name does not keep them open
+    assert [listener.closed_with()[0] for listener in of_ann] == [4401] * 2
+    assert listen(f"?token={tokens[1]}").closed_with()[0] == 4401
+    of_others.ask({"type": "ping"})
+    assert of_others.hear_type("pong")
+
+
+@pytest.mark.requirement("S6", "S4")
+def test_the_first_key_ends_the_sockets_of_local_users(
+    product: Product, steered: Steered, listen: Listen
+) -> None:
+    listener = listen()
+    listener.hear()
+    config = ("--config", str(product.config))
+    product.command("token", "create", "ann", "--role", "read", *config)
+    assert listener.closed_with()[0] == 4401
+
+
+@pytest.mark.requirement("S6", "S4")
 def test_without_keys_another_web_site_cannot_listen_in(
     product: Product, steered: Steered, listen: Listen
 ) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from imapclient import IMAPClient
 
 from tests.support.dovecot import DOVECOT, PASSWORD, Dovecot
 from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.live import Listener, Message
 from tests.support.product import Product, wait_for
 
 pytestmark = pytest.mark.skipif(DOVECOT is None, reason="Dovecot is not installed")
@@ -98,7 +100,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.requirement("S1", "S2", "S5", "F2", "F3", "F6", "M1", "M6")
+@pytest.mark.requirement("S1", "S2", "S4", "S5", "F2", "F3", "F6", "F7", "M1", "M6")
 def test_three_accounts_come_out_differently_and_everything_agrees(
     product: Product, dovecot: Dovecot
 ) -> None:
@@ -112,6 +114,7 @@ def test_three_accounts_come_out_differently_and_everything_agrees(
         )
         product.start()
         wait_for(lambda: all(ended(product, name) for name in EXPECTED))
+        sockets_agree(product)
         first = {name: ended(product, name)[-1] for name in EXPECTED}
 
         assert {n: (r["status"], r["error_category"]) for n, r in first.items()} == {
@@ -136,8 +139,9 @@ def test_three_accounts_come_out_differently_and_everything_agrees(
         assert found["refused"]["email_address"] == "refused@example.com"
         assert found["dropped"]["retry_at"] is not None
         assert all(f["user_message"] and f["suggested_action"] for f in failures)
-        (only,) = product.failures(email_address="REFUSED@example.com")
-        assert only["id"] == found["refused"]["id"]
+        by_address = product.failures(email_address="REFUSED@example.com")
+        assert [f["source"] for f in by_address] == ["refused"] * 2
+        assert by_address[-1]["id"] == found["refused"]["id"]
 
         rows = list(csv.DictReader(io.StringIO(product.http.get(CSV_PATH).text)))
         by_id = {row["id"]: (row["source"], row["error_category"]) for row in rows}
@@ -167,6 +171,37 @@ def test_three_accounts_come_out_differently_and_everything_agrees(
     }
     assert not any(keywords(dovecot, "refused@example.com").values())
     nothing_personal_is_kept(product)
+
+
+def sockets_agree(product: Product) -> None:
+    """What `/ws/status` tells is what REST and metrics say, and a new failure is told as it is stored."""
+    with closing(Listener(product)) as listener:
+        listener.hear_type("status_update")
+        product.post("/api/pipelines/mail/run", {"source": "refused"})
+        (told,) = listener.hear_until(lambda m: of_source(m, "refused"))["data"]["failures"]
+        assert told == product.get(f"/api/failures/{told['id']}")
+        wait_for(lambda: status_agrees(product, listener.hear_type("status_update")["data"]))
+
+
+def of_source(message: Message, source: str) -> bool:
+    """Whether a message tells a failure of the source."""
+    return message["type"] == "failure" and message["data"]["failures"][0]["source"] == source
+
+
+def status_agrees(product: Product, told: dict[str, Any]) -> bool:
+    """Whether a status is that of REST and metrics; they are asked later, and a retry may come between."""
+    asked = product.get("/api/processing/current-status", include_stats="true")
+    summary, metrics = asked["failure_summary"], product.metrics()
+    still_open = sum(n for name, n in metrics.items() if name.startswith("triaged_failures_open{"))
+    runs = sum(n for name, n in metrics.items() if name.startswith("triaged_runs_total{"))
+    assert {run["source"] for run in told["recent_runs"]} == set(EXPECTED)
+    return (
+        told["recent_runs"] == asked["recent_runs"]
+        and told["most_recent_failure"] == summary["most_recent_failure"]
+        and told["failure_count"] == summary["failure_count"] == still_open
+        and told["statistics"]["totals"] == asked["statistics"]["totals"]
+        and told["statistics"]["totals"]["runs"] == runs
+    )
 
 
 CSV_PATH = "/api/export/failures.csv?pipeline=mail"

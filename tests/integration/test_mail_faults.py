@@ -18,6 +18,7 @@ import pytest
 from daemon.clock import SystemClock
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.account import Account
+from daemon.pipelines.mail.connect import MOST_BYTES
 from daemon.pipelines.mail.session import open_mailbox, verify
 from daemon.triage.taxonomy import Category, RetryStrategy
 from tests.integration.mail_support import Onlooker, account, triaged
@@ -229,6 +230,10 @@ REPLIES = {
         },
         C.PERMISSION, False, "keywords",
     ),
+    "folder cannot be": Reply(
+        refused(SELECT, b"[CANNOT] Character not allowed in mailbox name: '.'"),
+        C.CONFIGURATION, False, "`folder`",
+    ),
     "cannot": Reply(refused(SEARCH, b"[CANNOT] Never"), C.REJECTED, False, "server says"),
     "client bug": Reply(refused(SEARCH, b"[CLIENTBUG] Oops"), C.REJECTED, False, "server says"),
     "bad": Reply({SEARCH: b"TAG BAD Could not parse command\r\n"}, C.REJECTED, False, "server says"),
@@ -291,6 +296,17 @@ def test_a_password_is_not_sent_where_logins_are_disabled() -> None:
     with ScriptedServer(REPLIES["login disabled"].script) as server:
         failure_of(account(server.port))
         assert server.commands(b"LOGIN") == []
+
+
+@pytest.mark.requirement("F6")
+@pytest.mark.parametrize("command", [LOGIN, SELECT])
+def test_a_secret_that_the_server_repeats_is_in_no_error(command: bytes) -> None:
+    """In words that no mask knows for those of a password."""
+    with ScriptedServer(refused(command, b"ann and zebra77 do not go together")) as server:
+        error = failure_of(account(server.port, password="zebra77"))
+    found = triaged(error)
+    assert "do not go together" in found.message
+    assert "zebra77" not in f"{error}{found.message}{found.full_text}{error!r}{error.__context__}"
 
 
 # What breaks on the way, with a real server behind it.
@@ -430,6 +446,42 @@ def test_neither_threads_nor_sockets_are_left_behind(dovecot: Dovecot) -> None:
             else:
                 failure_of(account(proxy.port))
     assert (threading.active_count(), open_files()) == before
+
+
+LITERAL = b"* 1 FETCH (UID 11 BODY[HEADER.FIELDS (FROM)] {%d}\r\n"
+
+
+@pytest.mark.requirement("S2", "F4")
+@pytest.mark.parametrize(
+    "flood", [LITERAL % MOST_BYTES, LITERAL % 10**30, b"* 1 EXISTS\r\n" * 1_200_000]
+)
+def test_a_server_that_sends_without_end_cannot_fill_the_memory(flood: bytes) -> None:
+    """Nothing follows the lengths, and no end the lines: who reads on waits in vain."""
+    with ScriptedServer({b"UID FETCH": flood}) as server:
+        error = failure_of(account(server.port))
+    found = triaged(error)
+    assert isinstance(error, errors.AnswerTooLong)
+    assert (found.category, found.retryable) == (C.CONNECTION, True), found
+
+
+def test_what_was_said_before_encryption_is_forgotten(dovecot: Dovecot) -> None:
+    """Who sits in between can add to what the server says in the clear (CVE-2011-0411 and its like)."""
+    capabilities, end = b"* CAPABILITY IMAP4rev1 LOGINDISABLED\r\n", b"* BYE gone\r\n"
+    authority = str(dovecot.certificates.authority)
+    for fault in (
+        Fault("inject", b"STARTTLS", ahead=capabilities),
+        Fault("inject", b"STARTTLS", behind=capabilities + end),
+    ):
+        with FaultProxy(dovecot.port, fault) as proxy:
+            verify(account(proxy.port, tls="starttls", ca_file=authority), SystemClock())
+            assert proxy.injected
+
+
+def test_a_login_before_encryption_is_not_believed() -> None:
+    with ScriptedServer(greeting=b"* PREAUTH in already\r\n") as server:
+        error = failure_of(account(server.port, tls="starttls"))
+        assert isinstance(error, errors.MailError)
+        assert server.commands(b"SELECT") == []
 
 
 def test_the_next_run_after_a_fault_succeeds(dovecot: Dovecot) -> None:

@@ -13,7 +13,8 @@ import pytest
 from daemon.clock import FakeClock, SystemClock
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.account import Account, OAuth, Password
-from daemon.pipelines.mail.message import Message
+from daemon.pipelines.mail.headers import Headers
+from daemon.pipelines.mail.message import LONGEST_HEADERS, Message
 from daemon.pipelines.mail.oauth import Tokens
 from daemon.pipelines.mail.session import open_mailbox, verify
 from daemon.pipelines.mail.watchdog import Watchdog
@@ -211,6 +212,15 @@ def test_hostile_headers_come_as_they_are(dovecot: Dovecot, ann: str) -> None:
     dovecot.deliver(ann, raw, at=NOW)
     dovecot.deliver(ann, {"Subject": "good"}, at=NOW)
     assert len(all_of(account(dovecot.port, username=ann))) == 2
+
+
+@pytest.mark.requirement("S2")
+def test_no_more_of_a_header_is_fetched_than_is_looked_at(dovecot: Dovecot, ann: str) -> None:
+    long = b"".join(b" <%060d@example.org>\r\n" % number for number in range(5_000))
+    dovecot.deliver(ann, b"List-Id: <weekly>\r\nReferences:" + long, at=NOW)
+    (message,) = all_of(account(dovecot.port, username=ann))
+    assert len(message.headers) == LONGEST_HEADERS
+    assert "List-Id" in Headers.parse(message.headers)
 
 
 def test_messages_that_are_gone_meanwhile_are_missing(dovecot: Dovecot, ann: str) -> None:
@@ -445,6 +455,16 @@ def test_a_refused_token_is_renewed_and_tried_once_more(
         ]
 
 
+def test_a_token_endpoint_that_answers_without_end_is_not_listened_to(
+    endpoint: TokenEndpoint,
+) -> None:
+    """It promises a gigabyte, and sends so much that it is clear that it means it."""
+    endpoint.answer = {"access_token": "x" * 70_000}
+    endpoint.headers = {"Content-Length": str(10**9)}
+    with OAuthServer(ACCEPTED) as server, pytest.raises(errors.TokenRefused, match="too long"):
+        verify(account(server.port, credentials=oauth(endpoint)), CLOCK)
+
+
 @pytest.mark.parametrize("refused", [REFUSED, EXCHANGE_REFUSED])
 def test_a_token_refused_twice_is_an_authentication_failure(
     endpoint: TokenEndpoint, refused: list[bytes]
@@ -574,13 +594,13 @@ def test_nothing_secret_reaches_the_log(
     dovecot: Dovecot, ann: str, endpoint: TokenEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     dovecot.deliver(ann, {"From": "bob@example.com"}, at=NOW)
-    with caplog.at_level(logging.DEBUG):
-        for name in list(logging.root.manager.loggerDict):
-            if name.startswith(("imap", "http")):
-                logging.getLogger(name).setLevel(logging.DEBUG)
-        all_of(account(dovecot.port, username=ann))
-        with OAuthServer(ACCEPTED) as server:
-            verify(account(server.port, credentials=oauth(endpoint)), CLOCK)
+    caplog.set_level(logging.DEBUG)
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith(("imap", "http")):
+            caplog.set_level(logging.DEBUG, name)
+    all_of(account(dovecot.port, username=ann))
+    with OAuthServer(ACCEPTED) as server:
+        verify(account(server.port, credentials=oauth(endpoint)), CLOCK)
     said = caplog.text
     for secret in (PASSWORD, "access-1", "refresh-", "secret-1", "bob@example.com"):
         assert secret not in said

@@ -9,7 +9,7 @@ import struct
 import threading
 from typing import Literal, NamedTuple, Self
 
-Then = Literal["close", "reset", "hang", "garbage", "trickle", "delay", "pass"]
+Then = Literal["close", "reset", "hang", "garbage", "trickle", "delay", "inject", "pass"]
 
 
 class Fault(NamedTuple):
@@ -24,6 +24,10 @@ class Fault(NamedTuple):
     """Sent in place of everything that the server sends."""
     pause: float = 0.5
     """Seconds between two bytes that trickle, or before an answer that is delayed."""
+    ahead: bytes = b""
+    """Injected ahead of what the server sends next, as if the server had sent it."""
+    behind: bytes = b""
+    """Injected behind it."""
 
 
 class FaultProxy:
@@ -33,6 +37,7 @@ class FaultProxy:
         self._upstream = upstream
         self.fault = fault
         self.connections = 0
+        self.injected = False
         self._over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -112,7 +117,11 @@ class FaultProxy:
                 self._over.wait(self.fault.pause)
                 client.sendall(rest)
                 return True
-            case "pass":
+            case "inject" if not self.injected:
+                client.sendall(self.fault.ahead + rest + self.fault.behind)
+                self.injected = True
+                return True
+            case "inject" | "pass":
                 client.sendall(rest)
                 return True
         return False

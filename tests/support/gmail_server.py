@@ -12,7 +12,7 @@ from tests.support.scripted_imap import ScriptedServer
 _SEARCH = re.compile(rb'UID SEARCH X-GM-RAW "after:(\d+)"')
 _FETCH = re.compile(
     rb"UID FETCH ([\d,]+) \(INTERNALDATE RFC822\.SIZE FLAGS BODY\.PEEK\[HEADER\.FIELDS "
-    rb"\([A-Z -]+\)\] X-GM-MSGID X-GM-LABELS\)"
+    rb"\([A-Z -]+\)\]<0\.65536> X-GM-MSGID X-GM-LABELS\)"
 )
 _LABELS = re.compile(rb"UID FETCH ([\d,]+) \(X-GM-LABELS\)")
 _STORE = re.compile(rb'UID STORE ([\d,]+) \+X-GM-LABELS \("((?:[^"\\]|\\.)*)"\)')
@@ -51,7 +51,7 @@ class GmailServer(ScriptedServer):
             return self._refused(command)
         lines = [
             b"* %d FETCH (X-GM-MSGID %d X-GM-LABELS (%s) UID %d RFC822.SIZE 120 "
-            b'INTERNALDATE "22-Nov-2026 10:00:00 +0000" FLAGS () BODY[HEADER.FIELDS (FROM)] {%d}\r\n%s)\r\n'
+            b'INTERNALDATE "22-Nov-2026 10:00:00 +0000" FLAGS () BODY[HEADER.FIELDS (FROM)]<0> {%d}\r\n%s)\r\n'
             % (n, 1278455344230334865 + uid, self._line(uid), uid, len(_HEADERS), _HEADERS)
             for n, uid in enumerate(self._present(match[1]), 1)
         ]

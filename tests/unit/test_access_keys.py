@@ -91,9 +91,11 @@ def test_a_revoked_key_leaves_no_hash_and_frees_its_name(file: KeysFile) -> None
 @pytest.mark.requirement("X4")
 def test_names_are_unique_and_local_is_nobodys_name(file: KeysFile) -> None:
     file.create("ann", "read", NOW)
-    for name in ("ann", "local", "configured"):
-        with pytest.raises(Conflict):
+    for name in ("ann", "configured"):
+        with pytest.raises(Conflict, match="there is a key named"):
             file.create(name, "read", NOW, taken=["configured"])
+    with pytest.raises(Conflict, match="stands for whoever is on this machine"):
+        file.create("local", "read", NOW)
     with pytest.raises(NotFound):
         file.revoke("bob", NOW)
     assert [key.name for key in file.read()] == ["ann"]
@@ -143,9 +145,10 @@ def damaged(file: KeysFile) -> list[str]:
     file.create("ann", "read", NOW)
     good = json.loads(file.path.read_text())
     double = {"keys": good["keys"] * 2, "version": 1}
+    nobodys = json.loads(json.dumps(good).replace('"ann"', '"local"'))
     hashless = json.loads(json.dumps(good).replace(good["keys"][0]["sha256"], "12"))
     later = good | {"version": 2}
-    return ["", "{", "[]", '{"keys": 3}', *map(json.dumps, (double, hashless, later))]
+    return ["", "{", "[]", '{"keys": 3}', *map(json.dumps, (double, nobodys, hashless, later))]
 
 
 @pytest.mark.requirement("S6", "X4")
@@ -218,8 +221,10 @@ def test_an_expired_key_is_no_longer_good_and_still_locks_the_door(file: KeysFil
     found = keyring.find(key)
     assert found is not None
     assert not keyring.expired(found)
+    assert keyring.holds(found)
     clock.advance(3600)
     assert keyring.expired(found)
+    assert not keyring.holds(found)
     assert keyring.any
 
 

@@ -331,6 +331,21 @@ def test_the_password_is_nowhere_but_in_the_sealed_secret(
     assert [record for record in records if USER in record] == []
 
 
+@pytest.mark.requirement("S10", "F6", "U6")
+def test_the_audit_trail_says_what_was_set_but_not_who_logs_in(
+    served: Served, server: ImapLogin
+) -> None:
+    mistaken = settings(server, name="support", username="svc-miller", pasword="mistyped-secret")
+    assert served.client.post(ACCOUNTS, json=mistaken).status_code == 400
+    make(served, **settings(server, username="svc-miller", hours=48))
+    made, refused = served.get("/api/audit", action="accounts.create")["entries"]
+    assert (made["outcome"], refused["outcome"]) == ("done", "refused")
+    details = json.loads(made["details"])
+    assert (details["name"], details["hours"]) == ("support", 48)
+    for hidden in ("svc-miller", "mistyped-secret", PASSWORD):
+        assert hidden not in f"{made}{refused}"
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in (folder / "data").rglob("*") if p.is_file()}
 

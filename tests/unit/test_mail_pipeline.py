@@ -99,6 +99,21 @@ def test_on_gmail_a_message_is_done_once_under_whatever_uid_it_comes(mail: Mail)
     assert mail.inbox.labels(again) == frozenset()
 
 
+@pytest.mark.requirement("S2", "X3")
+def test_what_the_store_could_not_be_told_yet_is_not_done_twice(
+    mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a full disk: the server has confirmed, the events wait, and cycles go on."""
+    mail.deliver(NEWSLETTER, PLAIN)
+    monkeypatch.setattr(mail.index, "done", lambda *_: set())
+    mail.run()
+    written = list(mail.inbox.stored)
+    mail.run()
+    assert mail.runs() == [("success", 2, 0, 0), ("success", 0, 0, 2)]
+    assert mail.inbox.stored == written
+    assert len(mail.done()) == 2
+
+
 @pytest.mark.requirement("S3", "X3")
 def test_a_crash_between_label_and_commit_leads_to_one_label(mail: Mail) -> None:
     (uid,) = mail.deliver(NEWSLETTER)

@@ -96,6 +96,32 @@ def test_on_gmail_a_message_is_known_by_its_id_in_every_folder(
     assert messages.done("sales", [moved]) == set()
 
 
+@pytest.mark.requirement("S2", "S10")
+def test_another_mailbox_under_the_same_name_begins_anew(target: Store, messages: Messages) -> None:
+    """Servers count UIDVALIDITY from small numbers: two mailboxes may have the same messages by number."""
+
+    def save(*changed: str) -> Entry:
+        saved = events.AccountSaved(
+            at=START,
+            by="ann",
+            name="support",
+            settings="{}",
+            sealed=b"sealed",
+            version=2,
+            changed=changed,
+        )
+        return Entry(saved)
+
+    target.put(done(place(1)), done(place(1), source="other"))
+    target.put(save("hours", "folder", "secret"))
+    assert messages.done("support", [place(1)]) == {place(1)}
+    for changed in ("host", "port", "username"):
+        target.put(save(changed))
+        assert messages.done("support", [place(1)]) == set()
+        target.put(done(place(1)))
+    assert messages.done("other", [place(1)]) == {place(1)}
+
+
 @pytest.mark.requirement("F6")
 def test_nothing_of_what_a_message_says_is_stored(target: Store) -> None:
     target.put(done(place(1)))

@@ -8,15 +8,20 @@ import socket
 import ssl
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from imapclient import IMAPClient
 
 from daemon.config.schema import MailSource
-from daemon.pipelines.mail.errors import SettingMistaken
+from daemon.pipelines.mail.errors import AnswerTooLong, SettingMistaken
 from daemon.pipelines.mail.replies import notes_of
 from daemon.pipelines.mail.watchdog import Watchdog
 
 IMPLICIT_TLS_PORT, PORT = 993, 143
+MOST_BYTES = 80_000_000
+"""Of the answer to one command: the largest chunk of messages with the longest headers, and some more."""
+_LINE_BYTES = 64
+"""That a line takes in memory beside its text."""
 
 logging.getLogger("imapclient").setLevel(logging.WARNING)  # below that it names who logs in
 
@@ -64,7 +69,29 @@ class _Guarded(imaplib.IMAP4):
     ) -> None:
         self._context = context
         self._watchdog = watchdog
+        self._received = 0
         super().__init__(host, port, timeout)
+
+    def _command(self, name: str, *args: Any) -> Any:
+        self._received = 0
+        return super()._command(name, *args)  # type: ignore[misc]  # imaplib's own
+
+    def read(self, size: int) -> bytes:
+        """A literal. Counted before it comes: the server says how long it is."""
+        self._count(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        """A line, which imaplib bounds by itself, but not how many come."""
+        line = super().readline()
+        self._count(len(line) + _LINE_BYTES)
+        return line
+
+    def _count(self, size: int) -> None:
+        """imaplib keeps whatever a server sends till the end of the command: nobody may fill the memory."""
+        self._received += size
+        if self._received > MOST_BYTES:
+            raise AnswerTooLong
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
         try:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from daemon.config.schema import MailSource
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.connect import Connection
-from daemon.pipelines.mail.errors import ServerRefused
+from daemon.pipelines.mail.errors import MailError, ServerRefused
 from daemon.pipelines.mail.faults import fault, network_cause
 from daemon.pipelines.mail.watchdog import Watchdog
 
@@ -50,7 +50,7 @@ class Conversation:
         self._watchdog.check()
         try:
             return command()
-        except (imaplib.IMAP4.error, OSError, ValueError, KeyError) as error:
+        except (imaplib.IMAP4.error, MailError, OSError, ValueError, KeyError) as error:
             self._in_order = False
             self._watchdog.check(network_cause(error))
             notes = self._connection.notes() if self._connection else None

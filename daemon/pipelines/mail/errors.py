@@ -12,6 +12,7 @@ MailError
 ├── ConnectionLost           the connection ended in the middle of the conversation
 │   ├── AccessTokenExpired   because the token it was opened with ran out
 │   ├── OutOfStep            the server sent what is no IMAP
+│   ├── AnswerTooLong        it sent more than any answer has
 │   └── FolderRenumbered     UIDs are not what they were before a reconnect
 ├── NotImap                  what answers at this address is no IMAP server
 ├── DeadlinePassed           the run took longer than the account's deadline; a `TimeoutError` too
@@ -98,6 +99,10 @@ class AccessTokenExpired(ConnectionLost):
 
 class OutOfStep(ConnectionLost):
     """The mail server sent something that is not IMAP, so the connection was given up."""
+
+
+class AnswerTooLong(ConnectionLost):
+    """The mail server sent more than 80 MB in answer to one command, so the connection was given up."""
 
 
 class FolderRenumbered(ConnectionLost):

@@ -11,10 +11,11 @@ from imapclient.imap_utf7 import decode as decode_utf7
 
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.conversation import Conversation
-from daemon.pipelines.mail.message import HEADER_FIELDS, Fetched, Message
+from daemon.pipelines.mail.message import HEADER_FIELDS, LONGEST_HEADERS, Fetched, Message
 
 T = TypeVar("T")
-_HEADERS = f"BODY.PEEK[HEADER.FIELDS ({' '.join(HEADER_FIELDS)})]"
+# What is longer is not even sent: a sender could otherwise fill the memory.
+_HEADERS = f"BODY.PEEK[HEADER.FIELDS ({' '.join(HEADER_FIELDS)})]<0.{LONGEST_HEADERS}>"
 FLAGS, LABELS = "FLAGS", "X-GM-LABELS"
 _ITEMS = ("INTERNALDATE", "RFC822.SIZE", FLAGS, _HEADERS)
 _GMAIL_ITEMS = (*_ITEMS, "X-GM-MSGID", LABELS)

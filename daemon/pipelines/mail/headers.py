@@ -9,8 +9,8 @@ from email.policy import compat32
 from email.utils import getaddresses
 from functools import cached_property
 
-LONGEST_HEADERS = 64 * 1024
-"""Bytes of a message's headers that are looked at."""
+from daemon.pipelines.mail.message import LONGEST_HEADERS
+
 LONGEST_VALUE = 4096
 """Characters of one field; what is longer is cut before it is decoded."""
 _LONGEST_SENDER = 998

@@ -27,6 +27,8 @@ HEADER_FIELDS = (
     "Content-Type",
 )
 """The header fields that are fetched."""
+LONGEST_HEADERS = 64 * 1024
+"""Bytes of them that are fetched and looked at."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ EARLY = 60.0
 LIFETIME = 300.0
 """Seconds that a token is taken to live when the endpoint does not say."""
 LONGEST_ANSWER = 64 * 1024
+_UNPACKED = {"Accept-Encoding": "identity"}
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -82,21 +83,35 @@ def _ask(oauth: OAuth, refresh_token: str, watchdog: Watchdog, timeout: float) -
     watchdog.check()
     limit = min(timeout, watchdog.remaining) or timeout
     try:
-        with httpx.Client(timeout=limit, trust_env=False) as client:
-            response = client.post(
-                url, data=_form(oauth, refresh_token), extensions={"trace": _guarding(watchdog)}
-            )
+        with (
+            httpx.Client(timeout=limit, trust_env=False, headers=_UNPACKED) as client,
+            client.stream(
+                "POST",
+                url,
+                data=_form(oauth, refresh_token),
+                extensions={"trace": _guarding(watchdog)},
+            ) as response,
+        ):
+            content = _content(response)
     except httpx.TransportError as error:
         watchdog.check(error)
         raise
-    if len(response.content) > LONGEST_ANSWER:
-        raise _refused(response, "the answer is too long")
     if not response.is_success:
-        raise _refused(response)
+        raise _refused(response, content)
     try:
-        return msgspec.json.decode(response.content, type=_Answer, strict=False)
+        return msgspec.json.decode(content, type=_Answer, strict=False)
     except msgspec.DecodeError:
-        raise _refused(response, "the answer holds no access token") from None
+        raise _refused(response, content, "the answer holds no access token") from None
+
+
+def _content(response: httpx.Response) -> bytes:
+    """The answer as it comes over the line, so that nothing small can become large."""
+    content = b""
+    for part in response.iter_raw():
+        content += part
+        if len(content) > LONGEST_ANSWER:
+            raise _refused(response, b"", "the answer is too long")
+    return content
 
 
 def _form(oauth: OAuth, refresh_token: str) -> dict[str, str]:
@@ -120,9 +135,9 @@ def _guarding(watchdog: Watchdog) -> Callable[[str, dict[str, Any]], None]:
     return trace
 
 
-def _refused(response: httpx.Response, why: str = "") -> TokenRefused:
+def _refused(response: httpx.Response, content: bytes, why: str = "") -> TokenRefused:
     try:
-        said = msgspec.json.decode(response.content, type=_Refusal)
+        said = msgspec.json.decode(content, type=_Refusal)
     except msgspec.DecodeError:
         said = _Refusal()
     parts = [said.error, said.error_description, why]

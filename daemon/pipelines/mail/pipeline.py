@@ -11,7 +11,7 @@ from daemon.pipelines.mail.account import Account, Accounts
 from daemon.pipelines.mail.categoriser import Categoriser, Session
 from daemon.pipelines.mail.errors import RunCancelled
 from daemon.pipelines.mail.ports import Mailbox, MessageIndex, OpenMailbox
-from daemon.pipelines.mail.selection import Outdated, Selection
+from daemon.pipelines.mail.selection import Knowledge, Selection
 from daemon.pipelines.mail.sweep import Sweep
 from daemon.triage.taxonomy import RunState
 
@@ -37,7 +37,7 @@ class MailPipeline:
         self._categoriser = categoriser
         self._open_mailbox = open_mailbox
         self._clock = clock
-        self._outdated = Outdated()
+        self._knowledge = Knowledge()
 
     def __call__(self, run: RunHandle) -> None:
         """Processes one account.
@@ -57,6 +57,6 @@ class MailPipeline:
 
     def _sweep(self, run: RunHandle, account: Account, mailbox: Mailbox, session: Session) -> None:
         source = account.source
-        outdated = self._outdated.of(account.name, source, mailbox.uidvalidity)
-        selection = Selection(run, source, mailbox, self._index, outdated, self._clock)
+        known = self._knowledge.of(account.name, source, mailbox.uidvalidity)
+        selection = Selection(run, source, mailbox, self._index, known, self._clock)
         Sweep(run, source, mailbox, selection, session).run(self._chunk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from typing import NamedTuple
 
 from daemon.clock import Clock
 from daemon.config.schema import MailSource
@@ -15,20 +16,31 @@ _LOOKED_UP = 1000
 """Messages that are looked up in the index at a time."""
 
 
-class Outdated:
-    """Messages that were found and are too old, by source; once too old they stay so.
+class Known(NamedTuple):
+    """UIDs of a folder that nothing has to be done about, as far as they are still found."""
 
-    A server that searches by whole days lists them in each cycle, and nobody has to fetch them again.
-    """
+    outdated: set[int]
+    """Too old, and once so they stay so. A server that searches by whole days lists them in each cycle."""
+    done: set[int]
+    """Done by this process. A store that cannot be written does not know of it yet."""
+
+    def forget_all_but(self, found: Collection[int]) -> None:
+        """Of what the folder does not list any more nothing has to be known."""
+        self.outdated.intersection_update(found)
+        self.done.intersection_update(found)
+
+
+class Knowledge:
+    """What is known of each source from the cycles before, for as long as the process lives."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[MailSource, int, set[int]]] = {}
+        self._known: dict[str, tuple[MailSource, int, Known]] = {}
 
-    def of(self, name: str, source: MailSource, uidvalidity: int) -> set[int]:
-        """The UIDs, to be added to. With other settings or another UIDVALIDITY they start anew."""
+    def of(self, name: str, source: MailSource, uidvalidity: int) -> Known:
+        """To be added to. With other settings or another UIDVALIDITY it starts anew."""
         known = self._known.get(name)
         if known is None or known[:2] != (source, uidvalidity):
-            known = self._known[name] = (source, uidvalidity, set())
+            known = self._known[name] = (source, uidvalidity, Known(set(), set()))
         return known[2]
 
 
@@ -41,14 +53,14 @@ class Selection:
         source: MailSource,
         mailbox: Mailbox,
         index: MessageIndex,
-        outdated: set[int],
+        known: Known,
         clock: Clock,
     ) -> None:
         self._run = run
         self._folder = source.folder
         self._mailbox = mailbox
         self._index = index
-        self._outdated = outdated
+        self._known = known
         self._since = clock.now() - timedelta(hours=source.hours)
 
     def uids(self) -> list[int]:
@@ -56,9 +68,9 @@ class Selection:
         if wanted := self._wanted():
             return wanted
         found = self._mailbox.search(self._since)
-        self._outdated.intersection_update(found)
-        recent = [uid for uid in found if uid not in self._outdated]
-        done: set[int] = set()
+        self._known.forget_all_but(found)
+        recent = [uid for uid in found if uid not in self._known.outdated]
+        done = set(self._known.done)
         for start in range(0, len(recent), _LOOKED_UP):
             places = [self.identity(uid) for uid in recent[start : start + _LOOKED_UP]]
             done.update(place.uid for place in self._index.done(self._run.source, places))
@@ -92,7 +104,7 @@ class Selection:
         if self._run.wanted is not None:
             return identity.item in self._run.wanted
         if message.received < self._since:
-            self._outdated.add(message.uid)
+            self._known.outdated.add(message.uid)
             return False
         return True
 
@@ -100,10 +112,15 @@ class Selection:
         """Those that are not done, and did not fail in a way that another attempt cannot help yet."""
         asked = list(identities)
         passed = self._index.done(self._run.source, asked)
+        passed |= {identity for identity in asked if identity.uid in self._known.done}
         if self._run.wanted is None:
             passed |= self._index.set_aside(self._run.source, asked)
         self._skip(passed)
         return set(asked) - passed
+
+    def confirm(self, identity: Identity) -> None:
+        """It is done: the server has its label."""
+        self._known.done.add(identity.uid)
 
     def _skip(self, passed: Collection[object]) -> None:
         if passed and self._run.wanted is None:

@@ -12,6 +12,7 @@ import msgspec
 from daemon.clock import Clock
 from daemon.pipelines.mail import errors, labels
 from daemon.pipelines.mail.account import Account
+from daemon.pipelines.mail.concealment import concealed
 from daemon.pipelines.mail.conversation import Conversation
 from daemon.pipelines.mail.fetch import fetch
 from daemon.pipelines.mail.message import Fetched
@@ -32,9 +33,12 @@ def open_mailbox(account: Account, watch: Watch, clock: Clock) -> Iterator[Mailb
 
     The account's deadline begins now; whatever is under way when it passes ends with
     `DeadlinePassed`. Raises an error of `daemon.pipelines.mail.errors`, `OSError`, or an error of
-    httpx for a token endpoint that cannot be reached.
+    httpx for a token endpoint that cannot be reached; none of them repeats a secret.
     """
-    with Watchdog(watch, clock, account.source.deadline) as watchdog:
+    with (
+        concealed(account.credentials),
+        Watchdog(watch, clock, account.source.deadline) as watchdog,
+    ):
         mailbox = ImapMailbox(account, Opener(account, watch, watchdog, clock), clock)
         try:
             yield mailbox

@@ -143,6 +143,7 @@ class Sweep:
                 self._done(identity, message, decision)
 
     def _done(self, identity: Identity, message: Message, decision: Decision) -> None:
+        self._selection.confirm(identity)
         self._run.succeed(
             identity.item,
             message=MessageFacts(
