@@ -49,6 +49,7 @@ class Accounts(Controller):
     @commands(
         "/",
         action="accounts.create",
+        subject_field="name",
         known_fields=SETTINGS,
         role=CHANGES,
         status_code=201,

@@ -50,18 +50,25 @@ def commands(
     role: Role = "operate",
     guards: Iterable[Guard] = (),
     known_fields: frozenset[str] | None = None,
+    subject_field: str | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """An endpoint that changes something and whose handler blocks, usually for keys that may operate.
 
     `action` is its name in the audit trail; None for what changes nothing that is kept. `also` are
     problems that its path does not tell it may answer with, and `guards` look at the request once it
-    is known who asks. Of a body that may hold secrets the trail shows the values of `known_fields` only.
+    is known who asks. Of a body that may hold secrets the trail shows the values of `known_fields` only;
+    `subject_field` is the one that names what is made.
     """
     responses = problems(400, 401, 403, 409, 413, 415, 421, 429, 500, 503, *also)
     usual = _options(path, Query, role, responses)
     usual["guards"] += guards
-    opt = {"role": role, "action": action, "known_fields": known_fields}
+    opt = {
+        "role": role,
+        "action": action,
+        "known_fields": known_fields,
+        "subject_field": subject_field,
+    }
     return _COMMANDS[method](path, opt=opt, **usual, **options)
 
 

@@ -14,7 +14,7 @@ from api.origin import SAFE_METHODS
 from api.problems import answer_daemon
 from api.security import name_in
 from daemon.access.attempt import Attempt, current
-from daemon.access.details import cut, details_of
+from daemon.access.details import cut, details_of, text_field
 from daemon.access.roles import LOCAL
 from daemon.errors import RecorderClosed, StoreUnavailable
 from daemon.operations import STORE_SECONDS
@@ -74,12 +74,12 @@ class Trail:
 
     def _attempt(self, scope: HTTPScope, body: _Body) -> Attempt:
         mask = self._daemon.triage.mask
-        known = scope["route_handler"].opt.get("known_fields")
-        subject = "/".join(map(str, scope["path_params"].values()))
+        handler = scope["route_handler"]
+        known = handler.opt.get("known_fields")
         return Attempt(
             self._daemon.clock.now(),
-            str(action_of(scope["route_handler"])),
-            cut(mask(subject)) or None,
+            str(action_of(handler)),
+            subject=lambda: cut(mask(_subject(scope, body))) or None,
             who=lambda: name_in(scope) or LOCAL,
             details=lambda: details_of(body.content, mask, known),
         )
@@ -116,6 +116,13 @@ class _Body:
         self._kept = self._kept and len(self.content) + len(part) <= LONGEST_BODY
         self.content = self.content + part if self._kept else b""
         return message  # type: ignore[no-any-return]
+
+
+def _subject(scope: HTTPScope, body: _Body) -> str:
+    """What is in the path, or, where something is made, the name that it gets; empty for neither."""
+    field = scope["route_handler"].opt.get("subject_field")
+    named = text_field(body.content, field) if field else None
+    return named or "/".join(map(str, scope["path_params"].values()))
 
 
 def _may_change_something(scope: HTTPScope) -> bool:

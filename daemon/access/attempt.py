@@ -26,11 +26,11 @@ class Attempt:
         self,
         at: datetime,
         action: str,
-        subject: str | None,
+        subject: Callable[[], str | None],
         who: Callable[[], str],
         details: Callable[[], str | None],
     ) -> None:
-        """`who` and `details` are asked for when the entry is made: they are not known before."""
+        """`subject`, `who` and `details` are asked for when the entry is made: they are not known before."""
         self._at = at
         self._action = action
         self._subject = subject
@@ -47,7 +47,7 @@ class Attempt:
                 at=self._at,
                 by=self._who(),
                 action=self._action,
-                subject=self._subject,
+                subject=self._subject(),
                 outcome=AuditOutcome.DONE if refused is None else AuditOutcome.REFUSED,
                 reason=refused,
                 details=self._details(),

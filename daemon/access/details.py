@@ -37,6 +37,16 @@ def details_of(body: bytes, mask: Mask, known: Container[str] | None = None) -> 
     return cut(msgspec.json.encode(shown).decode(), MOST)
 
 
+def text_field(body: bytes, name: str) -> str | None:
+    """A text of a JSON body; None when it has none of that name."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    value = said.get(name) if isinstance(said, dict) else None
+    return value if isinstance(value, str) else None
+
+
 def cut(text: str, most: int = MOST_TEXT) -> str:
     """The text, or its beginning with a mark that it is one."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -93,18 +93,19 @@ def load(
 ) -> Settings:
     """The settings in `file`. Raises `ConfigError` with every mistake.
 
-    Who is about to make the keys that the configuration needs asks not to `check_keys`.
+    Who is about to make the keys that the configuration needs asks not to `check_keys`; then those that
+    are somewhere else need not be there.
     """
     data = _parse(file)
     config, problems = decode_config(data)
     if config is None:
         raise ConfigError(_in_file(file, problems))
     base = file.resolve().parent
-    keys, problems = _resolve_keys(config.server.keys, base, environ)
+    keys, missing = _resolve_keys(config.server.keys, base, environ)
     settings = Settings(config, file.resolve(), keys, Secrets(environ))
-    problems += _check_paths(config, base)
+    problems = _check_paths(config, base)
     if check_keys:
-        problems += _check_keys(settings)
+        problems += missing + _check_keys(settings)
     if problems:
         raise ConfigError(_in_file(file, problems))
     return settings

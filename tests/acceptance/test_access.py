@@ -230,6 +230,17 @@ def test_a_key_can_go_straight_to_a_file_once(product: Product) -> None:
     wait_for(lambda: status(product, "/api/runs", file.read_text()) == 200)
 
 
+@pytest.mark.requirement("S6")
+def test_keys_are_listed_where_the_secrets_of_others_are_not_at_hand(product: Product) -> None:
+    product.configure("", '[[server.keys]]\nname = "ops"\nkey_env = "NOT_SET_HERE"\n')
+    config = ("--config", str(product.config))
+    assert product.command("token", "create", "ann", "--role", "read", *config).returncode == 0
+    assert "ann" in product.command("token", "list", *config).stdout
+    refused = product.command("token", "create", "ops", "--role", "read", *config)
+    assert refused.returncode == 2
+    assert "NOT_SET_HERE" in product.command("check-config", str(product.config)).stderr
+
+
 @pytest.mark.requirement("X4")
 def test_a_token_command_refuses_what_makes_no_sense(product: Product) -> None:
     config = ("--config", str(product.config))

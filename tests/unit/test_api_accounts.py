@@ -340,6 +340,7 @@ def test_the_audit_trail_says_what_was_set_but_not_who_logs_in(
     make(served, **settings(server, username="svc-miller", hours=48))
     made, refused = served.get("/api/audit", action="accounts.create")["entries"]
     assert (made["outcome"], refused["outcome"]) == ("done", "refused")
+    assert (made["subject"], refused["subject"]) == ("support", "support")
     details = json.loads(made["details"])
     assert (details["name"], details["hours"]) == ("support", 48)
     for hidden in ("svc-miller", "mistyped-secret", PASSWORD):
