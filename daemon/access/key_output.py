@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
+from daemon.durable import write_private
 from daemon.errors import TriagedError
 
 OWNER = 0o600
@@ -35,21 +35,10 @@ class KeyOutput:
 
         There is no line break at its end: not every program takes that off.
         """
-        partial = self._path.with_name(f".{self._path.name}.part")
         try:
-            partial.unlink(missing_ok=True)
-            self._write(partial, key)
-            partial.replace(self._path)
+            write_private(
+                self._path, key.encode(), lambda descriptor: os.fchmod(descriptor, self._mode)
+            )
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
             reason = error.strerror or "it cannot be reached"
             raise KeyNotWritten(f"{self._path} cannot be written: {reason}") from None
-
-    def _write(self, partial: Path, key: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(partial, flags, OWNER), "wb") as file:
-            os.fchmod(file.fileno(), self._mode)
-            file.write(key.encode())
-            file.flush()
-            os.fsync(file.fileno())

@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from daemon.access.keys import digest, make_key
 from daemon.access.roles import LOCAL, NOT_A_KEYS_NAME, KeyName, Role
+from daemon.durable import write_private
 from daemon.errors import Conflict, NotFound, TriagedError
 
 MOST_REVOKED = 1000
@@ -142,22 +143,14 @@ class KeysFile:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
             yield
-            os.fsync(folder)
         finally:
             os.close(folder)
 
     def _write(self, keys: Sequence[KeyRecord]) -> None:
         dropped = {id(key) for key in [key for key in keys if key.revoked][:-MOST_REVOKED]}
         content = _Content(tuple(key for key in keys if id(key) not in dropped))
-        partial = self.path.with_name(f".{self.path.name}.part")
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            self._give_to_owner(descriptor)
-            file.write(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-        partial.replace(self.path)
+        data = msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n"
+        write_private(self.path, data, self._give_to_owner)
 
     def _give_to_owner(self, descriptor: int) -> None:
         """What root makes belongs to whom the folder belongs, who has to read it."""

@@ -9,8 +9,8 @@ from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from pathlib import Path
 
+from daemon.durable import write_private
 from daemon.errors import CredentialsMissing
-from daemon.pipelines.ingest.durable import sync_folder
 
 KEY_BYTES = 32
 _LONGEST = 256
@@ -65,18 +65,7 @@ class KeyFile:
     def _create(self) -> None:
         """At any moment there is no file or a whole one, and never one that others can read."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-                file.flush()
-                os.fsync(descriptor)
-            unfinished.rename(self.path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
-        sync_folder(self.path.parent)
+        write_private(self.path, urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
 
     def _wrong(self, what: str) -> CredentialsMissing:
         return CredentialsMissing(f"the key file {self.path} {what}")

@@ -18,9 +18,9 @@ from typing import BinaryIO
 
 import msgspec
 
+from daemon.durable import sync_folder, sync_path, write_whole
 from daemon.errors import Conflict, NotFound
 from daemon.pipelines.ingest.content import content_hash
-from daemon.pipelines.ingest.durable import sync_folder, sync_path, write_whole
 
 _CONTENT = "content"
 _MANIFEST = "manifest.json"

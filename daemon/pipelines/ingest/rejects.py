@@ -16,8 +16,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from daemon.durable import sync_folder, sync_path
 from daemon.pipelines.ingest.defects import DEFECTS
-from daemon.pipelines.ingest.durable import sync_folder, sync_path
 from daemon.pipelines.ingest.load import REJECTED
 from daemon.pipelines.ingest.sql import literal, one_path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -22,6 +23,28 @@ def write_whole(path: Path, data: bytes) -> None:
     unfinished.write_bytes(data)
     sync_path(unfinished)
     unfinished.replace(path)
+    sync_folder(path.parent)
+
+
+def write_private(path: Path, data: bytes, prepare: Callable[[int], None] | None = None) -> None:
+    """As `write_whole`, for what its owner alone may read, at no moment anybody else.
+
+    `prepare` gets the descriptor of the new file while it is empty, to give it to somebody.
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if prepare is not None:
+                prepare(descriptor)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
