@@ -2,6 +2,8 @@
 
 A `Run` handle makes one event of each call; the recorder stores them and tells the subscribers. All
 times are UTC with offset, all durations seconds. An event may cross a process boundary as JSON.
+
+Nothing in an event leads back to it, so Python's collector of cycles need not look at any (`gc=False`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from daemon.triage.taxonomy import (
 )
 
 
-class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An error as it reached us: the text and every structured fact that classification can use."""
 
     message: str
@@ -44,7 +46,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that the server asked to wait."""
 
 
-class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
+class FileFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The version of a file that was processed and what came of it."""
 
     path: str
@@ -62,7 +64,7 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whether these rows were stored and counted before: the file was only touched."""
 
 
-class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
+class MessageFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A mail message that is done, and what was decided about it; nothing of what it says."""
 
     folder: str
@@ -86,7 +88,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int = 0
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="event"):
     """Base of all events."""
 
     at: datetime

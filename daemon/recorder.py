@@ -93,9 +93,9 @@ class Recorder:
         summary = self._summaries.get(event.run_id)
         if summary is not None:
             summary.add(assessment, shown_item, whole_run=event.item is None)
-        column = None if event.column is None else self._shown(event.column)
-        shown = msgspec.structs.replace(event, column=column)
-        return Entry(shown, assessment, shown_item=shown_item)
+        if event.column is not None:
+            event = msgspec.structs.replace(event, column=self._shown(event.column))
+        return Entry(event, assessment, shown_item=shown_item)
 
     def _shown(self, text: str) -> str:
         """A pipeline's own words as they may be stored: masked, and no longer than a path can be."""

@@ -88,7 +88,15 @@ class Run:
     ) -> None:
         self._succeeded += 1
         self._record(
-            events.ItemSucceeded(**self._who(), item=str(item), file=file, message=message)
+            events.ItemSucceeded(
+                at=self._clock.now(),
+                run_id=self.run_id,
+                pipeline=self.pipeline,
+                source=self.source,
+                item=str(item),
+                file=file,
+                message=message,
+            )
         )
 
     def skip(self, item: str | None = None, *, count: int = 1) -> None:  # noqa: ARG002
@@ -115,7 +123,10 @@ class Run:
         self._in_part = self._in_part or in_part
         self._record(
             events.ItemFailed(
-                **self._who(),
+                at=self._clock.now(),
+                run_id=self.run_id,
+                pipeline=self.pipeline,
+                source=self.source,
                 item=item,
                 error=describe(error, **facts),
                 step=self._state,

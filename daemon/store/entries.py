@@ -35,7 +35,7 @@ class RunSummary(msgspec.Struct, frozen=True):
     top_errors: tuple[RunError, ...]
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event ready to be stored: triaged, with nothing personal or secret in what is shown of it."""
 
     event: AnyEvent
@@ -47,7 +47,7 @@ class Entry(NamedTuple):
     """The item's name with addresses and secrets masked."""
 
 
-class NewFailure(NamedTuple):
+class NewFailure(msgspec.Struct, frozen=True, gc=False):
     """A failure whose attempt number is still to be looked up."""
 
     id: int

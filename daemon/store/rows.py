@@ -13,8 +13,8 @@ import msgspec
 _ENCODER = msgspec.json.Encoder(uuid_format="hex")
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of rows. Field names are column names."""
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of rows. Field names are column names. None leads back to itself: nothing to collect."""
 
 
 class CycleRow(Row, frozen=True, kw_only=True):

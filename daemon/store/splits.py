@@ -44,7 +44,9 @@ class Splits:
         if assessment is None or assessment.failure_group not in self._rules:
             return entry
         group = self._group_of(assessment)
-        return entry._replace(assessment=msgspec.structs.replace(assessment, failure_group=group))
+        return msgspec.structs.replace(
+            entry, assessment=msgspec.structs.replace(assessment, failure_group=group)
+        )
 
     def _group_of(self, assessment: Assessment) -> str:
         """Follows the splits in their order. A split only leads to a group newer than itself."""

@@ -48,6 +48,8 @@ _DATA_ERRORS = (
 
 _BOUNDED = (ItemFailed, ItemSucceeded, ItemSkipped, StepEntered)
 """Events that wait for room in the queue. The few others always find some, so a run can end."""
+_ALONE = frozenset({FilesMarked, *GroupEvent.__subclasses__()})
+"""What a person decided about what is stored: a batch of its own, in its order."""
 
 
 class Trouble(NamedTuple):
@@ -109,7 +111,7 @@ class Writer:
     def put(self, entry: Entry) -> int:
         """Queues an entry; returns its position, for `wait`. Raises `RecorderClosed`."""
         with self._changed:
-            if isinstance(entry.event, _BOUNDED):
+            if len(self._queue) >= QUEUE_LIMIT and isinstance(entry.event, _BOUNDED):
                 self._changed.wait_for(lambda: len(self._queue) < QUEUE_LIMIT or self._closing)
             if self._closing:
                 raise RecorderClosed
@@ -206,15 +208,13 @@ class Writer:
             self._changed.notify_all()
 
     def _take(self) -> list[Entry]:
-        """The next batch. What a person decided about what is stored is one of its own, in its order."""
+        """The next batch, empty when nothing is queued."""
+        queue = self._queue
+        if queue and type(queue[0].event) in _ALONE:
+            return [queue.popleft()]
         entries: list[Entry] = []
-        while self._queue and len(entries) < BATCH_LIMIT:
-            alone = isinstance(self._queue[0].event, FilesMarked | GroupEvent)
-            if alone and entries:
-                break
-            entries.append(self._queue.popleft())
-            if alone:
-                break
+        while queue and len(entries) < BATCH_LIMIT and type(queue[0].event) not in _ALONE:
+            entries.append(queue.popleft())
         return entries
 
     def _do(self, job: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
