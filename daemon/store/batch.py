@@ -37,8 +37,10 @@ class Batch:
         self.account_events: list[events.AccountEvent] = []
         self.retries: list[RetryEvent] = []
         self.audit: list[rows.Row] = []
+        self.decided_again: set[int] = set()
+        """Keys of items that were decided about before in this batch, so it may change its own failures."""
         self._latest_run: dict[int, str] = {}
-        """The run that decided about an item last."""
+        """The run that decided about an item last; empty for a person."""
 
     @classmethod
     def of(cls, entries: list[Entry], next_id: int) -> Batch:
@@ -63,7 +65,7 @@ class Batch:
                 self.run_ends.append(build.run_end_row(event, entry.summary))
                 if event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
                     key = build.item_key(event.pipeline, event.source, None)
-                    self._decide(event, key, FailureStatus.RESOLVED)
+                    self._decide(event, key, FailureStatus.RESOLVED, event.run_id)
             case events.StepEntered() as event:
                 self._log(event, "step", f"{event.state}: {event.text}")
             case events.CycleStarted() as event:
@@ -92,7 +94,7 @@ class Batch:
     ) -> None:
         key = build.item_key(event.pipeline, event.source, event.item)
         if self._latest_run.get(key) != event.run_id:
-            self._decide(event, key, FailureStatus.RETRYING)
+            self._decide(event, key, FailureStatus.RETRYING, event.run_id)
         new = NewFailure(self.next_id, key, event, assessment, shown_item)
         self.failures.append(new)
         if event.file is not None:
@@ -103,24 +105,23 @@ class Batch:
 
     def _add_success(self, event: events.ItemSucceeded) -> None:
         key = build.item_key(event.pipeline, event.source, event.item)
-        self._decide(event, key, FailureStatus.RESOLVED)
+        self._decide(event, key, FailureStatus.RESOLVED, event.run_id)
         if event.file is not None:
             self.file_outcomes.append((event.file, event))
         if event.message is not None:
             self.messages.append(build.message_row(event, event.message))
 
-    def _decide(self, event: events.RunEvent, item_key: int, status: FailureStatus) -> None:
-        """From here on the item's failures of earlier runs have another status."""
-        self._latest_run[item_key] = event.run_id
-        self._decide_item(event, item_key, status, event.run_id)
-
-    def _decide_item(
+    def _decide(
         self,
         event: events.RunEvent | events.FilesMarked,
         item_key: int,
         status: FailureStatus,
-        run_id: str = "",
+        run_id: str,
     ) -> None:
+        """From here on the item's failures of other runs have another status."""
+        if item_key in self._latest_run:
+            self.decided_again.add(item_key)
+        self._latest_run[item_key] = run_id
         self.decisions.append(
             rows.ItemRow(
                 pipeline=event.pipeline,
@@ -176,4 +177,4 @@ class Batch:
                 )
             )
             key = build.item_key(event.pipeline, event.source, path)
-            self._decide_item(event, key, status)
+            self._decide(event, key, status, run_id="")

@@ -9,13 +9,17 @@ from contextlib import suppress
 from datetime import date, datetime
 
 import duckdb
+import msgspec
 
 from daemon.store import accounts, build, group_changes, retry_changes, rows
-from daemon.store.attempts import Attempts
+from daemon.store.attempts import Attempts, StoredAttempt
 from daemon.store.batch import Batch
 from daemon.store.entries import FailedRun, NewFailure, TallyKey
 from daemon.store.sql import SQL
 from daemon.triage.taxonomy import FailureStatus
+
+_Kind = tuple[str, str, str, bool, str]
+"""The fields of a `TallyKey`, which is made once a kind only."""
 
 Unresolved = Callable[[str, str], bool]
 """Whether a pipeline's source has failures that are not resolved."""
@@ -71,9 +75,10 @@ class Transaction:
                 self._connection.execute(
                     SQL["pause_pipeline"], [pause.pipeline, pause.at.replace(tzinfo=None)]
                 )
-        self._write_failures()
+        stored = self._stored_attempts()
+        self._write_failures(stored)
         self._run("mark_files", batch.marks)
-        self._apply_decisions()
+        self._apply_decisions(stored)
         for event in batch.group_events:
             group_changes.apply(self._connection, event)
         for change in batch.account_events:
@@ -84,16 +89,15 @@ class Transaction:
         if batch:
             self._connection.execute(SQL[query].replace("{rows}", self._buffer.relation(batch)))
 
-    def _write_failures(self) -> None:
-        failures = self._failure_rows()
+    def _write_failures(self, stored: Sequence[StoredAttempt]) -> None:
+        failures = self._failure_rows(Attempts(stored))
         self._run("replace_files", self._file_rows(failures))
         self._buffer.insert(self._connection, "failures", failures)
         self._write_groups()
         self._count_new(failures)
 
-    def _failure_rows(self) -> list[rows.FailureRow]:
+    def _failure_rows(self, attempts: Attempts) -> list[rows.FailureRow]:
         """The failures with the numbers of their attempts, which successes in between start anew."""
-        attempts = Attempts(self._last_attempts())
         successes = deque(d for d in self._batch.decisions if d.status == FailureStatus.RESOLVED)
         found = []
         for new in self._batch.failures:
@@ -107,16 +111,18 @@ class Transaction:
                 self.failed_runs.append(build.failed_run(new, attempt, retry_at))
         return found
 
-    def _last_attempts(self) -> list[tuple[int, str, int]]:
-        concerned = [
-            decision
-            for decision in self._batch.decisions
-            if self._unresolved(decision.pipeline, decision.source)
-        ]
-        if not concerned or not self._batch.failures:
+    def _stored_attempts(self) -> list[StoredAttempt]:
+        """What is stored of the batch's items that have unresolved failures."""
+        sources = {(decision.pipeline, decision.source) for decision in self._batch.decisions}
+        unresolved = {source for source in sources if self._unresolved(*source)}
+        if not unresolved:
             return []
-        query = SQL["last_attempts"].replace("{rows}", self._buffer.relation(concerned))
-        return self._connection.execute(query).fetchall()
+        concerned = [d for d in self._batch.decisions if (d.pipeline, d.source) in unresolved]
+        asked = {
+            "items": msgspec.json.encode({d.item_key for d in concerned}).decode(),
+            "runs": msgspec.json.encode({d.run_id for d in concerned}).decode(),
+        }
+        return self._connection.execute(SQL["last_attempts"], asked).fetchall()
 
     def _file_rows(self, failures: Sequence[rows.FailureRow]) -> list[rows.FileRow]:
         """What the newest run says of each file: of its causes the first, which is the largest."""
@@ -138,21 +144,22 @@ class Transaction:
         self._run("insert_groups", groups)
 
     def _count_new(self, failures: Sequence[rows.FailureRow]) -> None:
-        tally: defaultdict[tuple[date, TallyKey, str], list[datetime]] = defaultdict(list)
+        tally: defaultdict[tuple[date, _Kind, str], list[datetime]] = defaultdict(list)
         for f in failures:
-            kind = TallyKey(f.pipeline, f.source, f.category, f.retryable, f.status)
+            kind = (f.pipeline, f.source, f.category, f.retryable, f.status)
             tally[f.error_time.date(), kind, f.failure_group].append(f.error_time)
         batch = []
         for (day, kind, group), times in tally.items():
-            self._changes[kind] += len(times)
+            key = TallyKey(*kind)
+            self._changes[key] += len(times)
             batch.append(
                 rows.TallyRow(
                     day=day,
-                    pipeline=kind.pipeline,
-                    source=kind.source,
-                    category=kind.category,
-                    retryable=kind.retryable,
-                    status=kind.status,
+                    pipeline=key.pipeline,
+                    source=key.source,
+                    category=key.category,
+                    retryable=key.retryable,
+                    status=key.status,
                     failure_group=group,
                     n=len(times),
                     first_seen=min(times),
@@ -161,14 +168,10 @@ class Transaction:
             )
         self._buffer.insert(self._connection, "failure_tally", batch)
 
-    def _apply_decisions(self) -> None:
+    def _apply_decisions(self, stored: Sequence[StoredAttempt]) -> None:
         """Changes the status of earlier failures: resolved, superseded, quarantined, ignored."""
-        new = {(f.event.pipeline, f.event.source) for f in self._batch.failures}
-        concerned = [
-            d
-            for d in self._batch.decisions
-            if (d.pipeline, d.source) in new or self._unresolved(d.pipeline, d.source)
-        ]
+        earlier = self._batch.decided_again.union(item_key for item_key, _, _ in stored)
+        concerned = [d for d in self._batch.decisions if d.item_key in earlier]
         if not concerned:
             return
         self._run("find_changes", concerned)

@@ -33,10 +33,11 @@ WHERE fresh.failure_group NOT IN (SELECT failure_group FROM failure_groups);
 -- name: last_attempts
 -- The numbers of the last attempts at items that have unresolved failures: those of the batch's own
 -- runs by run, those of all others as one.
-WITH d AS MATERIALIZED (SELECT item_key, run_id FROM {rows})
-SELECT item_key, CASE WHEN run_id IN (SELECT run_id FROM d) THEN run_id ELSE '' END AS run, max(attempt)
+SELECT item_key,
+       CASE WHEN run_id IN (SELECT unnest(from_json($runs, '["VARCHAR"]'))) THEN run_id ELSE '' END AS run,
+       max(attempt)
 FROM failures
-WHERE status <> 'resolved' AND item_key IN (SELECT item_key FROM d)
+WHERE status <> 'resolved' AND item_key IN (SELECT unnest(from_json($items, '["UBIGINT"]')))
 GROUP BY ALL;
 
 -- name: find_changes
