@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import copy
 from datetime import datetime
 
 import msgspec
@@ -11,8 +12,8 @@ from daemon import events
 from daemon.triage.taxonomy import RunState
 
 
-class ActiveRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that is under way."""
+class ActiveRun(msgspec.Struct, kw_only=True):
+    """A run that is under way. Whoever asks `Live` for it gets a copy of his own."""
 
     run_id: str
     pipeline: str
@@ -55,7 +56,9 @@ class Live:
 
     def step(self, event: events.StepEntered) -> None:
         """A run entered a phase."""
-        self._change(event, state=event.state, step=event.text)
+        with self._lock:
+            if run := self._changed(event):
+                run.state, run.step = event.state, event.text
 
     def progress(self, event: events.ProgressMade) -> None:
         """How far a run is: the newest replaces the one before. No lock: it is one assignment."""
@@ -63,15 +66,22 @@ class Live:
 
     def succeed(self, event: events.ItemSucceeded) -> None:
         """An item was processed."""
-        self._change(event, succeeded=1)
+        with self._lock:
+            if run := self._changed(event):
+                run.succeeded += 1
 
     def skip(self, event: events.ItemSkipped) -> None:
         """Items needed nothing."""
-        self._change(event, skipped=event.count)
+        with self._lock:
+            if run := self._changed(event):
+                run.skipped += event.count
 
     def fail(self, event: events.ItemFailed, message: str) -> None:
         """An item failed; the newest message is shown."""
-        self._change(event, failed=int(event.first_cause), error_message=message)
+        with self._lock:
+            if run := self._changed(event):
+                run.failed += event.first_cause
+                run.error_message = message
 
     def end(self, event: events.RunEnded) -> None:
         """A run ended and is live no more."""
@@ -80,27 +90,13 @@ class Live:
             self._progress.pop(event.run_id, None)
             self.version += 1
 
-    def _change(
-        self,
-        event: events.RunEvent,
-        *,
-        succeeded: int = 0,
-        failed: int = 0,
-        skipped: int = 0,
-        **changes: object,
-    ) -> None:
-        with self._lock:
-            run = self._runs.get(event.run_id)
-            if run is not None:
-                self._runs[event.run_id] = msgspec.structs.replace(
-                    run,
-                    updated_at=event.at,
-                    succeeded=run.succeeded + succeeded,
-                    failed=run.failed + failed,
-                    skipped=run.skipped + skipped,
-                    **changes,
-                )
-                self.version += 1
+    def _changed(self, event: events.RunEvent) -> ActiveRun | None:
+        """The event's run, for a change under the lock; None when it is not live."""
+        run = self._runs.get(event.run_id)
+        if run is not None:
+            run.updated_at = event.at
+            self.version += 1
+        return run
 
     def state(self) -> tuple[int, dict[str, events.ProgressMade]]:
         """What differs from an earlier one if anything changed since, progress included."""
@@ -109,16 +105,13 @@ class Live:
     def active(self) -> list[ActiveRun]:
         """All active runs, most recently updated first."""
         with self._lock:
-            runs = list(self._runs.values())
-        return sorted(map(self._with_progress, runs), key=lambda run: run.updated_at, reverse=True)
+            runs = [copy(run) for run in self._runs.values()]
+        for run in runs:
+            self._add_progress(run)
+        return sorted(runs, key=lambda run: run.updated_at, reverse=True)
 
-    def _with_progress(self, run: ActiveRun) -> ActiveRun:
+    def _add_progress(self, run: ActiveRun) -> None:
         made = self._progress.get(run.run_id)
-        if made is None:
-            return run
-        return msgspec.structs.replace(
-            run,
-            progress_current=made.current,
-            progress_total=made.total,
-            updated_at=max(run.updated_at, made.at),
-        )
+        if made is not None:
+            run.progress_current, run.progress_total = made.current, made.total
+            run.updated_at = max(run.updated_at, made.at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -14,13 +15,21 @@ from daemon.store import rows
 from daemon.store.entries import FailedRun, NewFailure, RunSummary
 from daemon.triage import strategy
 from daemon.triage.assessment import Assessment
-from daemon.triage.taxonomy import FailureStatus, FileStatus
+from daemon.triage.taxonomy import FileStatus
 
 
 def item_key(pipeline: str, source: str, item: str | None) -> int:
     """64 bits that stand for an item (or for the run itself): what its failures are found by."""
-    text = f"{pipeline}\0{source}\0{'' if item is None else '1' + item}"
-    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    key = _source_hash(pipeline, source).copy()
+    if item is not None:
+        key.update(b"1" + item.encode("utf-8", "replace"))
+    return int.from_bytes(key.digest(), "big")
+
+
+@lru_cache(1024)
+def _source_hash(pipeline: str, source: str) -> blake2b:
+    """What the keys of all items of a source begin with."""
+    return blake2b(f"{pipeline}\0{source}\0".encode("utf-8", "replace"), digest_size=8)
 
 
 def run_row(event: events.RunStarted) -> rows.RunRow:
@@ -88,8 +97,6 @@ def failure_row(new: NewFailure, attempt: int, retry_at: datetime | None) -> row
         suggested_action=assessment.suggested_action,
         failure_group=assessment.failure_group,
         attempt=attempt,
-        status=FailureStatus.OPEN,
-        updated_at=event.at,
         retry_at=retry_at,
         row_count=event.row_count,
         sample_rows=event.sample_rows,

@@ -18,6 +18,7 @@ from daemon.store.entries import FailedRun, NewFailure, TallyKey
 from daemon.store.sql import SQL
 from daemon.triage.taxonomy import FailureStatus
 
+_OPEN, _RESOLVED = FailureStatus.OPEN, FailureStatus.RESOLVED
 _Kind = tuple[str, str, str, bool, str]
 """The fields of a `TallyKey`, which is made once a kind only."""
 
@@ -92,13 +93,13 @@ class Transaction:
     def _write_failures(self, stored: Sequence[StoredAttempt]) -> None:
         failures = self._failure_rows(Attempts(stored))
         self._run("replace_files", self._file_rows(failures))
-        self._buffer.insert(self._connection, "failures", failures)
+        self._run("insert_failures", failures)
         self._write_groups()
         self._count_new(failures)
 
     def _failure_rows(self, attempts: Attempts) -> list[rows.FailureRow]:
         """The failures with the numbers of their attempts, which successes in between start anew."""
-        successes = deque(d for d in self._batch.decisions if d.status == FailureStatus.RESOLVED)
+        successes = deque(d for d in self._batch.decisions if d.status == _RESOLVED)
         found = []
         for new in self._batch.failures:
             while successes and successes[0].before_id <= new.id:
@@ -146,11 +147,11 @@ class Transaction:
     def _count_new(self, failures: Sequence[rows.FailureRow]) -> None:
         tally: defaultdict[tuple[date, _Kind, str], list[datetime]] = defaultdict(list)
         for f in failures:
-            kind = (f.pipeline, f.source, f.category, f.retryable, f.status)
+            kind: _Kind = (f.pipeline, f.source, f.category, f.retryable, _OPEN)
             tally[f.error_time.date(), kind, f.failure_group].append(f.error_time)
         batch = []
-        for (day, kind, group), times in tally.items():
-            key = TallyKey(*kind)
+        for (day, counted, group), times in tally.items():
+            key = TallyKey(*counted)
             self._changes[key] += len(times)
             batch.append(
                 rows.TallyRow(

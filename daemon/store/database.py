@@ -148,9 +148,9 @@ class Database:
             self._streams.release()
 
     @contextmanager
-    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The write connection, for the writer thread alone."""
-        with self._residue.use():
+    def writing(self, *, again: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The write connection, for the writer thread alone; `again` if it goes on writing at once."""
+        with self._residue.use(again=again):
             yield self.writer
 
     @contextmanager

@@ -29,17 +29,22 @@ class Residue:
         self._users = 0
 
     @contextmanager
-    def use(self) -> Iterator[None]:
-        """While somebody uses the database, nothing is taken away."""
+    def use(self, *, again: bool = False) -> Iterator[None]:
+        """While somebody uses the database, nothing is taken away.
+
+        Nor is it after a use that succeeded and that another follows `again`, at once.
+        """
         with self._lock:
             self._users += 1
+        kept = False
         try:
             yield
+            kept = again
         finally:
             # Whoever comes now waits for the lock, and so has all of the memory afterwards.
             with self._lock:
                 self._users -= 1
-                if self._users == 0:
+                if self._users == 0 and not kept:
                     with suppress(duckdb.Error, StoreError):  # closed, or out of order
                         self._give_back()
 

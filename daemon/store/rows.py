@@ -62,6 +62,8 @@ class RunEndRow(Row, frozen=True, kw_only=True):
 
 
 class FailureRow(Row, frozen=True, kw_only=True):
+    """A failure as it is at first: open."""
+
     id: int
     error_time: datetime
     run_id: str
@@ -80,8 +82,6 @@ class FailureRow(Row, frozen=True, kw_only=True):
     suggested_action: str
     failure_group: str
     attempt: int
-    status: str
-    updated_at: datetime
     retry_at: datetime | None
     row_count: int | None
     sample_rows: tuple[int, ...]

@@ -85,7 +85,8 @@ class Writer:
         self._announce = announce
         self._prepare = prepare
         self._queue: deque[Entry] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._put = 0
         self._done = 0
         self._closing = False
@@ -110,7 +111,7 @@ class Writer:
 
     def put(self, entry: Entry) -> int:
         """Queues an entry; returns its position, for `wait`. Raises `RecorderClosed`."""
-        with self._changed:
+        with self._lock:
             if len(self._queue) >= QUEUE_LIMIT and isinstance(entry.event, _BOUNDED):
                 self._changed.wait_for(lambda: len(self._queue) < QUEUE_LIMIT or self._closing)
             if self._closing:
@@ -257,7 +258,8 @@ class Writer:
         entries = self._splits.place(entries)
         batch = Batch.of(entries, self._next_id)
         unresolved = self.standing.has_unresolved
-        with self._database.writing() as connection:
+        again = len(self._queue) >= BATCH_LIMIT
+        with self._database.writing(again=again) as connection:
             transaction = Transaction(connection, self._buffer, batch, unresolved)
             changes = transaction.commit()
         self._next_id = batch.next_id

@@ -24,6 +24,11 @@ UPDATE cycles SET
     ended_at = ended.ended_at, outcome = ended.outcome, duration_seconds = ended.duration_seconds
 FROM {rows} AS ended WHERE cycles.cycle_id = ended.cycle_id;
 
+-- name: insert_failures
+-- New failures, which are open.
+INSERT INTO failures BY NAME
+SELECT *, 'open' AS status, error_time AS updated_at FROM {rows};
+
 -- name: insert_groups
 -- Groups that were not there yet.
 INSERT INTO failure_groups BY NAME
