@@ -45,6 +45,16 @@ def test_an_active_run_shows_its_state_step_progress_counts_and_latest_error() -
     assert (run.started_at, run.updated_at) == (START, clock.now())
 
 
+def test_what_somebody_was_told_of_a_run_does_not_change_afterwards() -> None:
+    live, clock = Live(), FakeClock(START)
+    begin(live)
+    (told,) = live.active()
+    clock.advance(1)
+    live.succeed(succeeded("run-1", "a", clock.now()).event)  # type: ignore[arg-type]
+    assert (told.succeeded, told.updated_at) == (0, START)
+    assert live.active()[0].succeeded == 1
+
+
 def test_a_further_cause_of_an_item_is_shown_but_not_counted_again() -> None:
     live = Live()
     begin(live)

@@ -17,6 +17,7 @@ from daemon import events
 from daemon.clock import FakeClock
 from daemon.errors import RecorderClosed
 from daemon.store import upkeep
+from daemon.store.build import item_key
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry
 from daemon.store.standing import Standing
@@ -252,6 +253,12 @@ def test_attempts_count_runs_and_not_causes_and_start_anew_after_a_success(tmp_p
             *(("run-1", 1), ("run-1", 1), ("run-2", 2), ("run-2", 2), ("run-3", 3)),
             ("run-5", 1),
         ]
+
+
+def test_keys_of_items_stay_as_they_are_since_stored_failures_are_found_by_them() -> None:
+    assert item_key("mail", "support", None) == 15150530067050084215
+    assert item_key("mail", "support", "") == 6616286998179954475
+    assert item_key("mail", "support", "größe\ud800.csv") == 12468842695327638407
 
 
 def test_a_run_that_succeeds_resolves_what_failed_earlier_as_a_whole(tmp_path: Path) -> None:
