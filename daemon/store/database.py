@@ -68,7 +68,7 @@ class Snapshot:
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         with self._residue.use():
-            return self._cursor.execute(sql, parameters).fetchone()
+            return _first(self._cursor.execute(sql, parameters))
 
 
 class Database:
@@ -231,7 +231,7 @@ class Database:
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a query, if any."""
         with self.cursor() as cursor:
-            return cursor.execute(sql, parameters).fetchone()
+            return _first(cursor.execute(sql, parameters))
 
     def size(self) -> int:
         """Bytes of the database and its write-ahead log on disk."""
@@ -254,6 +254,16 @@ class Database:
             self._idle.get_nowait().close()
         self.writer.close()
         self._root.close()
+
+
+def _first(answer: duckdb.DuckDBPyConnection) -> Row | None:
+    """The first row of a query that has few.
+
+    All are fetched: an answer that is not read to its end keeps its transaction open. Until that ends
+    DuckDB keeps every version of what is updated, and writes no checkpoint.
+    """
+    rows = answer.fetchall()
+    return rows[0] if rows else None
 
 
 def opening_error(path: Path, error: Exception) -> StoreError:

@@ -47,8 +47,11 @@ def migrate(connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATI
 
 
 def _version(connection: duckdb.DuckDBPyConnection) -> int:
-    found = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
-    return int(found[0]) if found else 0
+    # Fetched to the end, or else the transaction would stay open as long as the connection.
+    ((version,),) = connection.execute(
+        "SELECT coalesce(max(version), 0) FROM schema_migrations"
+    ).fetchall()
+    return int(version)
 
 
 def _steps(folder: Traversable) -> list[Traversable]:

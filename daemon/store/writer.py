@@ -319,7 +319,7 @@ class Writer:
     def _recover(self) -> None:
         """Opens the database anew when the error has left it unusable."""
         try:
-            self._database.writer.execute("SELECT 1").fetchone()
+            self._database.writer.execute("SELECT 1").fetchall()
         except duckdb.Error:
             try:
                 self._database.reopen()
