@@ -65,6 +65,7 @@ class ProgramCode:
             if executable:
                 for piece in range(start, end, 2 * _PIECE_BYTES):
                     self._advise(piece, min(piece + _PIECE_BYTES, end), mmap.MADV_DONTDUMP)
+        self.let_go()
 
     def let_go(self) -> None:
         """Unmaps all of it until it is used again, which for what only the start needed is never."""
