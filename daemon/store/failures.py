@@ -175,12 +175,11 @@ class Failures:
         if key == "failure_group":
             relation = Groups(self._reader).as_shown(relation)
         rows = self._reader.rows(
-            f"WITH found AS ({relation.sql}), "
+            f"WITH found AS (SELECT time_bucket(to_microseconds(?), {time}::TIMESTAMP) AS start, {key}, "
+            f"sum(n)::BIGINT AS n FROM ({relation.sql}) GROUP BY ALL), "
             f"top AS (SELECT {key} FROM found GROUP BY ALL ORDER BY sum(n) DESC, {key} LIMIT ?) "
-            f"SELECT time_bucket(to_microseconds(?), {time}::TIMESTAMP) AS start, {key}, "
-            "sum(n)::BIGINT FROM found SEMI JOIN top USING "
-            f"({key}) GROUP BY ALL HAVING sum(n) > 0 ORDER BY ALL",
-            [*relation.parameters, most, step // timedelta(microseconds=1)],
+            f"SELECT start, {key}, n FROM found SEMI JOIN top USING ({key}) WHERE n > 0 ORDER BY ALL",
+            [step // timedelta(microseconds=1), *relation.parameters, most],
         )
         return [TrendPoint(utc(start), name, n) for start, name, n in rows]
 
