@@ -86,7 +86,7 @@ class Database:
         self._streams = threading.BoundedSemaphore(STREAMS)
         self._reports = threading.BoundedSemaphore(REPORTS)
         self._statements = Statements()
-        self._residue = Residue(self._new_cursor, memory_limit)
+        self._residue = Residue(self._new_cursor, self._statements, memory_limit)
         self._root = self._open()
         self.writer = self._root.cursor()
 
