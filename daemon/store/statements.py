@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-MOST = 200
+MOST = 100
 """Texts that are kept, of some 6 kB each: filters can be combined in more ways than are ever asked for."""
 
 Parameters = Sequence[Any] | dict[str, Any]
