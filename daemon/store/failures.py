@@ -31,6 +31,7 @@ from daemon.store.records import (
     FailureRecord,
     SourceCategory,
     TrendPoint,
+    failure,
     midnight,
     select,
     stored,
@@ -276,7 +277,7 @@ class Failures:
 
     def _shown(self, rows: list[tuple[Any, ...]]) -> list[FailureRecord]:
         """Stored failures, each with the group under which it is shown."""
-        found = [FailureRecord(*map(utc, row)) for row in rows]
+        found = [failure(row) for row in rows]
         merges = Groups(self._reader).merges() if found else {}
         return [
             msgspec.structs.replace(one, failure_group=merges[one.failure_group])
