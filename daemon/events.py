@@ -334,6 +334,8 @@ class AccountSaved(AccountEvent, frozen=True, kw_only=True, tag="account_saved")
 
     settings: str
     """A `MailSource` as JSON; it holds no secret."""
+    mailbox: str
+    """Stands for the mailbox behind it: another server or user has another."""
     sealed: bytes
     """The secret, encrypted."""
     version: int
