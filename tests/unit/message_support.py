@@ -26,6 +26,7 @@ def done(
     source: str = "support",
     pipeline: str = "mail",
     run: str = "run",
+    mailbox: str | None = None,
 ) -> Entry:
     facts = events.MessageFacts(
         folder=identity.folder,
@@ -36,6 +37,7 @@ def done(
         category="newsletter",
         rule="list_id",
         label="newsletter",
+        mailbox=mailbox,
     )
     return Entry(
         events.ItemSucceeded(

@@ -233,6 +233,18 @@ def test_an_account_that_is_turned_to_another_mailbox_begins_anew(
 
 
 @pytest.mark.requirement("S2", "S10")
+def test_a_run_that_goes_on_in_the_mailbox_before_takes_nothing_of_this_one_for_done(
+    target: Store, messages: Messages
+) -> None:
+    target.put(save("first", "host", "username", version=1))
+    target.put(done(place(1), mailbox="first"))
+    assert messages.done("support", [place(1)]) == {place(1)}
+    target.put(save("second", "username"))
+    target.put(done(place(2), mailbox="first"), done(place(3), mailbox="second"))
+    assert messages.done("support", [place(1), place(2), place(3)]) == {place(3)}
+
+
+@pytest.mark.requirement("S2", "S10")
 def test_an_account_that_is_made_again_goes_on_unless_it_is_another_mailbox(
     target: Store, messages: Messages
 ) -> None:
