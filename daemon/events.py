@@ -78,6 +78,8 @@ class MessageFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What decided: a rule's name, or ``own``, ``model`` or ``fallback``."""
     label: str | None
     """Label or keyword that the server confirmed; None when none was to be written."""
+    mailbox: str | None = None
+    """Stands for the mailbox that it is in, as in `AccountSaved`; None where that is not known."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -336,6 +338,8 @@ class AccountSaved(AccountEvent, frozen=True, kw_only=True, tag="account_saved")
 
     settings: str
     """A `MailSource` as JSON; it holds no secret."""
+    mailbox: str
+    """Stands for the mailbox behind it: another server or user has another."""
     sealed: bytes
     """The secret, encrypted."""
     version: int

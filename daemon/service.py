@@ -15,6 +15,7 @@ from daemon.access.keys import digest
 from daemon.access.keys_file import KeysFile
 from daemon.accounts.accounts import Accounts
 from daemon.accounts.key_file import KeyFile
+from daemon.accounts.mailboxes import follow_mailboxes
 from daemon.accounts.operations import AccountOperations
 from daemon.accounts.verification import Verifier
 from daemon.clock import Clock, SystemClock
@@ -91,6 +92,7 @@ class Daemon:
         try:
             upkeep.interrupt_unfinished(self.database.writer, self.clock.now())
             self.accounts = open_accounts(settings, self.database)
+            follow_mailboxes(self.accounts, self.database)
             self.catalog = build_catalog(
                 settings, self.files, messages, self.rejects, self.clock, self.accounts
             )

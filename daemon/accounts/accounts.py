@@ -19,7 +19,7 @@ from daemon.config import MailSource
 from daemon.errors import CredentialsMissing, NotFound
 from daemon.pipelines.catalog import Source
 from daemon.pipelines.mail import account
-from daemon.pipelines.mail.configured import address_of
+from daemon.pipelines.mail.configured import address_of, mailbox_of
 from daemon.store.accounts import StoredAccount
 
 
@@ -86,6 +86,11 @@ class Accounts:
     def to_run(self) -> list[Source]:
         """The kept accounts that are in force, as sources of the mail pipeline."""
         return [kept.to_run() for name, kept in self._kept.items() if name not in self._configured]
+
+    def mailboxes(self) -> dict[str, str]:
+        """The mailbox that each account in force stands for, as `mailbox_of` says it, by name."""
+        in_force = {name: kept.source for name, kept in self._kept.items()} | dict(self._configured)
+        return {name: mailbox_of(name, source) for name, source in in_force.items()}
 
     def secret(self, kept: KeptAccount) -> Secret:
         """The secret of a kept account. Raises `CredentialsMissing`."""

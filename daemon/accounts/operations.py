@@ -18,6 +18,7 @@ from daemon.config import MailSource
 from daemon.errors import Conflict, CredentialsMissing
 from daemon.operations import store_decision
 from daemon.pipelines.catalog import Catalog
+from daemon.pipelines.mail.configured import mailbox_of
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries
 from daemon.store.accounts import StoredAccount
@@ -122,6 +123,7 @@ class AccountOperations:
             by=by,
             name=name,
             settings=encode_settings(source),
+            mailbox=mailbox_of(name, source),
             sealed=sealed,
             version=before.stored.version + 1 if before else 1,
             changed=changed,

@@ -67,6 +67,8 @@ class Server(uvicorn.Server):
 def run(args: Namespace) -> int:
     """Serves until a signal. Does not return but for an error at the start: it ends the process."""
     footprint.share_one_heap()
+    code = footprint.ProgramCode.loaded()
+    code.map_piecewise()
     settings = load(args.config)
     logs.configure(settings.config.log.level, settings.config.log.format, Triage.mask)
     listener = listen(settings.config.server.listen)
@@ -77,7 +79,7 @@ def run(args: Namespace) -> int:
             signal.signal(number, server.stop)
         daemon.start()
         announce(listener)
-        footprint.settle()
+        footprint.settle(code)
         server.run(sockets=[listener])
     finally:
         lost = daemon.stop()

@@ -33,4 +33,9 @@ def version_of(source: msgspec.Struct) -> str:
 @lru_cache(maxsize=1024)
 def version_with_secret(version: str, secret: str) -> str:
     """16 hex digits that stand for a configuration together with a secret, and do not give it away."""
-    return pbkdf2_hmac("sha256", secret.encode(), version.encode(), _ROUNDS, 8).hex()
+    return opaque(secret, version)
+
+
+def opaque(text: str, salt: str) -> str:
+    """16 hex digits that stand for a text and do not give it away."""
+    return pbkdf2_hmac("sha256", text.encode(), salt.encode(), _ROUNDS, 8).hex()

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from daemon import events
 from daemon.clock import Clock
-from daemon.config import IngestConfig
+from daemon.config import IngestConfig, MailConfig
 from daemon.errors import Conflict, NotFound, RecorderClosed
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.ingest.folder import Folder
 from daemon.recorder import Recorder
 from daemon.retry_operations.files import FileTargets
-from daemon.retry_operations.names import true_names
+from daemon.retry_operations.names import true_names, wanted_messages
 from daemon.scheduler import Scheduler
 from daemon.store.files import Files
 from daemon.store.retries import Retries, RetryRecord, RetryRun, Target
@@ -75,7 +75,10 @@ class Chunks:
         """The targets that can be retried, their names (None: all), and results of the others."""
         if not targets:
             return [], None, []
-        if not isinstance(self._catalog.pipeline(targets[0].pipeline).config, IngestConfig):
+        config = self._catalog.pipeline(targets[0].pipeline).config
+        if isinstance(config, MailConfig):
+            return list(targets), wanted_messages(targets), []
+        if not isinstance(config, IngestConfig):
             return list(targets), _wanted(targets, true_names(targets)), []
         files = FileTargets(self._files, self._folders, targets)
         refusals = [(target, files.refusal(target)) for target in targets]

@@ -26,6 +26,16 @@ def true_names(
     return names
 
 
+def wanted_messages(targets: Sequence[Target]) -> frozenset[str] | None:
+    """The names of mail messages as far as they are known; None if none is, or the run itself is a target.
+
+    A message of a mailbox that the account stood for before has none: it must not keep others from being retried.
+    """
+    if any(target.item is None for target in targets):
+        return None
+    return frozenset(name for name in true_names(targets).values() if name) or None
+
+
 def _plain(target: Target) -> str | None:
     key = item_key(target.pipeline, target.source, target.item)
     return target.item if key == target.item_key else None

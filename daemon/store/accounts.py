@@ -8,12 +8,12 @@ import duckdb
 import msgspec
 
 from daemon.events import AccountEvent, AccountRemoved, AccountSaved
+from daemon.store import mailboxes
 from daemon.store.database import Database
 from daemon.store.records import select, stored, utc
 from daemon.store.sql import SQL
 
-_MAILBOX = {"host", "port", "username"}
-"""Settings that make it another mailbox. A message that is labelled once more stays what it is."""
+_PIPELINE = "mail"
 
 
 class StoredAccount(msgspec.Struct, frozen=True):
@@ -61,7 +61,18 @@ def apply(connection: duckdb.DuckDBPyConnection, event: AccountEvent) -> None:
             connection.execute(
                 SQL["insert_account"], [event.name, *values, *values[-2:], event.name]
             )
-            if not _MAILBOX.isdisjoint(event.changed):
-                connection.execute(SQL["forget_messages"], [event.name])
+            if _is_elsewhere(connection, event):
+                mailboxes.replace(connection, _PIPELINE, event.name, event.mailbox)
         case AccountRemoved():
             connection.execute(SQL["delete_account"], [event.name])
+
+
+def _is_elsewhere(connection: duckdb.DuckDBPyConnection, event: AccountSaved) -> bool:
+    """Whether the account stands for another mailbox than its name did, for all that is known.
+
+    A person who changes the port may mean another server, behind a tunnel. When in doubt it is another
+    mailbox: a message that is labelled once more stays what it is.
+    """
+    if event.version > 1 and "port" in event.changed:
+        return True
+    return mailboxes.known(connection, _PIPELINE).get(event.name) != event.mailbox

@@ -29,7 +29,8 @@ class Batch:
         self.failures: list[NewFailure] = []
         self.file_outcomes: list[tuple[events.FileFacts, events.ItemSucceeded | NewFailure]] = []
         """What became of tracked files, in the order in which it happened."""
-        self.messages: list[rows.MessageRow] = []
+        self.messages: list[tuple[str | None, rows.MessageRow]] = []
+        """What is done, each with the mailbox that it is in."""
         self.decisions: list[rows.ItemRow] = []
         self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
@@ -109,7 +110,8 @@ class Batch:
         if event.file is not None:
             self.file_outcomes.append((event.file, event))
         if event.message is not None:
-            self.messages.append(build.message_row(event, event.message))
+            row = build.message_row(event, event.message)
+            self.messages.append((event.message.mailbox, row))
 
     def _decide(
         self,

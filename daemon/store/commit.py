@@ -11,7 +11,7 @@ from datetime import date, datetime
 import duckdb
 import msgspec
 
-from daemon.store import accounts, build, group_changes, retry_changes, rows
+from daemon.store import accounts, build, group_changes, mailboxes, retry_changes, rows
 from daemon.store.attempts import Attempts, StoredAttempt
 from daemon.store.batch import Batch
 from daemon.store.entries import FailedRun, NewFailure, TallyKey
@@ -65,7 +65,7 @@ class Transaction:
         batch = self._batch
         self._buffer.insert(self._connection, "cycles", batch.cycles)
         self._buffer.insert(self._connection, "run_log", batch.run_log)
-        self._buffer.insert(self._connection, "messages", batch.messages)
+        self._buffer.insert(self._connection, "messages", self._messages())
         self._buffer.insert(self._connection, "audit", batch.audit)
         self._run("insert_runs", batch.runs)
         self._run("end_runs", batch.run_ends)
@@ -85,6 +85,16 @@ class Transaction:
         for change in batch.account_events:
             accounts.apply(self._connection, change)
         retry_changes.write(self._connection, self._buffer, batch.retries)
+
+    def _messages(self) -> list[rows.MessageRow]:
+        """What is done, but for a run under way in a mailbox that its account does not stand for any more."""
+        pipelines = {row.pipeline for _, row in self._batch.messages}
+        present = {p: mailboxes.known(self._connection, p) for p in pipelines}
+        return [
+            row
+            for mailbox, row in self._batch.messages
+            if mailbox is None or mailbox == present[row.pipeline].get(row.source, mailbox)
+        ]
 
     def _run(self, query: str, batch: Sequence[rows.Row]) -> None:
         if batch:

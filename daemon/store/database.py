@@ -6,7 +6,7 @@ import queue
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,9 +23,9 @@ from daemon.errors import (
 from daemon.store.deadline import Deadline
 from daemon.store.migrate import migrate, require_newest
 from daemon.store.residue import Residue
+from daemon.store.statements import Parameters, Statements
 
 Row = tuple[Any, ...]
-Parameters = Sequence[Any] | dict[str, Any]
 
 _UNREADABLE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalError)
 """What is the matter with the database or the machine, and not with the query."""
@@ -58,17 +58,20 @@ class Reader(Protocol):
 class Snapshot:
     """The database as it was at one moment, for several queries that must agree."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, residue: Residue) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, statements: Statements, residue: Residue
+    ) -> None:
         self._cursor = cursor
+        self._statements = statements
         self._residue = residue
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         with self._residue.use():
-            return self._cursor.execute(sql, parameters).fetchall()
+            return self._statements.execute(self._cursor, sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         with self._residue.use():
-            return _first(self._cursor.execute(sql, parameters))
+            return _first(self._statements.execute(self._cursor, sql, parameters))
 
 
 class Database:
@@ -82,7 +85,8 @@ class Database:
         self._readers = threading.BoundedSemaphore(READERS)
         self._streams = threading.BoundedSemaphore(STREAMS)
         self._reports = threading.BoundedSemaphore(REPORTS)
-        self._residue = Residue(self._new_cursor, memory_limit)
+        self._statements = Statements()
+        self._residue = Residue(self._new_cursor, self._statements, memory_limit)
         self._root = self._open()
         self.writer = self._root.cursor()
 
@@ -219,19 +223,19 @@ class Database:
     def _transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[Snapshot]:
         cursor.execute("BEGIN")
         try:
-            yield Snapshot(cursor, self._residue)
+            yield Snapshot(cursor, self._statements, self._residue)
         finally:
             cursor.execute("ROLLBACK")
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query."""
         with self.cursor() as cursor:
-            return cursor.execute(sql, parameters).fetchall()
+            return self._statements.execute(cursor, sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a query, if any."""
         with self.cursor() as cursor:
-            return _first(cursor.execute(sql, parameters))
+            return _first(self._statements.execute(cursor, sql, parameters))
 
     def size(self) -> int:
         """Bytes of the database and its write-ahead log on disk."""

@@ -21,8 +21,9 @@ from daemon.store.records import (
 from daemon.triage.taxonomy import FailureStatus, GroupDecision, GroupState
 
 _BY_STATUS = ", ".join(
-    f"coalesce(sum(n) FILTER (status = '{s.value}'), 0)::BIGINT AS {s.value}" for s in FailureStatus
+    f"coalesce(sum(n) FILTER (status = '{s.value}'), 0) AS {s.value}" for s in FailureStatus
 )
+_SUMS = ", ".join(f"sum({s.value})::BIGINT AS {s.value}" for s in FailureStatus)
 _PENDING = f"status IN ({', '.join(repr(s.value) for s in PENDING)})"
 _ORDER = "ORDER BY open DESC, last_seen DESC, failure_group"
 
@@ -252,13 +253,22 @@ def _is_unclear(tally: _Tally, decision: DecisionRecord | None, now: datetime) -
 
 
 def _found(relation: Where) -> Where:
-    """Groups with their numbers, as a common table expression."""
+    """Groups with their numbers, as a common table expression.
+
+    Summed up by source first: a list of distinct sources would take a table of its own for each group.
+    """
     return Where(
-        f"""found AS (
-            SELECT failure_group, sum(n)::BIGINT AS count, {_BY_STATUS},
-                   bool_or(retryable) AS retryable, list_sort(list(DISTINCT source))[:20] AS sources,
+        f"""by_source AS (
+            SELECT failure_group, source, sum(n) AS n, {_BY_STATUS},
+                   bool_or(retryable) AS retryable,
                    min(first_seen) AS first_seen, max(last_seen) AS last_seen,
-                   coalesce(sum(n) FILTER (retryable), 0)::BIGINT AS retryable_count
-            FROM ({relation.sql}) GROUP BY failure_group HAVING sum(n) > 0)""",
+                   coalesce(sum(n) FILTER (retryable), 0) AS retryable_count
+            FROM ({relation.sql}) GROUP BY failure_group, source),
+        found AS (
+            SELECT failure_group, sum(n)::BIGINT AS count, {_SUMS},
+                   bool_or(retryable) AS retryable, list(source ORDER BY source)[:20] AS sources,
+                   min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+                   sum(retryable_count)::BIGINT AS retryable_count
+            FROM by_source GROUP BY failure_group HAVING sum(n) > 0)""",
         relation.parameters,
     )

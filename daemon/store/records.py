@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -162,6 +163,19 @@ class SourceCategory(msgspec.Struct, frozen=True):
     source: str
     category: str
     count: int
+
+
+_FAILURE_TIMES = [
+    FailureRecord.__struct_fields__.index(name) for name in ("error_time", "updated_at", "retry_at")
+]
+
+
+def failure(row: Sequence[Any]) -> FailureRecord:
+    """A failure of its columns. Looks at the times alone: a page has thousands of other values."""
+    values = list(row)
+    for place in _FAILURE_TIMES:
+        values[place] = utc(values[place])
+    return FailureRecord(*values)
 
 
 def select(record: type[msgspec.Struct], alias: str = "") -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 import duckdb
 
 from daemon.errors import StoreError
+from daemon.store.statements import Statements
 
 KEPT_BYTES = 2_000_000
 """What may stay: the blocks of the newest failures, which most questions are about."""
@@ -22,8 +23,14 @@ KEPT_BYTES = 2_000_000
 class Residue:
     """Counts the users of a database, and empties its cache when the last one leaves."""
 
-    def __init__(self, connect: Callable[[], duckdb.DuckDBPyConnection], memory_limit: int) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], duckdb.DuckDBPyConnection],
+        statements: Statements,
+        memory_limit: int,
+    ) -> None:
         self._connect = connect
+        self._statements = statements
         self._memory_limit = memory_limit
         self._lock = threading.Lock()
         self._users = 0
@@ -52,6 +59,9 @@ class Residue:
         """Lowering the limit makes DuckDB let go of blocks, and its allocator of what is free."""
         with self._connect() as connection:
             try:
-                connection.execute(f"SET memory_limit = '{KEPT_BYTES}B'")
+                self._limit(connection, KEPT_BYTES)
             finally:
-                connection.execute(f"SET memory_limit = '{self._memory_limit}B'")
+                self._limit(connection, self._memory_limit)
+
+    def _limit(self, connection: duckdb.DuckDBPyConnection, size: int) -> None:
+        self._statements.execute(connection, f"SET memory_limit = '{size}B'")

@@ -18,14 +18,15 @@ def interrupt_unfinished(connection: duckdb.DuckDBPyConnection, now: datetime) -
 
 
 def expire(connection: duckdb.DuckDBPyConnection, now: datetime, retention: timedelta) -> None:
-    """Forgets whole days that are older than `retention`, and sums the tally up."""
+    """Forgets whole days that are older than `retention`, and sums up what the tally has got of others."""
     first = (stored(now) - retention).date()
     connection.execute("BEGIN")
     try:
         _forget_before(connection, first)
-        connection.execute(SQL["compact_tally_1"], [first])
-        connection.execute(SQL["compact_tally_2"])
-        connection.execute(SQL["compact_tally_3"])
+        for (day,) in connection.execute(SQL["crowded_days"]).fetchall():
+            connection.execute(SQL["compact_day_1"], [day])
+            connection.execute(SQL["compact_day_2"], [day])
+            connection.execute(SQL["compact_day_3"])
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -38,6 +39,7 @@ def expire(connection: duckdb.DuckDBPyConnection, now: datetime, retention: time
 def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
     start = midnight(first)
     connection.execute("DELETE FROM failures WHERE error_time < ?", [start])
+    connection.execute("DELETE FROM failure_tally WHERE day < ?", [first])
     connection.execute("DELETE FROM run_log WHERE logged_at < ?", [start])
     connection.execute("DELETE FROM runs WHERE started_at < ? AND status <> 'running'", [start])
     connection.execute(
@@ -51,6 +53,6 @@ def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
     # A message whose date lies in the future comes up until that date is over.
     connection.execute("DELETE FROM messages WHERE greatest(done_at, received) < ?", [start])
     connection.execute(
-        "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT failure_group FROM failures) "
+        "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT DISTINCT failure_group FROM failure_tally) "
         "AND failure_group NOT IN (SELECT merged_into FROM group_merges)"
     )

@@ -296,6 +296,44 @@ def test_killed_amid_a_run_an_account_is_processed_again_and_no_message_twice(
     assert stored_messages(product) == (MESSAGES, MESSAGES)
 
 
+@pytest.mark.requirement("S2", "F6", "X3")
+def test_an_account_turned_to_another_mailbox_in_the_file_misses_none_of_its_messages(
+    product: Product, dovecot: Dovecot
+) -> None:
+    """All messages of the other one have the numbers of those that are done."""
+    assert not any(keywords(dovecot, "good@example.com").values())
+    dovecot.copy("good@example.com", "twin@example.com")
+    mail = '[pipelines.mail]\nevery = "1h"\n'
+    good = account(product, "good", dovecot.port)
+    product.configure(mail + good)
+    product.start()
+    wait_for(lambda: ended(product, "good", "success"))
+    product.kill()
+
+    twin = good.replace('"good@', '"twin@')
+    product.configure(mail + twin)
+    ran = product.command("run", "mail", "good", "--config", str(product.config), "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["run"]["counts"]["succeeded"] == MESSAGES
+    labelled = keywords(dovecot, "twin@example.com")
+    assert labelled == keywords(dovecot, "good@example.com")
+    assert len([k for k in labelled.values() if k]) == 38
+
+    product.configure(mail + twin.replace('"20s"', '"40s"') + "hours = 30\n")
+    product.start()
+    (again, *_) = wait_for(lambda: len(ended(product, "good")) == 3 and ended(product, "good"))
+    assert again["counts"] == {"succeeded": 0, "failed": 0, "skipped": MESSAGES}
+    product.stop()
+    product.configure(mail + good)
+    product.start()
+    (back, *_) = wait_for(lambda: len(ended(product, "good")) == 4 and ended(product, "good"))
+    assert back["counts"]["succeeded"] == MESSAGES
+    lines = [json.loads(line) for line in product.log.read_text().splitlines()]
+    (changed,) = [line for line in lines if line["event"] == "mailbox_changed"]
+    assert (changed["source"], changed["messages"]) == ("good", MESSAGES)
+    nothing_personal_is_kept(product)
+
+
 def stored_messages(product: Product) -> tuple[int, int]:
     """Messages that the store holds as done, and how many different ones."""
     import duckdb

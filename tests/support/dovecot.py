@@ -182,6 +182,11 @@ class Dovecot:
         os.utime(path, (at.timestamp(), at.timestamp()))
         self._own(path)
 
+    def copy(self, user: str, to: str) -> None:
+        """Another account with the messages that `user` has by now, under the same UIDVALIDITY and UIDs."""
+        shutil.copytree(self.base / "mail" / user, self.base / "mail" / to)
+        self._own(self.base / "mail" / to)
+
     def start(self) -> None:
         """Starts it, and waits till it takes connections."""
         assert DOVECOT is not None

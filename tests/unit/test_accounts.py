@@ -25,7 +25,7 @@ from daemon.config.schema import MailOAuth
 from daemon.config.values import Duration
 from daemon.errors import Conflict, CredentialsMissing, NotFound
 from daemon.pipelines.mail.account import Account, OAuth, Password
-from daemon.pipelines.mail.configured import ConfiguredAccounts
+from daemon.pipelines.mail.configured import ConfiguredAccounts, mailbox_of
 from daemon.store.accounts import StoredAccount, read_accounts
 from daemon.store.entries import Entry
 from daemon.triage.taxonomy import Category
@@ -44,6 +44,7 @@ def saved(name: str = "ann", **changes: Any) -> events.AccountSaved:
         "by": "admin",
         "name": name,
         "settings": encode_settings(source),
+        "mailbox": mailbox_of(name, source),
         "sealed": b"\x01\x00\xff'; DROP TABLE accounts",
         "version": 1,
         "changed": ("host",),

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from daemon.pipelines.mail.account import Password
+from daemon.store.messages import Messages
 from daemon.store.runs import RunFilter
 from tests.support.imap_login import ImapLogin, imap_login
 from tests.support.product import ROOT, free_port
@@ -26,6 +27,8 @@ from tests.unit.api_support import (
     serving,
     until,
 )
+from tests.unit.message_support import done, place
+from tests.unit.spine_support import PATIENCE
 
 ACCOUNTS = "/api/accounts"
 PASSWORD = "correct-horse-battery-staple"
@@ -222,6 +225,57 @@ def test_an_account_whose_name_the_configuration_takes_is_kept_aside(tmp_path: P
         assert served.client.delete(f"{ACCOUNTS}/taken").status_code == 204
         assert names(served) == [("taken", "configuration", True)]
         assert served.daemon.catalog.find("mail", "taken") is not None
+
+
+@pytest.mark.requirement("S2", "S10")
+def test_a_name_goes_on_between_api_and_configuration_unless_it_is_another_mailbox(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    mail = CONFIG + "[pipelines.mail]"
+    same = CONFIG + MAIL.replace("configured", "support").replace("cora@example.com", USER)
+    other = CONFIG + MAIL.replace("configured", "support")
+    with serving(tmp_path, mail) as served:
+        make(served)
+        process(served)
+    with serving(tmp_path, same) as served:
+        assert is_done(served)
+        assert not changed(caplog)
+    with serving(tmp_path, other) as served:
+        assert not is_done(served)
+        assert changed(caplog) == [("support", 1)]
+        process(served)
+    with serving(tmp_path, mail) as served:
+        assert not is_done(served)
+        assert changed(caplog) == [("support", 1)] * 2
+        process(served)
+        assert served.client.delete(f"{ACCOUNTS}/support").status_code == 204
+        make(served)
+        assert is_done(served)
+        put(served, **settings(username="cora@example.com"))
+        assert not is_done(served)
+        process(served)
+    with serving(tmp_path, other) as served:
+        assert is_done(served)
+    assert USER not in caplog.text
+
+
+def process(served: Served) -> None:
+    """A message of the account is done."""
+    recorder = served.daemon.recorder
+    assert recorder.wait(recorder.record(done(place(1)).event), PATIENCE)
+
+
+def is_done(served: Served) -> bool:
+    """Whether a message of the same numbers is taken for done."""
+    daemon = served.daemon
+    return bool(Messages(daemon.database, daemon.clock).done("support", [place(1)]))
+
+
+def changed(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int]]:
+    """What the log says of accounts that are another mailbox now."""
+    lines = [record.__dict__ for record in caplog.records]
+    return [(x["source"], x["messages"]) for x in lines if x.get("event") == "mailbox_changed"]
 
 
 @pytest.mark.requirement("S10", "X4")

@@ -13,8 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 from daemon.clock import FakeClock
-from daemon.events import ProgressMade
+from daemon.events import ItemSucceeded, ProgressMade
 from daemon.pipelines.mail.categoriser import MailMessage
+from daemon.pipelines.mail.configured import mailbox_of
 from daemon.pipelines.mail.message import Message
 from tests.unit.mail_support import NEWSLETTER, PLAIN, ROBOT, Mail, account
 from tests.unit.spine_support import START, Store, store
@@ -49,6 +50,8 @@ def test_each_message_gets_the_label_of_its_category_and_why_is_kept(mail: Mail)
         (robot, "automated", "auto_submitted", "automated"),
     ]
     assert mail.server.open_connections == 0
+    kept = [e.message for e in mail.store.events() if isinstance(e, ItemSucceeded)]
+    assert {facts and facts.mailbox for facts in kept} == {mailbox_of("support", account())}
 
 
 @pytest.mark.requirement("S1", "S2")

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from daemon import events
 from daemon.clock import FakeClock
-from daemon.pipelines.mail.message import Identity
 from daemon.store import upkeep
 from daemon.store.database import Database
-from daemon.store.entries import Entry
 from daemon.store.messages import Messages
 from daemon.store.migrate import MIGRATIONS, migrate
 from daemon.triage.taxonomy import Category
-from tests.unit.spine_support import (
-    MEMORY,
-    START,
-    Store,
-    assessed,
-    failed,
-    store,
-    succeeded,
-)
+from tests.unit.message_support import VALIDITY, done, failure, place
+from tests.unit.spine_support import MEMORY, START, Store, store, succeeded
 
-INBOX = "INBOX"
-VALIDITY = 1700000000
 GMAIL_ID = 2**64 - 2  # unsigned
 
 
@@ -43,36 +31,6 @@ def target(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def messages(target: Store) -> Messages:
     return Messages(target.database, target.clock)
-
-
-def place(uid: int, gm_msgid: int | None = None, **where: object) -> Identity:
-    found = {"folder": INBOX, "uidvalidity": VALIDITY} | where
-    return Identity(uid=uid, gm_msgid=gm_msgid, **found)  # type: ignore[arg-type]
-
-
-def done(
-    identity: Identity, at: datetime = START, received: datetime = START, source: str = "support"
-) -> Entry:
-    facts = events.MessageFacts(
-        folder=identity.folder,
-        uidvalidity=identity.uidvalidity,
-        uid=identity.uid,
-        gm_msgid=identity.gm_msgid,
-        received=received,
-        category="newsletter",
-        rule="list_id",
-        label="newsletter",
-    )
-    return Entry(
-        events.ItemSucceeded(
-            at=at,
-            run_id="run",
-            pipeline="mail",
-            source=source,
-            item=identity.item,
-            message=facts,
-        )
-    )
 
 
 @pytest.mark.requirement("S2")
@@ -96,32 +54,6 @@ def test_on_gmail_a_message_is_known_by_its_id_in_every_folder(
     assert messages.done("sales", [moved]) == set()
 
 
-@pytest.mark.requirement("S2", "S10")
-def test_another_mailbox_under_the_same_name_begins_anew(target: Store, messages: Messages) -> None:
-    """Servers count UIDVALIDITY from small numbers: two mailboxes may have the same messages by number."""
-
-    def save(*changed: str) -> Entry:
-        saved = events.AccountSaved(
-            at=START,
-            by="ann",
-            name="support",
-            settings="{}",
-            sealed=b"sealed",
-            version=2,
-            changed=changed,
-        )
-        return Entry(saved)
-
-    target.put(done(place(1)), done(place(1), source="other"))
-    target.put(save("hours", "folder", "secret"))
-    assert messages.done("support", [place(1)]) == {place(1)}
-    for changed in ("host", "port", "username"):
-        target.put(save(changed))
-        assert messages.done("support", [place(1)]) == set()
-        target.put(done(place(1)))
-    assert messages.done("other", [place(1)]) == {place(1)}
-
-
 @pytest.mark.requirement("F6")
 def test_nothing_of_what_a_message_says_is_stored(target: Store) -> None:
     target.put(done(place(1)))
@@ -140,11 +72,6 @@ def test_nothing_of_what_a_message_says_is_stored(target: Store) -> None:
         "run_id",
         "done_at",
     ]
-
-
-def failure(uid: int, category: Category, run: str = "run") -> Entry:
-    assessment = assessed(category=category)
-    return failed(run, place(uid).item, source="support", pipeline="mail", assessment=assessment)
 
 
 @pytest.mark.requirement("F5")

@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from daemon.store.residue import Residue
+from daemon.store.statements import Statements
 
 
 class Connections:
@@ -21,7 +22,7 @@ class Connections:
 
 def test_memory_is_given_back_when_the_last_user_leaves() -> None:
     given_back = Connections()
-    residue = Residue(given_back, 64 * 1000**2)
+    residue = Residue(given_back, Statements(), 64 * 1000**2)
     with residue.use():
         with residue.use():
             pass
@@ -31,7 +32,7 @@ def test_memory_is_given_back_when_the_last_user_leaves() -> None:
 
 def test_memory_stays_while_the_writer_goes_on_and_not_after_its_last_batch() -> None:
     given_back = Connections()
-    residue = Residue(given_back, 64 * 1000**2)
+    residue = Residue(given_back, Statements(), 64 * 1000**2)
     with residue.use(again=True):
         pass
     assert given_back.asked == 0
@@ -42,7 +43,7 @@ def test_memory_stays_while_the_writer_goes_on_and_not_after_its_last_batch() ->
 
 def test_a_use_that_fails_gives_memory_back_whatever_was_to_follow() -> None:
     given_back = Connections()
-    residue = Residue(given_back, 64 * 1000**2)
+    residue = Residue(given_back, Statements(), 64 * 1000**2)
     with pytest.raises(duckdb.OutOfMemoryException), residue.use(again=True):
         raise duckdb.OutOfMemoryException
     assert given_back.asked == 1

@@ -7,7 +7,7 @@ from daemon.config.schema import MailConfig, MailSource
 from daemon.errors import CredentialsMissing, NotFound
 from daemon.pipelines.catalog import Source
 from daemon.pipelines.mail.account import Account, Credentials, OAuth, Password
-from daemon.pipelines.versions import version_of, version_with_secret
+from daemon.pipelines.versions import opaque, version_of, version_with_secret
 
 
 class ConfiguredAccounts:
@@ -67,6 +67,14 @@ def address_of(source: MailSource) -> str | None:
     if source.email_address:
         return source.email_address
     return source.username if "@" in source.username else None
+
+
+def mailbox_of(name: str, source: MailSource) -> str:
+    """16 hex digits that stand for the mailbox behind an account, and give away neither server nor user.
+
+    However the account gets there (port, TLS, password), it is the same mailbox.
+    """
+    return opaque(f"{source.host.lower()}\0{source.username}", salt=f"mailbox {name}")
 
 
 def secret_of(credentials: Credentials) -> str:

@@ -9,6 +9,7 @@ from daemon.config.schema import MailConfig
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.mail.account import Account, Accounts
 from daemon.pipelines.mail.categoriser import Categoriser, Session
+from daemon.pipelines.mail.configured import mailbox_of
 from daemon.pipelines.mail.errors import RunCancelled
 from daemon.pipelines.mail.ports import Mailbox, MessageIndex, OpenMailbox
 from daemon.pipelines.mail.selection import Knowledge, Selection
@@ -59,4 +60,5 @@ class MailPipeline:
         source = account.source
         known = self._knowledge.of(account.name, source, mailbox.uidvalidity)
         selection = Selection(run, source, mailbox, self._index, known, self._clock)
-        Sweep(run, source, mailbox, selection, session).run(self._chunk)
+        mailbox_id = mailbox_of(account.name, source)
+        Sweep(run, source, mailbox, selection, session, mailbox_id).run(self._chunk)

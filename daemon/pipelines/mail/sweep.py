@@ -32,12 +32,15 @@ class Sweep:
         mailbox: Mailbox,
         selection: Selection,
         session: Session,
+        mailbox_id: str,
     ) -> None:
+        """`mailbox_id` is what messages that are done are stored with."""
         self._run = run
         self._source = source
         self._mailbox = mailbox
         self._selection = selection
         self._session = session
+        self._mailbox_id = mailbox_id
         self._tally = Tally()
 
     def run(self, chunk: int) -> None:
@@ -155,6 +158,7 @@ class Sweep:
                 category=decision.category,
                 rule=decision.rule,
                 label=decision.label,
+                mailbox=self._mailbox_id,
             ),
         )
 

@@ -13,7 +13,3 @@ SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (FROM accounts WHERE name = ?);
 -- name: delete_account
 -- One that was removed.
 DELETE FROM accounts WHERE name = ?;
-
--- name: forget_messages
--- What was done in another mailbox of the same name: its numbers may come up in the new one.
-DELETE FROM messages WHERE pipeline = 'mail' AND source = ?;

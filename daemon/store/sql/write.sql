@@ -114,17 +114,22 @@ WHERE status = 'running';
 -- Cycles that the daemon died in.
 UPDATE cycles SET outcome = 'interrupted', ended_at = greatest(started_at, ?) WHERE outcome IS NULL;
 
--- name: compact_tally_1
--- Sums the tally up ...
+-- name: crowded_days
+-- Days of which the tally has several rows for the same. A hash that is there twice by chance does no harm.
+SELECT day FROM failure_tally GROUP BY day
+HAVING count(*) > count(DISTINCT hash(pipeline, source, category, retryable, status, failure_group));
+
+-- name: compact_day_1
+-- Sums the tally of a day up ...
 CREATE OR REPLACE TEMP TABLE compacted AS
 SELECT day, pipeline, source, category, retryable, status, failure_group, sum(n)::BIGINT AS n,
        min(first_seen) AS first_seen, max(last_seen) AS last_seen
-FROM failure_tally WHERE day >= ? GROUP BY ALL HAVING sum(n) <> 0;
+FROM failure_tally WHERE day = ? GROUP BY ALL HAVING sum(n) <> 0;
 
--- name: compact_tally_2
+-- name: compact_day_2
 -- ... and replaces it.
-DELETE FROM failure_tally;
+DELETE FROM failure_tally WHERE day = ?;
 
--- name: compact_tally_3
+-- name: compact_day_3
 -- (the sums)
 INSERT INTO failure_tally SELECT * FROM compacted;
