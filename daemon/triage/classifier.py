@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from daemon import events
+from daemon.triage.conditions import NO_FACTS, Facts, conditions_of, facts_of, kinds_of
 from daemon.triage.numbers import shape
 from daemon.triage.patterns import DigitPatterns, Pattern, PatternIndex, Searched, first_match
 from daemon.triage.rules import EMPTY, UNMATCHED, Rule, by_standing
@@ -21,33 +22,6 @@ _SEEN = 1024
 """Shapes of which it is known that they came once: one that comes only once is not kept."""
 _LONGEST_REMEMBERED = 640
 """Characters of a text whose shape may be kept, so that they come to a quarter of a megabyte."""
-
-
-class Facts(NamedTuple):
-    """What is known of an error beside its text."""
-
-    exception_type: str | None = None
-    exception_bases: tuple[str, ...] = ()
-    http_status: int | None = None
-    errno: int | None = None
-    sqlstate: str | None = None
-    error_class: str | None = None
-    imap_code: str | None = None
-
-    @classmethod
-    def of(cls, error: events.ErrorInfo) -> Facts:
-        return cls(
-            error.exception_type,
-            error.exception_bases,
-            error.http_status,
-            error.errno,
-            error.sqlstate,
-            error.error_class,
-            error.imap_code,
-        )
-
-
-NO_FACTS = Facts()
 
 
 class Classifier:
@@ -171,41 +145,6 @@ _NOTHING: frozenset[str] = frozenset()
 def applies(rule: Rule, pipeline: str) -> bool:
     """Whether it is for errors of the pipeline."""
     return not rule.pipelines or pipeline in rule.pipelines
-
-
-def kinds_of(rule: Rule) -> frozenset[str]:
-    """The kinds of structured facts that it states."""
-    return frozenset(kind for kind, _ in conditions_of(rule))
-
-
-def conditions_of(rule: Rule) -> Iterator[tuple[str, object]]:
-    """Kind and value of each structured fact that it asks for."""
-    yield from (("exceptions", name) for name in rule.exceptions)
-    yield from (("http_status", status) for status in rule.http_statuses())
-    yield from (("errno", number) for number in rule.errno_values())
-    yield from (("sqlstate", beginning.upper()) for beginning in rule.sqlstate)
-    yield from (("error_class", name.upper()) for name in rule.error_class)
-    yield from (("imap_code", code.upper()) for code in rule.imap_code)
-
-
-def facts_of(error: Facts) -> Iterator[tuple[str, object]]:
-    """Kind and value of each structured fact, as rules ask for it."""
-    if error.exception_type:
-        for name in (error.exception_type, *error.exception_bases):
-            yield "exceptions", name
-            if "." in name:
-                yield "exceptions", name.rpartition(".")[2]
-    if error.http_status is not None:
-        yield "http_status", error.http_status
-    if error.errno is not None:
-        yield "errno", error.errno
-    if error.sqlstate:
-        state = error.sqlstate.upper()
-        yield from (("sqlstate", state[:length]) for length in range(1, len(state) + 1))
-    if error.error_class:
-        yield "error_class", error.error_class.upper()
-    if error.imap_code:
-        yield "imap_code", error.imap_code.upper()
 
 
 def with_codes(error: events.ErrorInfo, text: str) -> str:

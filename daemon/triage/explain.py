@@ -16,15 +16,12 @@ import re2
 from daemon import events
 from daemon.triage.classifier import (
     Classifier,
-    Facts,
     applies,
     cause_lines,
-    conditions_of,
-    facts_of,
-    kinds_of,
     searched_text,
     with_codes,
 )
+from daemon.triage.conditions import Facts, conditions_of, facts_of, kinds_of
 from daemon.triage.literals import needs
 from daemon.triage.patterns import FLAGS, Pattern, Searched
 from daemon.triage.redaction import mask

@@ -7,9 +7,8 @@ there are matched with RE2, in the order in which somebody asks. What needs no w
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import accumulate, chain, compress
 from typing import NamedTuple
 
 import re2
@@ -17,7 +16,8 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from daemon.triage.literals import needs
 from daemon.triage.numbers import relaxed
-from daemon.triage.words import NO_WORDS, Numbers, WordTable, groups, is_certain
+from daemon.triage.postings import Needed, Postings
+from daemon.triage.words import WordTable, is_certain
 
 FLAGS = "(?im)"
 """Any case; `^` and `$` match at line ends."""
@@ -96,7 +96,7 @@ class PatternIndex:
     def __init__(self, expressions: Sequence[str], owners: Iterable[int], table: WordTable) -> None:
         """`table` may know the expressions already; others are added."""
         places = table.places(expressions)
-        needed = _Needed(table.needed, places)
+        needed = Needed(table.needed, places)
         self._expressions = expressions
         self._owners = array("I", owners)
         self._certain = bytes(is_certain(table.needed, place) for place in places)
@@ -134,33 +134,6 @@ class PatternIndex:
         return Pattern(self._expressions[number], self._owners[number], self._certain[number] > 0)
 
 
-class _Needed(NamedTuple):
-    """The words that patterns need, read from the table whenever they are wanted."""
-
-    numbers: Numbers
-    places: Numbers
-    """Of each pattern."""
-
-    def rarest(self) -> Iterator[Numbers]:
-        """For each pattern the words of which any match holds one; none where nothing is known."""
-        return (next(groups(self.numbers, place), NO_WORDS) for place in self.places)
-
-    def further(self) -> Iterator[tuple[int, tuple[Numbers, ...]]]:
-        """By number of a pattern the groups beside the rarest; patterns share those that are equal."""
-        shared: dict[bytes, Numbers] = {}
-        for number, place in enumerate(self.places):
-            if further := list(groups(self.numbers, place))[1:]:
-                yield number, tuple(shared.setdefault(words.tobytes(), words) for words in further)
-
-    def words(self, count: int) -> Iterator[int]:
-        """Which of so many words any pattern needs."""
-        found = bytearray(count)
-        for place in self.places:
-            for word in chain.from_iterable(groups(self.numbers, place)):
-                found[word] = True
-        return compress(range(count), found)
-
-
 class DigitPatterns:
     """The patterns that name digits, and so tell apart texts of the same shape."""
 
@@ -181,25 +154,6 @@ class DigitPatterns:
                 pattern = self._patterns[number]
                 found.setdefault(pattern.owner, []).append(pattern)
         return found
-
-
-class Postings:
-    """By number of a word the patterns that need it: two arrays rather than thousands of lists."""
-
-    def __init__(self, words: int, needed: _Needed) -> None:
-        counts = array("I", bytes(4 * words))
-        for word in chain.from_iterable(needed.rarest()):
-            counts[word] += 1
-        self._starts = array("I", accumulate(counts, initial=0))
-        self._patterns = array("I", bytes(4 * self._starts[-1]))
-        free = self._starts[:]
-        for pattern, numbers in enumerate(needed.rarest()):
-            for word in numbers:
-                self._patterns[free[word]] = pattern
-                free[word] += 1
-
-    def __getitem__(self, word: int) -> Numbers:
-        return self._patterns[self._starts[word] : self._starts[word + 1]]
 
 
 def pattern_mistake(pattern: str) -> str | None:

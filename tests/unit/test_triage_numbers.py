@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from daemon.triage import describe
-from daemon.triage.classifier import NO_FACTS, Classifier, searched_text
+from daemon.triage.classifier import Classifier, searched_text
+from daemon.triage.conditions import NO_FACTS
 from daemon.triage.numbers import relaxed, shape
 from daemon.triage.patterns import search_set
 from daemon.triage.rule_files import load_rules
