@@ -104,7 +104,7 @@ class PatternIndex:
         self._also = dict(needed.further())
         self._wordless = [number for number, words in enumerate(needed.rarest()) if not words]
         self._others = search_set(*(expressions[number] for number in self._wordless))
-        self._looked_for = array("I", needed.words(len(table.words)))
+        self._looked_for = array("I", needed.words(len(table.words), self._also.values()))
         self._words = AhoCorasick(
             (table.words[word] for word in self._looked_for),
             store_patterns=False,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, chain, compress
 from typing import NamedTuple
 
-from daemon.triage.words import NO_WORDS, Numbers, groups
+from daemon.triage.words import Numbers, groups
 
 
 class Needed(NamedTuple):
@@ -19,20 +19,24 @@ class Needed(NamedTuple):
 
     def rarest(self) -> Iterator[Numbers]:
         """For each pattern the words of which any match holds one; none where nothing is known."""
-        return (next(groups(self.numbers, place), NO_WORDS) for place in self.places)
+        numbers = self.numbers
+        for place in self.places:
+            yield numbers[place + 2 : place + 2 + numbers[place + 1]]
 
     def further(self) -> Iterator[tuple[int, tuple[Numbers, ...]]]:
         """By number of a pattern the groups beside the rarest; patterns share those that are equal."""
         shared: dict[bytes, Numbers] = {}
         for number, place in enumerate(self.places):
-            if further := list(groups(self.numbers, place))[1:]:
-                yield number, tuple(shared.setdefault(words.tobytes(), words) for words in further)
+            length = self.numbers[place + 1]
+            if length and self.numbers[place + 2 + length]:
+                found = list(groups(self.numbers, place))[1:]
+                yield number, tuple(shared.setdefault(words.tobytes(), words) for words in found)
 
-    def words(self, count: int) -> Iterator[int]:
-        """Which of so many words any pattern needs."""
+    def words(self, count: int, further: Iterable[tuple[Numbers, ...]]) -> Iterator[int]:
+        """Which of so many words any pattern needs; `further` as above."""
         found = bytearray(count)
-        for place in self.places:
-            for word in chain.from_iterable(groups(self.numbers, place)):
+        for words in chain(self.rarest(), chain.from_iterable(further)):
+            for word in words:
                 found[word] = True
         return compress(range(count), found)
 

@@ -23,7 +23,6 @@ _LONGEST = 12
 
 
 Numbers: TypeAlias = "array[int]"
-NO_WORDS: Numbers = array("I")
 
 
 class _Columns(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,7 +48,7 @@ class WordTable:
         self.words = columns.words.split("\n") if columns.words else []
         self.needed = _swapped(array("I", columns.needed))
         """For each expression whether it is certain, then groups of words; a length before each, a
-        zero after the last."""
+        zero after the last. `postings.Needed` reads it too."""
         self._expressions = columns.expressions
 
     @classmethod
