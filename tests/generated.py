@@ -33,6 +33,7 @@ from daemon.config import schema
 from daemon.config.load import Settings
 from daemon.service import Daemon
 from daemon.triage import words
+from daemon.triage.numbers import relaxed
 from daemon.triage.rule_files import load_rules
 from dashboards.make import dashboard_files, dashboards
 from dashboards.page import panels_page
@@ -211,8 +212,9 @@ def fields(document: str) -> str:
 
 def word_table() -> str:
     """What the patterns of the bundled rules need, read anew."""
-    expressions = (pattern for rule in load_rules() for pattern in rule.patterns)
-    return msgspec.json.encode(words.WordTable.of(expressions)).decode() + "\n"
+    patterns = [pattern for rule in load_rules() for pattern in rule.patterns]
+    forms = [form for form in map(relaxed, patterns) if form is not None]
+    return words.word_file([*patterns, *forms]).decode()
 
 
 def generated() -> Iterator[tuple[Path, str]]:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from daemon import events
-from daemon.triage.patterns import Pattern, PatternIndex
+from daemon.triage.conditions import NO_FACTS, Facts, conditions_of, facts_of, kinds_of
+from daemon.triage.numbers import shape
+from daemon.triage.patterns import DigitPatterns, Pattern, PatternIndex, Searched, first_match
 from daemon.triage.rules import EMPTY, UNMATCHED, Rule, by_standing
+from daemon.triage.words import WordTable
 
 _HEAD, _TAIL = 8192, 4096
+_REMEMBERED = 256
+"""Shapes of texts whose rules are kept: what breaks a thousand items says nearly the same each time."""
+_SEEN = 1024
+"""Shapes of which it is known that they came once: one that comes only once is not kept."""
+_LONGEST_REMEMBERED = 640
+"""Characters of a text whose shape may be kept, so that they come to a quarter of a megabyte."""
 
 
 class Classifier:
@@ -23,9 +35,13 @@ class Classifier:
         for rank, rule in enumerate(self.rules):
             for fact in conditions_of(rule):
                 self._facts[fact].append(rank)
-        self.patterns = PatternIndex(
-            [(pattern, rank) for rank, rule in enumerate(self.rules) for pattern in rule.patterns]
-        )
+        expressions = [pattern for rule in self.rules for pattern in rule.patterns]
+        owners = array("I", (n for n, rule in enumerate(self.rules) for _ in rule.patterns))
+        table = WordTable.bundled()
+        self.patterns = PatternIndex(expressions, owners, table)
+        self._digits = DigitPatterns(expressions, owners, table)
+        self._seen = array("q", bytes(8 * _SEEN))
+        self._remembered = lru_cache(_REMEMBERED)(self._weigh)
 
     def classify(self, error: events.ErrorInfo, pipeline: str) -> Rule:
         """The rule that says what the error is; the one named ``unmatched`` when none does.
@@ -44,70 +60,91 @@ class Classifier:
 
     def match_text(self, text: str, pipeline: str) -> Rule | None:
         """The first rule that is met by the text alone."""
-        return self._first(text, {}, pipeline)
+        return self._first(text, NO_FACTS, pipeline)
 
     def _match(self, error: events.ErrorInfo, text: str, pipeline: str) -> Rule | None:
-        met: dict[int, set[str]] = {}
-        for fact in facts_of(error):
-            for rank in self._facts.get(fact, ()):
-                met.setdefault(rank, set()).add(fact[0])
-        return self._first(with_codes(error, text), met, pipeline)
+        return self._first(with_codes(error, text), Facts.of(error), pipeline)
 
-    def _first(self, text: str, met: dict[int, set[str]], pipeline: str) -> Rule | None:
+    def _first(self, text: str, facts: Facts, pipeline: str) -> Rule | None:
         """The first rule, by standing, that each of its kinds is met for."""
-        searched = searched_text(text).encode(errors="replace")
-        found = self.patterns.candidates(searched)
-        for rank in sorted({*met, *found} if met else found):
+        searched = searched_text(text)
+        if len(searched) <= _LONGEST_REMEMBERED:
+            key = (shape(searched), facts, pipeline)
+            if self._seen_before(key):
+                return self._remembered(*key).answer(searched)
+        return self._search(searched, facts, pipeline)
+
+    def _seen_before(self, key: tuple[str, Facts, str]) -> bool:
+        """Whether it is worth remembering. A clash of hashes only makes that happen too early."""
+        number = hash(key)
+        place = number % _SEEN
+        if self._seen[place] == number:
+            return True
+        self._seen[place] = number
+        return False
+
+    def _search(self, searched: str, facts: Facts, pipeline: str) -> Rule | None:
+        text = Searched.of(searched)
+        found = self.patterns.candidates(text)
+        for rank in self._met(found, facts, pipeline):
             rule = self.rules[rank]
-            if (
-                self._kinds[rank] == met.get(rank, _NOTHING)
-                and (not rule.pipelines or pipeline in rule.pipelines)
-                and (not rule.patterns or _any_in(found.get(rank, ()), searched))
-            ):
+            if not rule.patterns or _any_in(found.get(rank, ()), text):
                 return rule
         return None
+
+    def _weigh(self, form: str, facts: Facts, pipeline: str) -> _Weighed:
+        """What the shape of a text says, which is the same for all texts of that shape."""
+        text = Searched.of(form)
+        found, possible = self.patterns.candidates(text), self._digits.possible(text)
+        by_digits: list[tuple[Rule, str]] = []
+        otherwise = None
+        for rank in self._met({*found, *possible}, facts, pipeline):
+            rule = self.rules[rank]
+            alike = (pattern for pattern in found.get(rank, ()) if pattern not in self._digits)
+            if not rule.patterns or _any_in(alike, text):
+                otherwise = rule
+                break
+            by_digits += ((rule, pattern.expression) for pattern in possible.get(rank, ()))
+        rules, patterns = zip(*by_digits, strict=True) if by_digits else ((), ())
+        return _Weighed(rules, patterns, otherwise)
+
+    def _met(self, found: Collection[int], facts: Facts, pipeline: str) -> Iterator[int]:
+        """The ranks of rules for the pipeline whose facts are met, patterns `found` or not asked for."""
+        met: dict[int, set[str]] = {}
+        for fact in facts_of(facts):
+            for rank in self._facts.get(fact, ()):
+                met.setdefault(rank, set()).add(fact[0])
+        for rank in sorted({*met, *found} if met else found):
+            if self._kinds[rank] == met.get(rank, _NOTHING) and applies(self.rules[rank], pipeline):
+                yield rank
+
+
+def _any_in(patterns: Iterable[Pattern], text: Searched) -> bool:
+    return any(pattern.is_in(text) for pattern in patterns)
+
+
+class _Weighed(NamedTuple):
+    """Which rules the texts of one shape may be answered by."""
+
+    by_digits: tuple[Rule, ...]
+    """Those that count only where a pattern matches the digits that are there, in order."""
+    patterns: tuple[str, ...]
+    """Of each of those the pattern."""
+    otherwise: Rule | None
+
+    def answer(self, searched: str) -> Rule | None:
+        """The rule for one text of the shape."""
+        if self.patterns and (place := first_match(self.patterns, searched)) is not None:
+            return self.by_digits[place]
+        return self.otherwise
 
 
 _NOTHING: frozenset[str] = frozenset()
 
 
-def _any_in(patterns: Sequence[Pattern], text: bytes) -> bool:
-    return any(pattern.is_in(text) for pattern in patterns)
-
-
-def kinds_of(rule: Rule) -> frozenset[str]:
-    """The kinds of structured facts that it states."""
-    return frozenset(kind for kind, _ in conditions_of(rule))
-
-
-def conditions_of(rule: Rule) -> Iterator[tuple[str, object]]:
-    """Kind and value of each structured fact that it asks for."""
-    yield from (("exceptions", name) for name in rule.exceptions)
-    yield from (("http_status", status) for status in rule.http_statuses())
-    yield from (("errno", number) for number in rule.errno_values())
-    yield from (("sqlstate", beginning.upper()) for beginning in rule.sqlstate)
-    yield from (("error_class", name.upper()) for name in rule.error_class)
-    yield from (("imap_code", code.upper()) for code in rule.imap_code)
-
-
-def facts_of(error: events.ErrorInfo) -> Iterator[tuple[str, object]]:
-    """Kind and value of each structured fact, as rules ask for it."""
-    if error.exception_type:
-        for name in (error.exception_type, *error.exception_bases):
-            yield "exceptions", name
-            if "." in name:
-                yield "exceptions", name.rpartition(".")[2]
-    if error.http_status is not None:
-        yield "http_status", error.http_status
-    if error.errno is not None:
-        yield "errno", error.errno
-    if error.sqlstate:
-        state = error.sqlstate.upper()
-        yield from (("sqlstate", state[:length]) for length in range(1, len(state) + 1))
-    if error.error_class:
-        yield "error_class", error.error_class.upper()
-    if error.imap_code:
-        yield "imap_code", error.imap_code.upper()
+def applies(rule: Rule, pipeline: str) -> bool:
+    """Whether it is for errors of the pipeline."""
+    return not rule.pipelines or pipeline in rule.pipelines
 
 
 def with_codes(error: events.ErrorInfo, text: str) -> str:

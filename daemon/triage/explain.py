@@ -16,15 +16,14 @@ import re2
 from daemon import events
 from daemon.triage.classifier import (
     Classifier,
+    applies,
     cause_lines,
-    conditions_of,
-    facts_of,
-    kinds_of,
     searched_text,
     with_codes,
 )
+from daemon.triage.conditions import Facts, conditions_of, facts_of, kinds_of
 from daemon.triage.literals import needs
-from daemon.triage.patterns import FLAGS, Pattern
+from daemon.triage.patterns import FLAGS, Pattern, Searched
 from daemon.triage.redaction import mask
 from daemon.triage.rules import Rule, Standing
 from daemon.triage.truncation import MAX_INPUT_CHARS, clip
@@ -73,14 +72,14 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 class _Text(NamedTuple):
     """A text as it is searched and as it may be shown."""
 
-    searched: bytes
+    searched: Searched
     shown: str
     looked_at: str
 
     @classmethod
     def of(cls, text: str, looked_at: str) -> _Text:
         shown = searched_text(mask(clip(text, MAX_INPUT_CHARS)))
-        return cls(searched_text(text).encode(errors="replace"), shown, looked_at)
+        return cls(Searched.of(searched_text(text)), shown, looked_at)
 
 
 class _Weighed(NamedTuple):
@@ -103,7 +102,7 @@ class _Weighed(NamedTuple):
 def explain(classifier: Classifier, error: events.ErrorInfo, pipeline: str) -> Explanation:
     """How the classifier comes to its answer for the error."""
     message = _Text.of(with_codes(error, error.message), "message")
-    weighed = _weigh_all(classifier, message, set(facts_of(error)), pipeline)
+    weighed = _weigh_all(classifier, message, set(facts_of(Facts.of(error))), pipeline)
     if not _any_matches(weighed):
         for line in cause_lines(error.text):
             text = _Text.of(line, "traceback")
@@ -151,7 +150,7 @@ def _weigh(
         rule=rule,
         evidence=evidence,
         missing=sorted(wanted - kinds),
-        applies=not rule.pipelines or pipeline in rule.pipelines,
+        applies=applies(rule, pipeline),
         close=[] if matching else list(candidates),
     )
 
@@ -215,7 +214,7 @@ def _nearly(weighed: Sequence[_Weighed]) -> Iterator[Considered]:
 
 def _words_only(text: _Text, weighed: Sequence[_Weighed]) -> Iterator[Considered]:
     """Rules whose words are there, those with the most of them first."""
-    lowered = text.searched.decode().lower()
+    lowered = text.searched.lowered
     close = [(_words_found(each, lowered), each) for each in weighed if not each.evidence]
     close.sort(key=lambda found: -sum(map(len, found[0])))
     for words, each in close[:MOST]:

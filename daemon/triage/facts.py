@@ -24,6 +24,15 @@ _UNINFORMATIVE_BASES = {"Exception", "BaseException", "object"}
 # Their errno is a code of the resolver or of OpenSSL, not of the operating system.
 _FOREIGN_ERRNO = {"socket.gaierror", "socket.herror", "ssl.SSLError"}
 _LONGEST_CHAIN = 20
+_ATTRIBUTES_OF_ANY = frozenset(dir(Exception))
+_BARE_TYPES = frozenset(
+    kind
+    for kind in vars(builtins).values()
+    if isinstance(kind, type)
+    and issubclass(kind, Exception)
+    and set(dir(kind)) <= _ATTRIBUTES_OF_ANY
+)
+"""Exceptions of Python's own that have no attributes of their own."""
 
 
 def describe(error: BaseException | str, **facts: Any) -> events.ErrorInfo:
@@ -76,6 +85,8 @@ def _exception_facts(error: BaseException) -> dict[str, Any]:
         "text": _traceback(error),
     }
     for link in _chain(error):
+        if _is_bare(link):
+            continue
         for name, find in _FINDERS.items():
             if name not in found and (value := _quietly(find, link)) is not None:
                 found[name] = value
@@ -97,13 +108,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _causes(error: BaseException) -> tuple[Any, ...]:
     context = None if error.__suppress_context__ else error.__context__
     wrapped = error.args[:1]
-    return (
-        _attribute(error, "orig"),
-        _attribute(error, "reason"),
-        *wrapped,
-        error.__cause__,
-        context,
-    )
+    named = () if _is_bare(error) else (_attribute(error, "orig"), _attribute(error, "reason"))
+    return (*named, *wrapped, error.__cause__, context)
+
+
+def _is_bare(error: BaseException) -> bool:
+    """Whether it holds its arguments and nothing else that is asked for, as most of Python's own do."""
+    return type(error) in _BARE_TYPES and not error.__dict__
 
 
 def _errno(error: BaseException) -> int | None:
@@ -201,7 +212,8 @@ def _format(error: BaseException) -> list[str]:
 
 def _message(error: BaseException) -> str:
     """Its own words, and those of the answer behind it, which say more than "400 Bad Request"."""
-    message, detail = _text(error), _quietly(answer_detail, error)
+    message = _text(error)
+    detail = None if _is_bare(error) else _quietly(answer_detail, error)
     return f"{message}: {detail}" if detail and detail not in message else message
 
 

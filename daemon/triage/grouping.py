@@ -94,6 +94,8 @@ def _placeholder(match: re.Match[str]) -> str:
 
 def _cause_line(message: str) -> str:
     """The line that says what is wrong: of a traceback the last, else the first that says something."""
+    if message.isprintable():  # so there are no line breaks
+        return message
     lines = [line for line in message.splitlines() if line.strip()]
     if len(lines) < 2:
         return message

@@ -7,6 +7,8 @@ import re
 LONGEST = 86_400.0
 """Seconds. What is said to take longer is a plan or a ban, not a pause."""
 
+_CUES = ("retry", "again", "wait", "reset")
+"""Looked for first: most texts hold none, and that is told at once."""
 _CUE = re.compile(r"retry|again|wait|resets?\b", re.IGNORECASE)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _AMOUNT = (
@@ -24,7 +26,8 @@ _FURTHER = re.compile(r"[ ,]{0,2}(?:and )?" + _AMOUNT, re.IGNORECASE)
 
 def retry_hint(text: str) -> float | None:
     """Seconds that the text asks to wait; None when it does not say."""
-    if not _CUE.search(text):
+    lowered = text.lower()
+    if not any(cue in lowered for cue in _CUES) or not _CUE.search(text):
         return None
     found = _HINT.search(text)
     if found is None:

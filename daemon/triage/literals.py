@@ -86,6 +86,11 @@ class Needs(NamedTuple):
         useful = _useful((*self.words, self.exact))
         return useful if len(useful) < 2 else tuple(sorted(useful, key=_rarity, reverse=True))
 
+    @property
+    def certain(self) -> bool:
+        """Whether the expression matches wherever one of the texts in `exact` is found."""
+        return self.bare and self.exact is not None and self.all == (self.exact,)
+
 
 _EMPTY = frozenset({""})
 _NOTHING = Needs(_EMPTY, (), True)

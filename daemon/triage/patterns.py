@@ -6,12 +6,18 @@ there are matched with RE2, in the order in which somebody asks. What needs no w
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import re2
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from daemon.triage.words import Entry, WordTable
+from daemon.triage.literals import needs
+from daemon.triage.numbers import relaxed
+from daemon.triage.postings import Needed, Postings
+from daemon.triage.words import WordTable, is_certain
 
 FLAGS = "(?im)"
 """Any case; `^` and `$` match at line ends."""
@@ -37,57 +43,115 @@ def _compiled(expression: str) -> re2.Set:
     return search_set(expression)
 
 
-class Pattern:
+@lru_cache(maxsize=128)
+def _all_compiled(expressions: tuple[str, ...]) -> re2.Set:
+    return search_set(*expressions)
+
+
+@lru_cache(maxsize=256)
+def _texts(expression: str) -> tuple[str, ...]:
+    """All that an expression matches which is certain."""
+    return tuple(needs(expression).exact or ())
+
+
+class Searched(NamedTuple):
+    """A text as patterns look at it."""
+
+    encoded: bytes
+    lowered: str
+
+    @classmethod
+    def of(cls, text: str) -> Searched:
+        encoded = text.encode(errors="replace")
+        return cls(encoded, encoded.decode().lower())
+
+
+class Pattern(NamedTuple):
     """One pattern of a rule."""
 
-    __slots__ = ("expression", "needs", "owner")
+    expression: str
+    owner: int
+    certain: bool = False
+    """Whether it matches wherever one of the texts that it lists is found."""
 
-    def __init__(self, expression: str, owner: int, needs: Entry) -> None:
-        self.expression = expression
-        self.owner = owner
-        self.needs = needs
+    def is_in(self, text: Searched) -> bool:
+        """Whether it matches the text."""
+        if self.certain:
+            return any(listed in text.lowered for listed in _texts(self.expression))
+        return _compiled(self.expression).Match(text.encoded) is not None
 
-    def is_in(self, text: bytes) -> bool:
-        """Whether it matches a text that holds its words."""
-        return self.needs.certain or _compiled(self.expression).Match(text) is not None
+
+def first_match(expressions: tuple[str, ...], text: str) -> int | None:
+    """The place of the first expression that matches the text, found in one pass."""
+    found = _all_compiled(expressions).Match(text.encode(errors="replace"))
+    return min(found) if found else None
 
 
 class PatternIndex:
-    """Patterns with their owners. Threads may share it."""
+    """Patterns with their owners, in a few arrays: thousands of objects take several times the memory.
 
-    def __init__(self, patterns: list[tuple[str, int]]) -> None:
-        table = WordTable.bundled()
-        table.add(expression for expression, _ in patterns)
-        self._by_word: dict[int, list[Pattern]] = {}
-        self._wordless: list[Pattern] = []
-        for expression, owner in patterns:
-            entry = table.entries[expression]
-            pattern = Pattern(expression, owner, entry)
-            if not entry.words:
-                self._wordless.append(pattern)
-            for number in entry.words:
-                self._by_word.setdefault(number, []).append(pattern)
+    Threads may share it.
+    """
+
+    def __init__(self, expressions: Sequence[str], owners: Iterable[int], table: WordTable) -> None:
+        """`table` may know the expressions already; others are added."""
+        places = table.places(expressions)
+        needed = Needed(table.needed, places)
+        self._expressions = expressions
+        self._owners = array("I", owners)
+        self._certain = bytes(is_certain(table.needed, place) for place in places)
+        self._by_word = Postings(len(table.words), needed)
+        self._also = dict(needed.further())
+        self._wordless = [number for number, words in enumerate(needed.rarest()) if not words]
+        self._others = search_set(*(expressions[number] for number in self._wordless))
+        self._looked_for = array("I", needed.words(len(table.words), self._also.values()))
         self._words = AhoCorasick(
-            table.words, store_patterns=False, implementation=Implementation.ContiguousNFA
+            (table.words[word] for word in self._looked_for),
+            store_patterns=False,
+            implementation=Implementation.ContiguousNFA,
         )
-        self._others = search_set(*(pattern.expression for pattern in self._wordless))
 
-    def candidates(self, text: bytes) -> dict[int, list[Pattern]]:
-        """By owner, the patterns that may match the UTF-8 text; ask them whether they do."""
-        hits = self._words.find_matches_as_indexes(text.decode().lower(), overlapping=True)
-        present = {number for number, _, _ in hits}
-        found: dict[int, list[Pattern]] = {}
+    def candidates(self, text: Searched) -> dict[int, list[Pattern]]:
+        """By owner, the patterns that may match the text; ask them whether they do."""
+        hits = self._words.find_matches_as_indexes(text.lowered, overlapping=True)
+        present = {self._looked_for[place] for place, _, _ in hits}
         missing = present.isdisjoint
-        for number in present & self._by_word.keys():
-            for pattern in self._by_word[number]:
-                for words in pattern.needs.also:
+        found: dict[int, list[Pattern]] = {}
+        for word in present:
+            for number in self._by_word[word]:
+                for words in self._also.get(number, ()):
                     if missing(words):
                         break
                 else:
-                    found.setdefault(pattern.owner, []).append(pattern)
+                    found.setdefault(self._owners[number], []).append(self._pattern(number))
         if self._wordless:
-            for number in self._others.Match(text) or ():
-                pattern = self._wordless[number]
+            for place in self._others.Match(text.encoded) or ():
+                number = self._wordless[place]
+                found.setdefault(self._owners[number], []).append(self._pattern(number))
+        return found
+
+    def _pattern(self, number: int) -> Pattern:
+        return Pattern(self._expressions[number], self._owners[number], self._certain[number] > 0)
+
+
+class DigitPatterns:
+    """The patterns that name digits, and so tell apart texts of the same shape."""
+
+    def __init__(self, expressions: Sequence[str], owners: Sequence[int], table: WordTable) -> None:
+        forms = {n: form for n, e in enumerate(expressions) if (form := relaxed(e)) is not None}
+        self._patterns = {n: Pattern(expressions[n], owners[n]) for n in forms}
+        self._expressions = frozenset(pattern.expression for pattern in self._patterns.values())
+        self._forms = PatternIndex(list(forms.values()), forms, table)
+
+    def __contains__(self, pattern: Pattern) -> bool:
+        return pattern.expression in self._expressions
+
+    def possible(self, shape: Searched) -> dict[int, list[Pattern]]:
+        """By owner, the patterns that match some texts of the shape, by what digits they have."""
+        found: dict[int, list[Pattern]] = {}
+        for number, forms in self._forms.candidates(shape).items():
+            if any(form.is_in(shape) for form in forms):
+                pattern = self._patterns[number]
                 found.setdefault(pattern.owner, []).append(pattern)
         return found
 

@@ -32,13 +32,14 @@ class RuleFile(NamedTuple):
     """Names of bundled rules that are not to be considered."""
 
 
-def load_rules(extra: Path | None = None) -> list[Rule]:
+def load_rules(extra: Path | None = None, *, examples: bool = True) -> list[Rule]:
     """The bundled rules without those that the user's file disables, with its own added or, by
-    name, in their place.
+    name, in their place. Without `examples` those of the bundled rules are left out.
 
     Raises ConfigError with all mistakes of the file at once.
     """
-    rules = {rule.name: rule for _, text in bundled_texts() for rule in bundled_rules(text)}
+    bundled = (bundled_rules(text, examples=examples) for _, text in bundled_texts())
+    rules = {rule.name: rule for read in bundled for rule in read}
     if extra is not None:
         own = parse_file(read_text(extra), extra.name, rules)
         for name in own.disabled:
@@ -103,9 +104,13 @@ def bundled_texts() -> Iterator[tuple[str, str]]:
             yield entry.name, entry.read_text(encoding="utf-8")
 
 
-def bundled_rules(text: str) -> list[Rule]:
+def bundled_rules(text: str, *, examples: bool = True) -> list[Rule]:
     """The rules of a bundled file. A test holds it to `parse_rules`, so it is only read here."""
-    return msgspec.convert(tomli.loads(text)["rule"], list[Rule])
+    tables = tomli.loads(text)["rule"]
+    if not examples:
+        for table in tables:
+            table.pop("examples", None)
+    return msgspec.convert(tables, list[Rule])
 
 
 def read_text(path: Path) -> str:

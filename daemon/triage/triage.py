@@ -43,7 +43,7 @@ class Triage:
 
         Raises ConfigError that lists every mistake of the file with its place.
         """
-        return cls(load_rules(extra))
+        return cls(load_rules(extra, examples=False))
 
     def assess(
         self, error: events.ErrorInfo, *, pipeline: str, step: str, column: str | None = None
@@ -59,14 +59,15 @@ class Triage:
         self, error: events.ErrorInfo, pipeline: str, step: str, column: str | None
     ) -> Assessment:
         rule = self.classify(error, pipeline)
+        retry = rule.retry
         masked = self.mask(error.message)
         message = truncate(masked, MAX_MESSAGE_BYTES)
         normalised = normalise(message)
         return Assessment(
             category=rule.category,
-            retry=rule.retry,
+            retry=retry,
             strategy=rule.waiting,
-            retry_after=_pause(error) if rule.retry is Retry.YES else None,
+            retry_after=_pause(error) if retry is Retry.YES else None,
             rule=rule.name,
             user_message=_about(rule.user_message, column),
             suggested_action=_about(rule.suggested_action, column),

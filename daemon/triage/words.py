@@ -6,62 +6,130 @@ Reading thousands of expressions takes a fifth of a second, so what comes of it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
+from typing import TypeAlias
 
 import msgspec
 
 from daemon.triage.literals import needs
 
 FILE = resources.files("daemon.triage").joinpath("bundled").joinpath("words.json")
+_LONGEST = 12
+"""Characters of a word that are looked for: they tell nearly as much as the whole, in half the memory."""
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one expression needs."""
-
-    certain: bool
-    """Whether it matches wherever one of its words is found."""
-    words: tuple[int, ...]
-    """Numbers of the rarest words that it names: one of them is in any match. Empty: nothing is known."""
-    also: tuple[tuple[int, ...], ...] = ()
-    """Numbers of further words: one of each is in any match too."""
+Numbers: TypeAlias = "array[int]"
 
 
-class WordTable(msgspec.Struct):
-    """Words by number, and what expressions need by expression."""
+class _Columns(msgspec.Struct, forbid_unknown_fields=True):
+    """The table as a file: few large values, since many small ones would leave the heap full of holes."""
 
-    words: list[str]
-    entries: dict[str, Entry]
+    words: str
+    """One a line."""
+    expressions: str
+    """One a line, sorted."""
+    needed: bytes
+    """Numbers of four bytes, the lowest first: see `WordTable.needed`."""
+
+
+_NOTHING = _Columns("", "", b"")
+_END = None, 0
+_LINE = re.compile(r".+")
+
+
+class WordTable:
+    """Words by number, and what expressions need."""
+
+    def __init__(self, columns: _Columns = _NOTHING) -> None:
+        self.words = columns.words.split("\n") if columns.words else []
+        self.needed = _swapped(array("I", columns.needed))
+        """For each expression whether it is certain, then groups of words; a length before each, a
+        zero after the last. `postings.Needed` reads it too."""
+        self._expressions = columns.expressions
 
     @classmethod
     def bundled(cls) -> WordTable:
         """The table that comes with triaged; an empty one if it is of another version of this module."""
         try:
-            return msgspec.json.decode(FILE.read_bytes(), type=cls)
+            return cls(msgspec.json.decode(FILE.read_bytes(), type=_Columns))
         except (FileNotFoundError, msgspec.DecodeError):
-            return cls([], {})
+            return cls()
 
-    @classmethod
-    def of(cls, expressions: Iterable[str]) -> WordTable:
-        """A table of these expressions, read anew."""
-        table = cls([], {})
-        table.add(expressions)
-        return table
+    def places(self, expressions: Sequence[str]) -> Numbers:
+        """For each where in `needed` it stands. Those that are not in the table are read."""
+        places = array("I", bytes(4 * len(expressions)))
+        known = zip(_lines(self._expressions), _places(self.needed), strict=False)
+        line, place = next(known, _END)
+        unknown: list[int] = []
+        for number in sorted(range(len(expressions)), key=expressions.__getitem__):
+            expression = expressions[number]
+            while line is not None and line < expression:
+                line, place = next(known, _END)
+            if line == expression:
+                places[number] = place
+            else:
+                unknown.append(number)
+        if unknown:
+            self._read(expressions, unknown, places)
+        return places
 
-    def add(self, expressions: Iterable[str]) -> None:
-        """Reads those that are not in the table yet."""
-        unknown = [expression for expression in expressions if expression not in self.entries]
-        numbers = {word: number for number, word in enumerate(self.words)} if unknown else {}
-        for expression in unknown:
-            needed = needs(expression)
-            wanted = needed.all
-            first, *others = [
-                tuple(numbers.setdefault(word, len(numbers)) for word in sorted(words))
-                for words in wanted
-            ] or [()]
-            self.entries[expression] = Entry(
-                certain=bool(wanted) and needed.bare and needed.exact is wanted[0],
-                words=first,
-                also=tuple(others),
-            )
+    def _read(self, expressions: Sequence[str], unknown: Iterable[int], places: Numbers) -> None:
+        numbers = {word: number for number, word in enumerate(self.words)}
+        for unread in unknown:
+            found = needs(expressions[unread])
+            places[unread] = len(self.needed)
+            self.needed.append(found.certain)
+            for words in found.all:
+                looked_for = sorted({word[:_LONGEST] for word in words})
+                self.needed.append(len(looked_for))
+                self.needed.extend(numbers.setdefault(w, len(numbers)) for w in looked_for)
+            self.needed.append(0)
         self.words += list(numbers)[len(self.words) :]
+
+
+def word_file(expressions: Iterable[str]) -> bytes:
+    """What `WordTable.bundled` reads, of these expressions."""
+    table = WordTable()
+    lines = sorted({line for line in expressions if _LINE.fullmatch(line)})
+    table.places(lines)
+    needed = _swapped(table.needed).tobytes()
+    return msgspec.json.encode(_Columns("\n".join(table.words), "\n".join(lines), needed)) + b"\n"
+
+
+def is_certain(needed: Numbers, place: int) -> bool:
+    """Whether the expression matches wherever one of its texts is found, whatever is around it."""
+    return bool(needed[place])
+
+
+def groups(needed: Numbers, place: int) -> Iterator[Numbers]:
+    """Numbers of words: any match of the expression holds one of each group, the rarest first."""
+    place += 1
+    while length := needed[place]:
+        yield needed[place + 1 : place + 1 + length]
+        place += 1 + length
+
+
+def _places(needed: Numbers) -> Iterator[int]:
+    place = 0
+    while place < len(needed):
+        yield place
+        place += 1
+        while needed[place]:
+            place += needed[place] + 1
+        place += 1
+
+
+def _lines(text: str) -> Iterator[str]:
+    """One after the other, so that they are never all in memory."""
+    return (found[0] for found in _LINE.finditer(text))
+
+
+def _swapped(numbers: Numbers) -> Numbers:
+    """From the byte order of the file to that of the machine, or back."""
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.triage.literals import needs
-from daemon.triage.patterns import PatternIndex, search_set
+from daemon.triage.patterns import PatternIndex, Searched, search_set
 from daemon.triage.rule_files import BUNDLED, load_rules, parse_rules
+from daemon.triage.words import WordTable
 
 CORPORA = sorted(Path("tests/corpus").glob("*.jsonl"))
 
@@ -34,9 +35,9 @@ expressions = st.recursive(
 
 
 def found_by_index(index: PatternIndex, text: str) -> set[int]:
-    encoded = text.encode()
-    candidates = index.candidates(encoded)
-    return {o for o, patterns in candidates.items() if any(p.is_in(encoded) for p in patterns)}
+    searched = Searched.of(text)
+    candidates = index.candidates(searched)
+    return {o for o, patterns in candidates.items() if any(p.is_in(searched) for p in patterns)}
 
 
 def found_one_by_one(expressions: list[str], text: str) -> set[int]:
@@ -50,7 +51,7 @@ def found_one_by_one(expressions: list[str], text: str) -> set[int]:
     texts=st.lists(st.text("abAB1 -\n", max_size=12), min_size=1, max_size=8),
 )
 def test_the_index_finds_what_each_pattern_finds_alone(chosen: list[str], texts: list[str]) -> None:
-    index = PatternIndex([(expression, number) for number, expression in enumerate(chosen)])
+    index = PatternIndex(chosen, range(len(chosen)), WordTable())
     for text in texts:
         assert found_by_index(index, text) == found_one_by_one(chosen, text)
 
@@ -59,7 +60,7 @@ def test_the_index_finds_what_each_pattern_finds_alone(chosen: list[str], texts:
 def test_the_index_of_the_bundled_rules_misses_nothing_in_real_messages(corpus: Path) -> None:
     expressions = [pattern for rule in load_rules() for pattern in rule.patterns]
     alone = search_set(*expressions, memory=256 * 1024 * 1024)
-    index = PatternIndex([(expression, number) for number, expression in enumerate(expressions)])
+    index = PatternIndex(expressions, range(len(expressions)), WordTable.bundled())
     for line in corpus.read_text("utf-8").splitlines()[:200]:
         text = json.loads(line)["message"]
         assert found_by_index(index, text) == set(alone.Match(text) or ())
