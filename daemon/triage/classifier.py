@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from daemon import events
 from daemon.triage.conditions import NO_FACTS, Facts, conditions_of, facts_of, kinds_of
 from daemon.triage.numbers import shape
-from daemon.triage.patterns import DigitPatterns, Pattern, PatternIndex, Searched, first_match
+from daemon.triage.patterns import DigitPatterns, PatternIndex, Searched, first_match
 from daemon.triage.rules import EMPTY, UNMATCHED, Rule, by_standing
 from daemon.triage.words import WordTable
 
@@ -88,7 +88,7 @@ class Classifier:
         found = self.patterns.candidates(text)
         for rank in self._met(found, facts, pipeline):
             rule = self.rules[rank]
-            if not rule.patterns or _any_in(found.get(rank, ()), text):
+            if not rule.patterns or self.patterns.any_in(found.get(rank, ()), text):
                 return rule
         return None
 
@@ -100,8 +100,8 @@ class Classifier:
         otherwise = None
         for rank in self._met({*found, *possible}, facts, pipeline):
             rule = self.rules[rank]
-            alike = (pattern for pattern in found.get(rank, ()) if pattern not in self._digits)
-            if not rule.patterns or _any_in(alike, text):
+            alike = [number for number in found.get(rank, ()) if number not in self._digits]
+            if not rule.patterns or self.patterns.any_in(alike, text):
                 otherwise = rule
                 break
             by_digits += ((rule, pattern.expression) for pattern in possible.get(rank, ()))
@@ -117,10 +117,6 @@ class Classifier:
         for rank in sorted({*met, *found} if met else found):
             if self._kinds[rank] == met.get(rank, _NOTHING) and applies(self.rules[rank], pipeline):
                 yield rank
-
-
-def _any_in(patterns: Iterable[Pattern], text: Searched) -> bool:
-    return any(pattern.is_in(text) for pattern in patterns)
 
 
 class _Weighed(NamedTuple):

@@ -118,7 +118,9 @@ def _weigh_all(
     """Every rule for which anything speaks, in the order in which they are considered."""
     candidates = classifier.patterns.candidates(text.searched)
     weighed = (
-        _weigh(rule, text, facts, candidates.get(rank, ()), pipeline)
+        _weigh(
+            rule, text, facts, [classifier.patterns[n] for n in candidates.get(rank, ())], pipeline
+        )
         for rank, rule in enumerate(classifier.rules)
     )
     return [each for each in weighed if each.evidence or each.close]
@@ -132,7 +134,7 @@ def _weigh(
     rule: Rule,
     text: _Text,
     facts: set[tuple[str, object]],
-    candidates: Sequence[Pattern],
+    candidates: list[Pattern],
     pipeline: str,
 ) -> _Weighed:
     met = [(kind, value) for kind, value in conditions_of(rule) if (kind, value) in facts]
@@ -151,7 +153,7 @@ def _weigh(
         evidence=evidence,
         missing=sorted(wanted - kinds),
         applies=applies(rule, pipeline),
-        close=[] if matching else list(candidates),
+        close=[] if matching else candidates,
     )
 
 

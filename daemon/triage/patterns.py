@@ -17,7 +17,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 from daemon.triage.literals import needs
 from daemon.triage.numbers import relaxed
 from daemon.triage.postings import Needed, Postings
-from daemon.triage.words import WordTable, is_certain
+from daemon.triage.words import Certainty, WordTable
 
 FLAGS = "(?im)"
 """Any case; `^` and `$` match at line ends."""
@@ -50,7 +50,7 @@ def _all_compiled(expressions: tuple[str, ...]) -> re2.Set:
 
 @lru_cache(maxsize=256)
 def _texts(expression: str) -> tuple[str, ...]:
-    """All that an expression matches which is certain."""
+    """All that an expression matches which is a list of texts."""
     return tuple(needs(expression).exact or ())
 
 
@@ -71,12 +71,13 @@ class Pattern(NamedTuple):
 
     expression: str
     owner: int
-    certain: bool = False
-    """Whether it matches wherever one of the texts that it lists is found."""
+    certainty: int = Certainty.EXPRESSION
 
     def is_in(self, text: Searched) -> bool:
-        """Whether it matches the text."""
-        if self.certain:
+        """Whether it matches a text that holds its words."""
+        if self.certainty == Certainty.NOTHING:
+            return True
+        if self.certainty == Certainty.TEXTS:
             return any(listed in text.lowered for listed in _texts(self.expression))
         return _compiled(self.expression).Match(text.encoded) is not None
 
@@ -99,8 +100,8 @@ class PatternIndex:
         needed = Needed(table.needed, places)
         self._expressions = expressions
         self._owners = array("I", owners)
-        self._certain = bytes(is_certain(table.needed, place) for place in places)
-        self._by_word = Postings(len(table.words), needed)
+        self._certainty = bytes(table.needed[place] for place in places)
+        self._by_word = Postings.of(len(table.words), needed)
         self._also = dict(needed.further())
         self._wordless = [number for number, words in enumerate(needed.rarest()) if not words]
         self._others = search_set(*(expressions[number] for number in self._wordless))
@@ -111,27 +112,32 @@ class PatternIndex:
             implementation=Implementation.ContiguousNFA,
         )
 
-    def candidates(self, text: Searched) -> dict[int, list[Pattern]]:
-        """By owner, the patterns that may match the text; ask them whether they do."""
+    def candidates(self, text: Searched) -> dict[int, list[int]]:
+        """By owner, the numbers of the patterns that may match the text; ask `any_in` whether they do."""
         hits = self._words.find_matches_as_indexes(text.lowered, overlapping=True)
-        present = {self._looked_for[place] for place, _, _ in hits}
-        missing = present.isdisjoint
-        found: dict[int, list[Pattern]] = {}
+        looked_for, (starts, patterns) = self._looked_for, self._by_word
+        present = {looked_for[place] for place, _, _ in hits}
+        further, owners, missing = self._also.get, self._owners, present.isdisjoint
+        found: dict[int, list[int]] = {}
         for word in present:
-            for number in self._by_word[word]:
-                for words in self._also.get(number, ()):
+            for number in patterns[starts[word] : starts[word + 1]]:
+                for words in further(number, ()):
                     if missing(words):
                         break
                 else:
-                    found.setdefault(self._owners[number], []).append(self._pattern(number))
+                    found.setdefault(owners[number], []).append(number)
         if self._wordless:
             for place in self._others.Match(text.encoded) or ():
                 number = self._wordless[place]
-                found.setdefault(self._owners[number], []).append(self._pattern(number))
+                found.setdefault(owners[number], []).append(number)
         return found
 
-    def _pattern(self, number: int) -> Pattern:
-        return Pattern(self._expressions[number], self._owners[number], self._certain[number] > 0)
+    def any_in(self, numbers: Iterable[int], text: Searched) -> bool:
+        """Whether any of these patterns matches the text."""
+        return any(self[number].is_in(text) for number in numbers)
+
+    def __getitem__(self, number: int) -> Pattern:
+        return Pattern(self._expressions[number], self._owners[number], self._certainty[number])
 
 
 class DigitPatterns:
@@ -140,17 +146,16 @@ class DigitPatterns:
     def __init__(self, expressions: Sequence[str], owners: Sequence[int], table: WordTable) -> None:
         forms = {n: form for n, e in enumerate(expressions) if (form := relaxed(e)) is not None}
         self._patterns = {n: Pattern(expressions[n], owners[n]) for n in forms}
-        self._expressions = frozenset(pattern.expression for pattern in self._patterns.values())
         self._forms = PatternIndex(list(forms.values()), forms, table)
 
-    def __contains__(self, pattern: Pattern) -> bool:
-        return pattern.expression in self._expressions
+    def __contains__(self, number: object) -> bool:
+        return number in self._patterns
 
     def possible(self, shape: Searched) -> dict[int, list[Pattern]]:
         """By owner, the patterns that match some texts of the shape, by what digits they have."""
         found: dict[int, list[Pattern]] = {}
         for number, forms in self._forms.candidates(shape).items():
-            if any(form.is_in(shape) for form in forms):
+            if self._forms.any_in(forms, shape):
                 pattern = self._patterns[number]
                 found.setdefault(pattern.owner, []).append(pattern)
         return found

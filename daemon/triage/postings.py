@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, chain, compress
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from daemon.triage.words import Numbers, groups
 
@@ -41,20 +41,23 @@ class Needed(NamedTuple):
         return compress(range(count), found)
 
 
-class Postings:
-    """By number of a word the patterns that need it: two arrays rather than thousands of lists."""
+class Postings(NamedTuple):
+    """By number of a word the patterns that need it: `patterns[starts[word] : starts[word + 1]]`."""
 
-    def __init__(self, words: int, needed: Needed) -> None:
+    starts: Numbers
+    patterns: Numbers
+
+    @classmethod
+    def of(cls, words: int, needed: Needed) -> Self:
+        """The patterns' numbers by the rarest words that each needs."""
         counts = array("I", bytes(4 * words))
         for word in chain.from_iterable(needed.rarest()):
             counts[word] += 1
-        self._starts = array("I", accumulate(counts, initial=0))
-        self._patterns = array("I", bytes(4 * self._starts[-1]))
-        free = self._starts[:]
+        starts = array("I", accumulate(counts, initial=0))
+        patterns = array("I", bytes(4 * starts[-1]))
+        free = starts[:]
         for pattern, numbers in enumerate(needed.rarest()):
             for word in numbers:
-                self._patterns[free[word]] = pattern
+                patterns[free[word]] = pattern
                 free[word] += 1
-
-    def __getitem__(self, word: int) -> Numbers:
-        return self._patterns[self._starts[word] : self._starts[word + 1]]
+        return cls(starts, patterns)

@@ -10,6 +10,7 @@ import re
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
 from importlib import resources
 from typing import TypeAlias
 
@@ -18,11 +19,21 @@ import msgspec
 from daemon.triage.literals import needs
 
 FILE = resources.files("daemon.triage").joinpath("bundled").joinpath("words.json")
-_LONGEST = 12
+_LONGEST = 16
 """Characters of a word that are looked for: they tell nearly as much as the whole, in half the memory."""
 
 
 Numbers: TypeAlias = "array[int]"
+
+
+class Certainty(IntEnum):
+    """What has to be looked at in a text that holds the words which an expression needs."""
+
+    EXPRESSION = 0
+    TEXTS = 1
+    """The expression is a list of texts, of which some words are only the beginnings."""
+    NOTHING = 2
+    """It matches wherever one of its words is found, whatever is around it."""
 
 
 class _Columns(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,7 +58,7 @@ class WordTable:
     def __init__(self, columns: _Columns = _NOTHING) -> None:
         self.words = columns.words.split("\n") if columns.words else []
         self.needed = _swapped(array("I", columns.needed))
-        """For each expression whether it is certain, then groups of words; a length before each, a
+        """For each expression its `Certainty`, then groups of words; a length before each, a
         zero after the last. `postings.Needed` reads it too."""
         self._expressions = columns.expressions
 
@@ -82,7 +93,8 @@ class WordTable:
         for unread in unknown:
             found = needs(expressions[unread])
             places[unread] = len(self.needed)
-            self.needed.append(found.certain)
+            whole = all(len(word) <= _LONGEST for words in found.all for word in words)
+            self.needed.append(_certainty(found.certain, whole=whole))
             for words in found.all:
                 looked_for = sorted({word[:_LONGEST] for word in words})
                 self.needed.append(len(looked_for))
@@ -100,9 +112,10 @@ def word_file(expressions: Iterable[str]) -> bytes:
     return msgspec.json.encode(_Columns("\n".join(table.words), "\n".join(lines), needed)) + b"\n"
 
 
-def is_certain(needed: Numbers, place: int) -> bool:
-    """Whether the expression matches wherever one of its texts is found, whatever is around it."""
-    return bool(needed[place])
+def _certainty(certain: bool, *, whole: bool) -> Certainty:
+    if not certain:
+        return Certainty.EXPRESSION
+    return Certainty.NOTHING if whole else Certainty.TEXTS
 
 
 def groups(needed: Numbers, place: int) -> Iterator[Numbers]:

@@ -37,7 +37,7 @@ expressions = st.recursive(
 def found_by_index(index: PatternIndex, text: str) -> set[int]:
     searched = Searched.of(text)
     candidates = index.candidates(searched)
-    return {o for o, patterns in candidates.items() if any(p.is_in(searched) for p in patterns)}
+    return {owner for owner, numbers in candidates.items() if index.any_in(numbers, searched)}
 
 
 def found_one_by_one(expressions: list[str], text: str) -> set[int]:
