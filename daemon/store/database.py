@@ -6,10 +6,10 @@ import queue
 import re
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 
@@ -21,11 +21,12 @@ from daemon.errors import (
     StoreUnavailable,
 )
 from daemon.store.deadline import Deadline
+from daemon.store.memory import Memory
 from daemon.store.migrate import migrate, require_newest
-from daemon.store.residue import Residue
 from daemon.store.statements import Parameters, Statements
 
 Row = tuple[Any, ...]
+Answer = TypeVar("Answer")
 
 _UNREADABLE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalError)
 """What is the matter with the database or the machine, and not with the query."""
@@ -59,18 +60,22 @@ class Snapshot:
     """The database as it was at one moment, for several queries that must agree."""
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, statements: Statements, residue: Residue
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        statements: Statements,
+        use: Callable[[], AbstractContextManager[None]],
     ) -> None:
+        """`use` surrounds each query."""
         self._cursor = cursor
         self._statements = statements
-        self._residue = residue
+        self._use = use
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        with self._residue.use():
+        with self._use():
             return self._statements.execute(self._cursor, sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        with self._residue.use():
+        with self._use():
             return _first(self._statements.execute(self._cursor, sql, parameters))
 
 
@@ -86,7 +91,7 @@ class Database:
         self._streams = threading.BoundedSemaphore(STREAMS)
         self._reports = threading.BoundedSemaphore(REPORTS)
         self._statements = Statements()
-        self._residue = Residue(self._new_cursor, self._statements, memory_limit)
+        self._memory = Memory(self._new_cursor, self._statements, memory_limit)
         self._root = self._open()
         self.writer = self._root.cursor()
 
@@ -154,12 +159,12 @@ class Database:
     @contextmanager
     def writing(self, *, again: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """The write connection, for the writer thread alone; `again` if it goes on writing at once."""
-        with self._residue.use(again=again):
+        with self._memory.use(again=again):
             yield self.writer
 
     @contextmanager
     def _lent(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._residue.use(), self._taken() as cursor:
+        with self._memory.use(), self._taken() as cursor:
             yield cursor
 
     @contextmanager
@@ -186,14 +191,36 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """Queries that all see the database as it is now."""
-        with self.cursor() as cursor, self._transaction(cursor) as snapshot:
+        """Queries that all see the database as it is now; between them memory is given back."""
+        with (
+            self._readers,
+            self._taken() as cursor,
+            self._transaction(cursor, self._memory.use) as snapshot,
+        ):
             yield snapshot
+
+    def ask(self, question: Callable[[Snapshot], Answer]) -> Answer:
+        """What a question finds that needs little memory, as a page does.
+
+        One that needs more after all is asked once more, with all there is.
+        """
+        with self._readers, self._memory.page(), self._taken() as cursor:
+            try:
+                with self._transaction(cursor) as snapshot:
+                    return question(snapshot)
+            except duckdb.OutOfMemoryException:
+                pass
+        with self.snapshot() as snapshot:
+            return question(snapshot)
 
     @contextmanager
     def slow_snapshot(self) -> Iterator[Snapshot]:
-        """The same for answers that are slow to be taken; between them memory is given back."""
-        with self._stream(), self._taken() as cursor, self._transaction(cursor) as snapshot:
+        """The same for answers that are slow to be taken."""
+        with (
+            self._stream(),
+            self._taken() as cursor,
+            self._transaction(cursor, self._memory.use) as snapshot,
+        ):
             yield snapshot
 
     @contextmanager
@@ -220,10 +247,14 @@ class Database:
             self._reports.release()
 
     @contextmanager
-    def _transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[Snapshot]:
+    def _transaction(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        use: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> Iterator[Snapshot]:
         cursor.execute("BEGIN")
         try:
-            yield Snapshot(cursor, self._statements, self._residue)
+            yield Snapshot(cursor, self._statements, use)
         finally:
             cursor.execute("ROLLBACK")
 
@@ -250,6 +281,7 @@ class Database:
         """Closes everything and opens anew, after an error that left the instance unusable."""
         self.close()
         self._root = self._open()
+        self._memory.reopened()
         self.writer = self._root.cursor()
 
     def close(self) -> None:

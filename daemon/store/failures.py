@@ -342,8 +342,7 @@ def stretches(days: list[Day], rows: int, most: int) -> Iterator[Stretch]:
 
 def answer(database: Database, f: FailureFilter, limit: int, cursor: str | None = None) -> Answer:
     """A page with its total, which agree however much is recorded meanwhile."""
-    with database.snapshot() as snapshot:
-        return Failures(snapshot).answer(f, limit, cursor)
+    return database.ask(lambda snapshot: Failures(snapshot).answer(f, limit, cursor))
 
 
 def _aware(value: datetime) -> datetime:
