@@ -220,27 +220,36 @@ class Groups:
         A failure lasts from when it occurred until it was dealt with. From the oldest pending one on
         something is always pending, so only the failures up to that one have to be put in order.
         """
+        pending = self._reader.rows(
+            f"SELECT shown, min(error_time), max(error_time) FROM failures JOIN ({wanted.sql}) "
+            f"ON member = failure_group WHERE {_PENDING} GROUP BY shown",
+            wanted.parameters,
+        )
+        if not pending:
+            return {}
+        shown, oldest, newest = map(list, zip(*pending, strict=True))
         rows = self._reader.rows(
             f"""
-            WITH wanted AS MATERIALIZED ({wanted.sql}),
-            pending AS (
-                SELECT shown, min(error_time) AS oldest, max(error_time) AS newest
-                FROM failures JOIN wanted ON member = failure_group WHERE {_PENDING} GROUP BY shown),
-            lasting AS (
-                SELECT shown, error_time, newest,
+            WITH lasting AS (
+                SELECT shown, error_time,
                     CASE WHEN {_PENDING} THEN 'infinity'::TIMESTAMP
                          ELSE greatest(updated_at, error_time) END AS ended
-                FROM failures JOIN wanted ON member = failure_group JOIN pending USING (shown)
-                WHERE error_time <= oldest),
+                FROM failures JOIN ({wanted.sql}) ON member = failure_group
+                JOIN (SELECT unnest(?::VARCHAR[]) AS shown, unnest(?::TIMESTAMP[]) AS oldest)
+                USING (shown) WHERE error_time <= oldest AND error_time <= ?),
             in_order AS (
                 SELECT *, max(ended) OVER (PARTITION BY shown ORDER BY error_time
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS all_ended
                 FROM lasting)
-            SELECT shown, any_value(newest), max(error_time) FILTER (all_ended < error_time)
+            SELECT shown, max(error_time) FILTER (all_ended < error_time)
             FROM in_order GROUP BY shown""",
-            wanted.parameters,
+            [*wanted.parameters, shown, oldest, max(oldest)],
         )
-        return {group: (utc(newest), utc(back)) for group, newest, back in rows}
+        back: dict[str, datetime] = dict(rows)
+        return {
+            group: (utc(last), utc(back.get(group)))
+            for group, last in zip(shown, newest, strict=True)
+        }
 
 
 def _is_unclear(tally: _Tally, decision: DecisionRecord | None, now: datetime) -> bool:
