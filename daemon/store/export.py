@@ -21,7 +21,7 @@ from daemon.store.report_conditions import ERROR_GROUP
 from daemon.triage.taxonomy import Category
 
 SORTED_ROWS = 5_000
-ROWS_AT_ONCE = 30_000
+ROWS_AT_ONCE = 25_000
 """So many are read before what DuckDB keeps of them in memory is given back."""
 
 
