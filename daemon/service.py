@@ -90,7 +90,8 @@ class Daemon:
         self.files = Files(self.database, self.clock)
         messages = Messages(self.database, self.clock)
         try:
-            upkeep.interrupt_unfinished(self.database.writer, self.clock.now())
+            with self.database.writing() as connection:
+                upkeep.interrupt_unfinished(connection, self.clock.now())
             self.accounts = open_accounts(settings, self.database)
             follow_mailboxes(self.accounts, self.database)
             self.catalog = build_catalog(

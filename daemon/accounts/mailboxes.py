@@ -14,7 +14,9 @@ log = logging.getLogger("triaged.accounts")
 
 def follow_mailboxes(accounts: Accounts, database: Database) -> None:
     """Forgets what was done under a name that stands for another mailbox now. Before the writer starts."""
-    forgotten = mailboxes.follow(database.writer, PIPELINE, accounts.mailboxes())
+    present = accounts.mailboxes()
+    with database.writing() as connection:
+        forgotten = mailboxes.follow(connection, PIPELINE, present)
     for source, messages in forgotten.items():
         log.info(
             "a mail account is another mailbox now; what was done in the one before is forgotten",

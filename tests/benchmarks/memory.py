@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from daemon.store.database import Database
 from tests.benchmarks.figures import Bench, Figure, limited, reported
-from tests.benchmarks.generator import cached_store
+from tests.benchmarks.generator import NEWEST, cached_store
 from tests.benchmarks.machine import forget_peak, memory, peak_rss
 from tests.benchmarks.mix import Mix, Question
 from tests.benchmarks.parts import MEMORY_LIMIT
@@ -38,6 +38,9 @@ def measure(bench: Bench) -> Iterator[Figure]:
         for path in ("/api/failures/groups", "/api/failures/trends", "/api/processing/statistics"):
             _get(daemon, path, {})
         yield _now("  after groups, trends, statistics", daemon)
+        for path, parameters in _reports():
+            _get(daemon, path, parameters)
+        yield _now("  after reports over a week and a quarter", daemon)
         with daemon.http.stream("GET", "/api/export/failures.csv") as answer:
             size = sum(map(len, answer.iter_bytes()))
         assert answer.status_code == 200
@@ -48,6 +51,20 @@ def measure(bench: Bench) -> Iterator[Figure]:
         yield _now("  after 100 queries more", daemon)
         yield limited("  the most after the start", peak_rss(daemon.process), "MB", REACH_MEGABYTES)
         yield reported("  private at the end", memory(daemon.process)["private"], "MB")
+
+
+def _reports() -> Iterator[tuple[str, Question]]:
+    """What dashboards ask."""
+    for days in (7, 90):
+        range_ = {"from": _written(NEWEST - timedelta(days=days)), "to": _written(NEWEST)}
+        yield "/api/report/failures", {**range_, "limit": 1000}
+        yield "/api/report/runs", {**range_, "limit": 1000}
+        yield "/api/report/groups", range_
+        for by in ("category", "failure_group"):
+            yield "/api/report/failures/series", {**range_, "by": by}
+        for path in ("runs/series", "items/series", "annotations"):
+            yield f"/api/report/{path}", range_
+    yield "/api/report/sources", {}
 
 
 def _settle(daemon: Served) -> None:

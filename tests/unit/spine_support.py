@@ -225,7 +225,8 @@ def insert(database: Database, entries: Iterable[Entry], first_id: int = 1) -> N
     try:
         standing = Standing.read(database)
         batch = Batch.of(list(entries), first_id)
-        Transaction(database.writer, buffer, batch, standing.has_unresolved).commit()
+        with database.writing() as connection:
+            Transaction(connection, buffer, batch, standing.has_unresolved).commit()
     finally:
         buffer.close()
 
