@@ -233,8 +233,8 @@ class Database:
             raise StoreUnavailable("too many reports are being made at the moment; try again later")
         try:
             with (
-                self._lent() as cursor,
-                self._transaction(cursor) as snapshot,
+                self._taken() as cursor,
+                self._transaction(cursor, self._memory.use) as snapshot,
                 Deadline(cursor.interrupt, seconds),
             ):
                 yield snapshot

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from tests.benchmarks import child
 from tests.benchmarks.child import ROOT
 from tests.benchmarks.figures import Bench, Figure, compared, reported
 
@@ -102,7 +103,9 @@ def _write(file: Path, select: str) -> None:
 def _cycle(home: Path) -> Cost:
     """One cycle by command. Bad rows make it exit with 1."""
     config = str(home / "triaged.toml")
-    return _run([sys.executable, "-m", "daemon", "run", "ingest", "--config", config], ROOT, (0, 1))
+    return _cost(
+        [sys.executable, "-m", "daemon", "run", "ingest", "--config", config], ROOT, (0, 1)
+    )
 
 
 def _plain(home: Path, source: str) -> Cost:
@@ -110,10 +113,16 @@ def _plain(home: Path, source: str) -> Cost:
         "import duckdb; c = duckdb.connect('plain.duckdb'); "
         f'c.execute("CREATE TABLE rows AS SELECT * FROM {source}"); c.close()'
     )
-    return _run([sys.executable, "-c", code], home, (0,))
+    return _cost([sys.executable, "-c", code], home, (0,))
 
 
-def _run(command: list[str], folder: Path, good: tuple[int, ...]) -> Cost:
+def _cost(command: list[str], folder: Path, good: tuple[int, ...]) -> Cost:
+    """From a fresh process: the peak of a command includes that of the process which starts it."""
+    return Cost(*child.call(__name__, "run", command, str(folder), good))
+
+
+def run(command: list[str], folder: str, good: list[int]) -> Cost:
+    """Runs a command that may exit so."""
     begun = time.perf_counter()
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

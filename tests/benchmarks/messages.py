@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 from collections.abc import Iterator
 from itertools import cycle, islice
 
@@ -41,3 +43,11 @@ def messages(count: int) -> Iterator[str]:
     """So many of them, in turn, each with a number of its own."""
     for number, text in enumerate(islice(cycle(_MESSAGES), count)):
         yield text.replace("{}", str(number * 7919 % 1_000_003))
+
+
+def unlike_messages(count: int) -> Iterator[str]:
+    """The same with a word in place of each number, or behind it all: no two are alike."""
+    chance = random.Random(7)
+    for text in islice(cycle(_MESSAGES), count):
+        word = "".join(chance.choices(string.ascii_lowercase, k=8))
+        yield text.replace("{}", word) if "{}" in text else f"{text} {word}"

@@ -19,7 +19,7 @@ from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.store.entries import Committed, Entry
 from daemon.store.migrate import migrate
 from tests.benchmarks.figures import Bench, Figure, compared, median, reported, seconds
-from tests.benchmarks.messages import messages
+from tests.benchmarks.messages import messages, unlike_messages
 from tests.benchmarks.parts import Parts, recording
 
 REPETITIONS = 3
@@ -36,7 +36,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     counting = []
     for number in range(REPETITIONS):
         bench.say(f"repetition {number + 1} of {REPETITIONS}")
-        rows, types, entries, taken = _record(bench.folder, count)
+        rows, types, entries, taken = _record(bench.folder, list(messages(count)))
         whole.append(count / taken)
         writer_alone.append(count / _write(bench.folder, entries))
         counting.append(_count(entries) / count * 1e6)
@@ -49,15 +49,17 @@ def measure(bench: Bench) -> Iterator[Figure]:
     peer = ("bulk insert of lists", median(unnest))
     yield compared("record failures", median(whole), "failures/s", peer, least=1 / 3)
     yield compared("  the writer alone", median(writer_alone), "failures/s", peer)
+    unlike = list(unlike_messages(count // 5))
+    *_, taken = _record(bench.folder, unlike)
+    yield compared("  no two messages alike", len(unlike) / taken, "failures/s", peer)
     native_peer = ("INSERT … SELECT of a table", median(native))
     yield compared("  beside DuckDB itself", median(whole), "failures/s", native_peer)
     yield reported("  executemany", median(many), "rows/s")
     yield reported("  counting a failure in metrics, processor time", median(counting), "µs")
 
 
-def _record(folder: Path, count: int) -> tuple[Rows, list[str], list[Entry], float]:
+def _record(folder: Path, texts: list[str]) -> tuple[Rows, list[str], list[Entry], float]:
     """Records through the whole way; returns also the rows that came of it and the entries."""
-    texts = list(messages(count))
     entries: list[Entry] = []
     with recording(folder) as parts:
         parts.recorder.subscribe(lambda committed: entries.extend(committed.entries))
@@ -71,7 +73,7 @@ def _record(folder: Path, count: int) -> tuple[Rows, list[str], list[Entry], flo
         taken = seconds(record)
         found = parts.database.rows("SELECT * FROM failures ORDER BY id")
         columns = parts.database.rows("DESCRIBE failures")
-    assert len(found) == count
+    assert len(found) == len(texts)
     return found, [column[1] for column in columns], entries, taken
 
 
