@@ -163,12 +163,15 @@ def test_guessing_keys_is_slowed_down_and_leaves_no_guess_in_the_log(product: Pr
     assert reader[4:20] not in log
 
 
+CYCLES = 'triaged_cycles_total{outcome="success",pipeline="nightly"}'
+
+
 @pytest.mark.requirement("U6", "X3")
 def test_what_was_answered_is_in_the_trail_after_kill_9(product: Product) -> None:
     product.start()
     for number in range(5):
         assert product.http.post("/api/pipelines/nightly/run").status_code == 202
-        wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+        wait_for(lambda ended=number + 1: product.metrics()[CYCLES] == ended)
         assert product.http.post(f"/api/pipelines/none{number}/pause").status_code == 404
     assert product.http.post(PAUSE).status_code == 200
     product.kill()
