@@ -47,8 +47,8 @@ def replace(connection: duckdb.DuckDBPyConnection, pipeline: str, source: str, m
 
     Returns how many messages were forgotten. Failures stay for a person to decide about.
     """
-    forgotten = connection.execute(SQL["forget_messages"], [pipeline, source]).fetchone()
+    ((forgotten,),) = connection.execute(SQL["forget_messages"], [pipeline, source]).fetchall()
     connection.execute(SQL["detach_failures"], [pipeline, source])
     connection.execute(SQL["drop_mailbox"], [pipeline, source])
     connection.execute(SQL["add_mailbox"], [pipeline, source, mailbox])
-    return int(forgotten[0]) if forgotten else 0
+    return int(forgotten)

@@ -17,7 +17,7 @@ from daemon.errors import StoreError
 from daemon.store.statements import Statements
 
 PAGE_BYTES = 16_000_000
-"""What a page of failures may use. Within that blocks stay: fresh memory costs a quarter of a page's time."""
+"""What a page of failures may use. Within that blocks stay: fresh memory takes a fifth of the slowest pages' time."""
 KEPT_BYTES = 2_000_000
 """What may stay for good: the blocks of the newest failures, which most questions are about."""
 IDLE_SECONDS = 1.0
@@ -39,7 +39,8 @@ class Memory:
         self._most = limit
         self._page = min(PAGE_BYTES, limit)
         self._lock = threading.Lock()
-        self._limit = limit
+        self._limit: int | None = limit
+        """None when DuckDB did not say whether it took the last one."""
         self._users = self._pages = 0
         self._left = False
         """Whether pages have left anything since it was given back."""
@@ -118,8 +119,9 @@ class Memory:
                 self._rest()
 
     def _set(self, limit: int) -> None:
-        """Sets the limit, if DuckDB can make do with it; it stays as it is otherwise."""
+        """Sets the limit, if DuckDB can make do with it."""
         if limit != self._limit:
+            self._limit = None
             with suppress(duckdb.Error, StoreError), self._connect() as connection:
                 self._statements.execute(connection, f"SET memory_limit = '{limit}B'")
                 self._limit = limit

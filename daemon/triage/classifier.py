@@ -25,7 +25,10 @@ _LONGEST_REMEMBERED = 640
 
 
 class Classifier:
-    """The rules, indexed. Immutable; any number of threads may use it at the same time."""
+    """The rules, indexed. Any number of threads may use it at the same time.
+
+    What it remembers of earlier texts makes it faster and changes no answer.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = by_standing(rules)

@@ -20,7 +20,7 @@ from daemon.triage.literals import needs
 
 FILE = resources.files("daemon.triage").joinpath("bundled").joinpath("words.json")
 _LONGEST = 16
-"""Characters of a word that are looked for: they tell nearly as much as the whole, in half the memory."""
+"""Characters of a word that are looked for: they tell nearly as much as the whole, in less memory."""
 
 
 Numbers: TypeAlias = "array[int]"

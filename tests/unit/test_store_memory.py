@@ -122,3 +122,14 @@ def test_a_question_that_needs_more_than_there_is_says_so(tmp_path: Path) -> Non
         store.ask(lambda snapshot: snapshot.row(LARGE))
     assert store.row("SELECT 1") == (1,)
     store.close()
+
+
+def test_a_limit_that_could_not_be_set_is_set_again(database: Limited) -> None:
+    with database.memory.use():
+        database.root.execute("CREATE TEMP TABLE kept AS SELECT range AS i FROM range(10)")
+        root, database.root = database.root, duckdb.connect()
+        database.root.close()
+    assert database.limits == [], "nobody answers"
+    database.root = root
+    with database.memory.use():
+        assert database.limits == [MOST]

@@ -221,6 +221,22 @@ def test_upkeep_sums_the_tally_up_and_changes_no_count(tmp_path: Path) -> None:
         assert_counts_agree(target.database, target.writer.standing)
 
 
+def test_only_days_with_several_rows_for_the_same_are_summed_up(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
+    days = [START - timedelta(days=n) for n in range(4)]
+    for number, day in enumerate((*days, days[1], days[3])):
+        insert(database, [failed(f"run-{number}", f"{number}", day)], first_id=number + 1)
+    by_day = "SELECT day, count(*), sum(n)::BIGINT, min(rowid) FROM failure_tally GROUP BY day ORDER BY day"
+    before = database.rows(by_day)
+    assert [(rows, n) for _, rows, n, _ in before] == [(2, 2), (1, 1), (2, 2), (1, 1)]
+    upkeep.expire(database.writer, START, timedelta(days=30))
+    after = database.rows(by_day)
+    assert [(rows, n) for _, rows, n, _ in after] == [(1, 2), (1, 1), (1, 2), (1, 1)]
+    assert [after[1], after[3]] == [before[1], before[3]], "the others are left as they are"
+    assert_counts_agree(database)
+    database.close()
+
+
 def test_upkeep_goes_on_while_somebody_reads(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
     insert(database, [failed("run", "a", START - timedelta(days=9)), failed("run", "b")])
