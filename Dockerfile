@@ -9,8 +9,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 FROM base AS build
 WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
-RUN python -m venv /opt/triaged && /opt/triaged/bin/pip install --only-binary :all: --require-hashes --requirement requirements.lock
-RUN python -m venv /opt/build && /opt/build/bin/pip install --only-binary :all: --require-hashes --requirement requirements-build.lock
+RUN python -m venv /opt/triaged && /opt/triaged/bin/pip install --only-binary :all: --no-deps --require-hashes --requirement requirements.lock
+RUN python -m venv /opt/build && /opt/build/bin/pip install --only-binary :all: --no-deps --require-hashes --requirement requirements-build.lock
 COPY pyproject.toml README.md ./
 COPY daemon daemon/
 COPY api api/
@@ -19,7 +19,7 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/whe
 FROM base AS mail
 WORKDIR /src
 COPY requirements-example.lock ./
-RUN python -m venv /opt/mail && /opt/mail/bin/pip install --require-hashes --requirement requirements-example.lock
+RUN python -m venv /opt/mail && /opt/mail/bin/pip install --no-deps --require-hashes --requirement requirements-example.lock
 COPY examples/mail_server.py /opt/mail/mail_server.py
 USER 10001:10001
 EXPOSE 10143
