@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from daemon.triage.taxonomy import CATEGORIES, Category
+from daemon.taxonomy import CATEGORIES, Category
 
 ADVICE: dict[Category, str] = {
     Category.AUTHENTICATION: "Correct the credentials of the source. The next cycle takes them up from "

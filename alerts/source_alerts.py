@@ -6,7 +6,7 @@ from alerts.advice import ADVICE, advice_by_category, cause_by_category
 from alerts.recording import INTERVAL, SUCCESS_AGE
 from alerts.rule import BY, Alert, Dashboard, Series, Severity, expression
 from alerts.thresholds import Thresholds, seconds
-from daemon.triage.taxonomy import CATEGORIES, Category
+from daemon.taxonomy import CATEGORIES, Category
 
 BLOCKED = (Category.PERMISSION, Category.ACCOUNT_NOT_FOUND, Category.CONFIGURATION)
 """Somebody has to do something, as with credentials, but a second attempt does no harm."""

@@ -8,13 +8,13 @@ from typing import Any
 from api.schemas.accounts import Account, settings_shown
 from api.schemas.waiting import WaitingSource
 from daemon.accounts.accounts import KeptAccount
-from daemon.accounts.operations import PIPELINE
 from daemon.config import MailSource
 from daemon.errors import CredentialsMissing, NotFound
+from daemon.operations.accounts import PIPELINE
 from daemon.pipelines.mail.configured import address_of
 from daemon.service import Daemon
 from daemon.store.accounts import StoredAccount
-from daemon.triage.taxonomy import RunStatus
+from daemon.taxonomy import RunStatus
 
 
 class AccountDetails:

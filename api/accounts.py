@@ -17,10 +17,10 @@ from api.routes import commands, reads
 from api.schemas.account_orders import AccountOrder, NewAccount
 from api.schemas.accounts import Account, AccountPage, VerificationResult, VerificationTriage
 from daemon.access.roles import Role
-from daemon.accounts.operations import SecretNeeded
+from daemon.operations.accounts import SecretNeeded
 from daemon.service import Daemon
+from daemon.taxonomy import RunState
 from daemon.triage.assessment import Assessment
-from daemon.triage.taxonomy import RunState
 
 CHANGES: Role = "admin"
 """What a key must be allowed to do to change accounts."""

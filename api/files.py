@@ -24,7 +24,7 @@ from daemon.errors import NotFound
 from daemon.pipelines.ingest.folder import Folder
 from daemon.service import Daemon
 from daemon.store.files import FileFilter
-from daemon.triage.taxonomy import CATEGORY_ALIASES, Category, FileStatus
+from daemon.taxonomy import CATEGORY_ALIASES, Category, FileStatus
 
 _CHUNK = 256 * 1024
 

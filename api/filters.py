@@ -10,7 +10,7 @@ from api.query import Name, Path, Query, Text, Time, one_of
 from daemon.pipelines.catalog import Catalog
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter
-from daemon.triage.taxonomy import CATEGORY_ALIASES, Category, FailureStatus, Group, RunStatus
+from daemon.taxonomy import CATEGORY_ALIASES, Category, FailureStatus, Group, RunStatus
 
 Accounts = tuple[tuple[str, str], ...] | None
 

@@ -20,7 +20,7 @@ from daemon.service import Daemon
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.groups import Groups
-from daemon.triage.taxonomy import GroupDecision, GroupState
+from daemon.taxonomy import GroupDecision, GroupState
 
 GroupInPath = Annotated[
     str,

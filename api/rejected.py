@@ -26,8 +26,8 @@ from daemon.pipelines.ingest import rejected_rows as kept
 from daemon.pipelines.ingest.rejected_export import csv_of, json_lines_of
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRows
 from daemon.service import Daemon
+from daemon.taxonomy import Category
 from daemon.triage import Triage
-from daemon.triage.taxonomy import Category
 
 Format = Literal["json", "csv", "jsonl"]
 

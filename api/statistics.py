@@ -16,7 +16,7 @@ from api.schemas.statistics import CategoryCount, Outcomes, SourceStatistics, St
 from daemon.service import Daemon
 from daemon.store import runs
 from daemon.store.filters import FailureFilter
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 
 DAY = timedelta(days=1)
 

@@ -17,7 +17,7 @@ from api.statistics import StatisticsQuery, make_statistics
 from daemon.service import Daemon
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter
-from daemon.triage.taxonomy import FailureStatus
+from daemon.taxonomy import FailureStatus
 
 RECENT = timedelta(hours=24)
 

@@ -14,7 +14,7 @@ from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
 from daemon.service import Daemon
 from daemon.store.filters import FailureFilter
 from daemon.store.unmatched import Unmatched
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 
 
 class UnclassifiedQuery(Query, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from daemon.errors import Conflict
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.recorder import Recorder
 from daemon.runner import Runner, new_id
-from daemon.triage.taxonomy import RunStatus, Trigger
+from daemon.taxonomy import RunStatus, Trigger
 
 log = logging.getLogger("triaged.cycles")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.triage.taxonomy import (
+from daemon.taxonomy import (
     AuditOutcome,
     FileStatus,
     GroupDecision,

@@ -6,7 +6,7 @@ import logging
 
 from daemon import events
 from daemon.store.entries import Committed, Entry
-from daemon.triage.taxonomy import RunStatus
+from daemon.taxonomy import RunStatus
 
 log = logging.getLogger("triaged.runs")
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from daemon import events
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 
 class ActiveRun(msgspec.Struct, kw_only=True):

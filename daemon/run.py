@@ -10,8 +10,8 @@ from daemon import events
 from daemon.clock import Clock
 from daemon.errors import TriagedError
 from daemon.recorder import Recorder
+from daemon.taxonomy import RunState, RunStatus
 from daemon.triage import describe
-from daemon.triage.taxonomy import RunState, RunStatus
 
 
 class RunClosed(TriagedError):

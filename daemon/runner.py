@@ -12,7 +12,7 @@ from daemon.errors import Conflict
 from daemon.pipelines.catalog import Registered, Source
 from daemon.recorder import Recorder
 from daemon.run import Run, RunClosed
-from daemon.triage.taxonomy import RunStatus, Trigger
+from daemon.taxonomy import RunStatus, Trigger
 
 log = logging.getLogger("triaged.runs")
 

@@ -23,11 +23,11 @@ from daemon.config import PipelineConfig
 from daemon.cycle import Cycles
 from daemon.errors import Conflict, Problem, RecorderClosed
 from daemon.events import CycleSkipped
+from daemon.gate import Gate
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.recorder import Recorder
-from daemon.retry.gate import Gate
 from daemon.runner import Runner, new_id
-from daemon.triage.taxonomy import Trigger
+from daemon.taxonomy import Trigger
 
 log = logging.getLogger("triaged.scheduler")
 

@@ -16,17 +16,21 @@ from daemon.access.keys_file import KeysFile
 from daemon.accounts.accounts import Accounts
 from daemon.accounts.key_file import KeyFile
 from daemon.accounts.mailboxes import follow_mailboxes
-from daemon.accounts.operations import AccountOperations
 from daemon.accounts.verification import Verifier
 from daemon.clock import Clock, SystemClock
 from daemon.config import AnyPipeline, IngestConfig, MailConfig, OwnConfig, Settings
 from daemon.cycle import Cycles
 from daemon.errors import ConfigError, Problem
-from daemon.group_operations import GroupOperations
+from daemon.gate import Gate
 from daemon.health import Check, Health
 from daemon.live import Live
 from daemon.metrics import Measured, Metrics
-from daemon.operations import Operations
+from daemon.operations.accounts import AccountOperations
+from daemon.operations.groups import GroupOperations
+from daemon.operations.pipelines import Operations
+from daemon.operations.retries.chunk import Chunks
+from daemon.operations.retries.requests import RetryRequests
+from daemon.operations.retries.worker import RetryWorker
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.ingest.checks import problems_of
 from daemon.pipelines.ingest.folder import Folder
@@ -38,10 +42,6 @@ from daemon.pipelines.own import load_function
 from daemon.pipelines.versions import fixed
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries, budget_window
-from daemon.retry.gate import Gate
-from daemon.retry_operations.chunk import Chunks
-from daemon.retry_operations.requests import RetryRequests
-from daemon.retry_operations.worker import RetryWorker
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
@@ -55,7 +55,7 @@ from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
 from daemon.triage import Triage
-from daemon.triage.rule_files import load_rules
+from daemon.triage.rules.files import load_rules
 
 log = logging.getLogger("triaged")
 

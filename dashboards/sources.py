@@ -6,7 +6,7 @@ from typing import Any
 
 from alerts.rule import Dashboard
 from alerts.thresholds import Thresholds
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 from dashboards import look, rest, rest_panels, shared
 from dashboards.dashboard import dashboard
 from dashboards.layout import evenly, line, row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from daemon.triage.taxonomy import FailureStatus, Group
+from daemon.taxonomy import FailureStatus, Group
 from dashboards.query import PIPELINE, PROMETHEUS, series
 from dashboards.rest import INFINITY
 

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from daemon.taxonomy import Category
 from daemon.triage import Triage, describe
 from daemon.triage.facts import builtin_bases
 from daemon.triage.grouping import normalise
 from daemon.triage.retry import Retry
-from daemon.triage.rules import UNMATCHED
-from daemon.triage.taxonomy import Category
+from daemon.triage.rules.rule import UNMATCHED
 
 CORPORA = Path(__file__).parent / "corpus"
 NAMES = ("dev", "mail", "upload", "ingest", "image", "mixed", "heldout")

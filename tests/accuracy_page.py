@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 from tests.accuracy import HELD_OUT, Confusion, Score, scores
 
 _ABOUT = """\

@@ -10,7 +10,7 @@ alerts/rules/*.yml     from alerts/thresholds.toml
 dashboards/json, docs/panels.md  from the functions of dashboards/ and alerts/thresholds.toml
 deploy/kubernetes/*.yaml  from alerts and dashboards
 deploy/compose/prometheus.yml, demo.toml  from alerts/prometheus.yml and examples/triaged.toml
-daemon/triage/bundled/words.json  what the patterns of the bundled rules need
+daemon/triage/rules/bundled/words.json  what the patterns of the bundled rules need
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from api.sockets import description as sockets
 from daemon.config import schema
 from daemon.config.load import Settings
 from daemon.service import Daemon
-from daemon.triage import words
-from daemon.triage.numbers import relaxed
-from daemon.triage.rule_files import load_rules
+from daemon.triage.matching import words
+from daemon.triage.matching.numbers import relaxed
+from daemon.triage.rules.files import load_rules
 from dashboards.make import dashboard_files, dashboards
 from dashboards.page import panels_page
 from deploy.containers import container_files

@@ -10,7 +10,7 @@ from api.report.filters import FAILURE_NAMES, RUN_NAMES
 from api.report.series import FAILURE_DIMENSIONS, RUN_DIMENSIONS
 from api.schemas.grafana import Metric, Option, PayloadField
 from daemon.store.report_conditions import Dimension
-from daemon.triage.taxonomy import GroupState
+from daemon.taxonomy import GroupState
 
 
 class MetricName(StrEnum):

@@ -21,7 +21,7 @@ from daemon.service import Daemon
 from daemon.store.database import REPORT_SECONDS
 from daemon.store.report_grid import Grid
 from daemon.store.report_series import RunFigures
-from daemon.triage.taxonomy import GroupState
+from daemon.taxonomy import GroupState
 
 Answer = schemas.TimeSeries | schemas.Table
 _MOST_ROWS, _USUAL_ROWS = 1_000, 100

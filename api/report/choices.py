@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from api.problems import Mistake
 from daemon.store.report_conditions import MOST_VALUES, Comparison, Condition, Dimension
-from daemon.triage.taxonomy import CATEGORY_ALIASES, Category, FailureStatus, Group, RunStatus
+from daemon.taxonomy import CATEGORY_ALIASES, Category, FailureStatus, Group, RunStatus
 
 Given = str | float | bool | list[str] | None
 """Values as a query string or a body has them."""

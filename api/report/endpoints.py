@@ -32,7 +32,7 @@ from api.report.span import Span
 from api.routes import reads
 from api.schemas import report as schemas
 from daemon.service import Daemon
-from daemon.triage.taxonomy import GroupState
+from daemon.taxonomy import GroupState
 
 TOTAL = "x-total-count"
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -34,7 +34,7 @@ from daemon.store.report_annotations import Kind
 from daemon.store.report_conditions import Dimension
 from daemon.store.report_series import SeriesAnswer
 from daemon.store.report_values import Value, values
-from daemon.triage.taxonomy import RunStatus
+from daemon.taxonomy import RunStatus
 
 
 def _said(answer: SeriesAnswer) -> dict[str, str]:

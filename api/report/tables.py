@@ -15,7 +15,7 @@ from daemon.store.failures import Answer, Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.report_conditions import check_patterns
 from daemon.store.runs import RunFilter
-from daemon.triage.taxonomy import GroupState
+from daemon.taxonomy import GroupState
 
 
 class FailureRows(NamedTuple):

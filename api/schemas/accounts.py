@@ -12,7 +12,7 @@ from api.schemas import fields
 from api.schemas.waiting import WaitingSource
 from daemon.accounts.secret import port_of
 from daemon.config import MailSource
-from daemon.triage.taxonomy import Category, Group, RunState, RunStatus
+from daemon.taxonomy import Category, Group, RunState, RunStatus
 
 
 class OAuthInfo(msgspec.Struct, frozen=True, kw_only=True):

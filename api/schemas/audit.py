@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from api.schemas import fields
 from daemon.store.audit import AuditRecord
-from daemon.triage.taxonomy import AuditOutcome
+from daemon.taxonomy import AuditOutcome
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

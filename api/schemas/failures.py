@@ -11,8 +11,8 @@ from msgspec import Meta
 from api.schemas import fields
 from daemon.pipelines.catalog import Catalog
 from daemon.store.records import FailureRecord
+from daemon.taxonomy import CATEGORIES, Category, FailureStatus, Group
 from daemon.triage.retry import as_stored, reason
-from daemon.triage.taxonomy import CATEGORIES, Category, FailureStatus, Group
 
 
 class FailureDetail(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 
 Timestamp = Annotated[
     datetime,

@@ -13,7 +13,7 @@ from api.schemas import fields
 from api.schemas.failures import FailureDetail
 from daemon.store import records
 from daemon.store.groups import Group as StoredGroup
-from daemon.triage.taxonomy import CATEGORIES, Category, Group, GroupDecision, GroupState
+from daemon.taxonomy import CATEGORIES, Category, Group, GroupDecision, GroupState
 
 Interval = Literal["hour", "day"]
 TrendKey = Literal["category", "pipeline", "source", "status", "failure_group"]

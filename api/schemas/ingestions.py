@@ -11,10 +11,10 @@ from msgspec import Meta
 from api.schemas import fields
 from api.schemas.runs import RunDetail
 from daemon.config import IngestSource
-from daemon.operations import FilesChanged
+from daemon.operations.pipelines import FilesChanged
 from daemon.store import files as stored
 from daemon.store.records import FileRecord
-from daemon.triage.taxonomy import CATEGORIES, Category, FileStatus, Group
+from daemon.taxonomy import CATEGORIES, Category, FileStatus, Group
 
 Mode = Literal["permissive", "failfast"]
 

@@ -14,7 +14,7 @@ from api.schemas.groups import FailureGroup
 from api.schemas.runs import RunDetail
 from daemon.store import report_annotations, report_series, report_tables, report_values
 from daemon.store.groups import Group as StoredGroup
-from daemon.triage.taxonomy import Category, FailureStatus, Group, GroupState, RunStatus, Trigger
+from daemon.taxonomy import Category, FailureStatus, Group, GroupState, RunStatus, Trigger
 
 RowCursor = Annotated[
     str,

@@ -10,13 +10,12 @@ import msgspec
 from msgspec import Meta
 
 from api.schemas import fields
+from daemon.operations.retries.requests import RetryRequest
 from daemon.pipelines.catalog import Catalog
-from daemon.retry_operations.requests import RetryRequest
 from daemon.store import retries as stored
 from daemon.store.filters import FailureFilter
 from daemon.store.retry_changes import Choice
-from daemon.triage import Triage
-from daemon.triage.taxonomy import (
+from daemon.taxonomy import (
     CATEGORY_ALIASES,
     Category,
     FailureStatus,
@@ -25,6 +24,7 @@ from daemon.triage.taxonomy import (
     RetryReason,
     RetryState,
 )
+from daemon.triage import Triage
 
 CategoryName = Literal[
     "authentication", "permission", "account_not_found", "configuration", "connection",

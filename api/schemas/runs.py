@@ -14,7 +14,7 @@ from daemon.live import ActiveRun
 from daemon.pipelines.catalog import Catalog
 from daemon.store.entries import RunError
 from daemon.store.records import RunRecord
-from daemon.triage.taxonomy import Category, RunState, RunStatus, Trigger
+from daemon.taxonomy import Category, RunState, RunStatus, Trigger
 
 
 class FinalState(StrEnum):

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from api.schemas import fields
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 
 
 class CategoryCount(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from api.schemas.runs import ItemCounts, Progress, RunDetail
 from api.schemas.statistics import Statistics
 from daemon.live import ActiveRun
 from daemon.pipelines.catalog import Catalog
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 
 class CurrentRun(msgspec.Struct, frozen=True, kw_only=True):

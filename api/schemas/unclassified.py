@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from api.schemas import fields
 from daemon.store.unmatched import UnmatchedGroup
-from daemon.triage.proposals import propose
+from daemon.triage.rules.proposals import propose
 
 
 class UnclassifiedGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from api.schemas import fields
-from daemon.retry.gate import Reason, Waiting
-from daemon.triage.taxonomy import Category
+from daemon.gate import Reason, Waiting
+from daemon.taxonomy import Category
 
 
 class WaitingSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from daemon.events import Audited
 from daemon.recorder import Recorder
-from daemon.triage.taxonomy import AuditOutcome
+from daemon.taxonomy import AuditOutcome
 
 current: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 """The attempt that the calling thread works on."""

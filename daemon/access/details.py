@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.triage.masker import MASK
-from daemon.triage.secret_names import Secrecy, secrecy
+from daemon.triage.masking.masker import MASK
+from daemon.triage.masking.secret_names import Secrecy, secrecy
 
 MOST_TEXT = 200
 """Characters of each text."""

@@ -14,7 +14,7 @@ from daemon.errors import RecorderClosed
 from daemon.events import Audited
 from daemon.recorder import Recorder
 from daemon.store.audit import Audit, KeyChange
-from daemon.triage.taxonomy import AuditOutcome
+from daemon.taxonomy import AuditOutcome
 
 
 class KeyChanges:

@@ -12,9 +12,9 @@ from daemon.clock import Clock
 from daemon.config.values import Duration
 from daemon.errors import Conflict, CredentialsMissing
 from daemon.pipelines.mail.account import Account, Accounts
+from daemon.taxonomy import RunState
 from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
-from daemon.triage.taxonomy import RunState
 
 VERIFY_SECONDS = 20.0
 """How long a login may take before a person is told that it takes too long."""

@@ -22,7 +22,7 @@ from daemon.cli.options import (
     url,
     where,
 )
-from daemon.triage.taxonomy import (
+from daemon.taxonomy import (
     CATEGORY_ALIASES,
     Category,
     FailureStatus,

@@ -9,7 +9,7 @@ from api.schemas.failures import FailureDetail
 from api.schemas.runs import RunDetail
 from api.schemas.status import CurrentRun
 from daemon.cli.terminal import local, number, printable, seconds
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 _REMEMBERED = 1000
 

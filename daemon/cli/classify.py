@@ -15,11 +15,11 @@ from daemon.cli.explanation import show_explanation
 from daemon.cli.main import Exit, complain
 from daemon.cli.terminal import printable, write_line
 from daemon.errors import TriagedError
+from daemon.taxonomy import RunState
 from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
 from daemon.triage.explain import Explanation, explain
 from daemon.triage.facts import builtin_bases
-from daemon.triage.taxonomy import RunState
 
 
 class Unreadable(TriagedError):

@@ -13,7 +13,7 @@ from daemon.cli.reading import ALL, Found, Reader, open_reader
 from daemon.cli.tables import failures_table, groups_table
 from daemon.errors import ConfigError, Problem
 from daemon.store.filters import FailureFilter
-from daemon.triage.taxonomy import GroupState
+from daemon.taxonomy import GroupState
 
 
 def run(args: Namespace) -> int:

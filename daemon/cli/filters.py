@@ -11,7 +11,7 @@ from daemon.errors import ConfigError, Problem
 from daemon.store.audit import AuditFilter
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter
-from daemon.triage.taxonomy import CATEGORY_ALIASES, Category
+from daemon.taxonomy import CATEGORY_ALIASES, Category
 
 DEFAULT_LIMIT = 20
 

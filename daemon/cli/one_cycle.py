@@ -17,7 +17,7 @@ from daemon.pipelines.catalog import Registered, Source
 from daemon.service import Daemon
 from daemon.store.entries import Committed
 from daemon.store.filters import FailureFilter
-from daemon.triage.taxonomy import RunStatus, Trigger
+from daemon.taxonomy import RunStatus, Trigger
 
 
 class Cycle:

@@ -27,7 +27,7 @@ from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter, Runs
 from daemon.store.unmatched import Unmatched
-from daemon.triage.taxonomy import GroupState
+from daemon.taxonomy import GroupState
 
 PAGE = 100
 """The most that the API gives at once."""

@@ -29,7 +29,7 @@ from daemon.cli.retry_tables import (
     sources_table,
 )
 from daemon.errors import ConfigError, Problem
-from daemon.triage.taxonomy import RetryState
+from daemon.taxonomy import RetryState
 
 PATH = "/api/retries"
 SHOWN_FAILURES = 50

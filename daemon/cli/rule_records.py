@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.triage.rule_listing import ListedRule
-from daemon.triage.rules import CONDITIONS, Example
+from daemon.triage.rules.listing import ListedRule
+from daemon.triage.rules.rule import CONDITIONS, Example
 
 
 class ListedLine(msgspec.Struct, frozen=True, kw_only=True):

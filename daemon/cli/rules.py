@@ -16,10 +16,10 @@ from daemon.cli.rule_records import ListedLine, ShownRule
 from daemon.cli.terminal import cell, make_table, number, printable
 from daemon.config import load
 from daemon.errors import TriagedError
-from daemon.triage.examples import CheckedExample, check_examples
-from daemon.triage.rule_files import load_rules
-from daemon.triage.rule_listing import ListedRule, listed_rules
-from daemon.triage.taxonomy import CATEGORY_ALIASES
+from daemon.taxonomy import CATEGORY_ALIASES
+from daemon.triage.rules.examples import CheckedExample, check_examples
+from daemon.triage.rules.files import load_rules
+from daemon.triage.rules.listing import ListedRule, listed_rules
 
 
 class NoSuchRule(TriagedError):

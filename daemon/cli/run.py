@@ -26,8 +26,8 @@ from daemon.config import Settings, load
 from daemon.errors import Conflict, NotFound, StoreLocked
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.service import Daemon
+from daemon.taxonomy import RunStatus
 from daemon.triage import Triage
-from daemon.triage.taxonomy import RunStatus
 
 SHOWN_FAILURES = 20
 _TICK = 0.1

@@ -13,7 +13,7 @@ from daemon.errors import StoreError
 from daemon.live import Live
 from daemon.metrics.sources import SourceStates
 from daemon.pipelines.catalog import Catalog
-from daemon.triage.taxonomy import CATEGORIES
+from daemon.taxonomy import CATEGORIES
 
 
 class Measured(NamedTuple):

@@ -9,7 +9,7 @@ from daemon import events
 from daemon.metrics.declared import Declared
 from daemon.metrics.sources import SourceStates
 from daemon.store.entries import Committed, Entry
-from daemon.triage.taxonomy import RetryOutcome, RunStatus, Trigger
+from daemon.taxonomy import RetryOutcome, RunStatus, Trigger
 
 FailureLabels = tuple[str, str, str]
 """Pipeline, category, retryable."""

@@ -12,7 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from daemon.triage.taxonomy import CATEGORIES, RunStatus
+from daemon.taxonomy import CATEGORIES, RunStatus
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from daemon.events import FileFacts, MessageFacts
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 
 class RunHandle(Protocol):

@@ -15,12 +15,12 @@ from daemon import events
 from daemon.clock import Clock
 from daemon.config import RetryConfig
 from daemon.errors import Conflict, NotFound
+from daemon.gate import Gate
 from daemon.pipelines.catalog import Catalog, Source
 from daemon.retry.budget import HOUR, Budget
-from daemon.retry.gate import Gate
 from daemon.scheduler import Scheduler
 from daemon.store.entries import Committed, FailedRun, RetriedRun
-from daemon.triage.taxonomy import RunStatus, Trigger
+from daemon.taxonomy import RunStatus, Trigger
 
 log = logging.getLogger("triaged.retries")
 

@@ -6,8 +6,8 @@ from daemon import events
 from daemon.store import build, rows
 from daemon.store.entries import Entry, NewFailure
 from daemon.store.retry_changes import RetryEvent
+from daemon.taxonomy import FailureStatus, FileStatus, RunStatus
 from daemon.triage.assessment import Assessment
-from daemon.triage.taxonomy import FailureStatus, FileStatus, RunStatus
 
 FAILURE_STATUS_OF_MARK = {
     FileStatus.RETRYING: FailureStatus.RETRYING,

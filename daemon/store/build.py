@@ -13,9 +13,9 @@ import msgspec
 from daemon import events
 from daemon.store import rows
 from daemon.store.entries import FailedRun, NewFailure, RunSummary
+from daemon.taxonomy import FileStatus
 from daemon.triage import strategy
 from daemon.triage.assessment import Assessment
-from daemon.triage.taxonomy import FileStatus
 
 
 def item_key(pipeline: str, source: str, item: str | None) -> int:

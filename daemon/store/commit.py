@@ -16,7 +16,7 @@ from daemon.store.attempts import Attempts, StoredAttempt
 from daemon.store.batch import Batch
 from daemon.store.entries import FailedRun, NewFailure, TallyKey
 from daemon.store.sql import SQL
-from daemon.triage.taxonomy import FailureStatus
+from daemon.taxonomy import FailureStatus
 
 _OPEN, _RESOLVED = FailureStatus.OPEN, FailureStatus.RESOLVED
 _Kind = tuple[str, str, str, bool, str]

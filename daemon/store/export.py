@@ -18,7 +18,7 @@ from daemon.store.filters import (
     by_time,
 )
 from daemon.store.report_conditions import ERROR_GROUP
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 
 SORTED_ROWS = 5_000
 ROWS_AT_ONCE = 25_000

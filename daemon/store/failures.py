@@ -38,7 +38,7 @@ from daemon.store.records import (
     utc,
 )
 from daemon.store.report_conditions import Condition, Dimension, check_patterns
-from daemon.triage.taxonomy import GroupState
+from daemon.taxonomy import GroupState
 
 _DAY = timedelta(days=1)
 _FEW = 4

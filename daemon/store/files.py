@@ -13,7 +13,7 @@ from daemon.errors import NotFound
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.store.database import Database
 from daemon.store.records import FileRecord, select, stored, utc
-from daemon.triage.taxonomy import FileStatus
+from daemon.taxonomy import FileStatus
 
 
 class FileFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from daemon.store.report_conditions import (
     Condition,
     fragments,
 )
-from daemon.triage.taxonomy import CATEGORIES
+from daemon.taxonomy import CATEGORIES
 
 
 class FailureFilter(msgspec.Struct, frozen=True, kw_only=True):

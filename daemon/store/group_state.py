@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from daemon.store.records import DecisionRecord
-from daemon.triage.taxonomy import FailureStatus, GroupDecision, GroupState
+from daemon.taxonomy import FailureStatus, GroupDecision, GroupState
 
 PENDING = (FailureStatus.OPEN, FailureStatus.RETRYING)
 """Statuses of failures that nobody and nothing has dealt with yet."""

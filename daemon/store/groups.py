@@ -18,7 +18,7 @@ from daemon.store.records import (
     select,
     utc,
 )
-from daemon.triage.taxonomy import FailureStatus, GroupDecision, GroupState
+from daemon.taxonomy import FailureStatus, GroupDecision, GroupState
 
 _BY_STATUS = ", ".join(
     f"coalesce(sum(n) FILTER (status = '{s.value}'), 0) AS {s.value}" for s in FailureStatus

@@ -14,7 +14,7 @@ import msgspec
 
 from daemon.errors import InvalidQuery
 from daemon.store.database import Reader
-from daemon.triage.taxonomy import CATEGORIES
+from daemon.taxonomy import CATEGORIES
 
 MOST_VALUES = 100
 """Values of one condition."""

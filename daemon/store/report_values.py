@@ -8,7 +8,7 @@ from typing import NamedTuple
 from daemon.store.database import Reader
 from daemon.store.filters import Where, as_shown
 from daemon.store.report_conditions import Dimension
-from daemon.triage.taxonomy import Category, FailureStatus, Group
+from daemon.taxonomy import Category, FailureStatus, Group
 
 MOST_VALUES = 1_000
 """So many are offered; of failure groups those with the newest failures."""

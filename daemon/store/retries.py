@@ -15,7 +15,7 @@ from daemon.store.filters import FailureFilter
 from daemon.store.records import select, stored, utc
 from daemon.store.retry_changes import Choice, choices, chosen_failures
 from daemon.store.sql import SQL
-from daemon.triage.taxonomy import RunStatus
+from daemon.taxonomy import RunStatus
 
 
 class RetryRecord(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from daemon.store import rows
 from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time
 from daemon.store.records import stored
 from daemon.store.sql import SQL
-from daemon.triage.taxonomy import RetryState
+from daemon.taxonomy import RetryState
 
 PART = 100_000
 """Failures, on average, whose items are resolved at once: what DuckDB's memory_limit allows."""

@@ -13,7 +13,7 @@ from daemon.store.database import Database
 from daemon.store.entries import FailedRun, RetriedRun, RunError
 from daemon.store.records import RunRecord, select, stored, utc
 from daemon.store.report_conditions import RUN_COLUMNS, Condition, fragments
-from daemon.triage.taxonomy import CATEGORIES
+from daemon.taxonomy import CATEGORIES
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections import Counter
 
 from daemon.store.database import Database
 from daemon.store.entries import TallyKey
-from daemon.triage.taxonomy import FailureStatus
+from daemon.taxonomy import FailureStatus
 
 
 class Standing:

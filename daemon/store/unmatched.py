@@ -10,7 +10,7 @@ import msgspec
 from daemon.store.database import Reader
 from daemon.store.filters import FailureFilter, counted
 from daemon.store.records import stored, utc
-from daemon.triage.rules import UNMATCHED
+from daemon.triage.rules.rule import UNMATCHED
 
 _GROUPS = """
     WITH found AS (

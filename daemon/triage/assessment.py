@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from daemon.taxonomy import CATEGORIES, Category, Group, RetryStrategy
 from daemon.triage.grouping import FINGERPRINT_VERSION
 from daemon.triage.retry import Retry, reason
-from daemon.triage.taxonomy import CATEGORIES, Category, Group, RetryStrategy
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,18 +14,18 @@ import msgspec
 import re2
 
 from daemon import events
-from daemon.triage.classifier import (
+from daemon.triage.masking.redaction import mask
+from daemon.triage.matching.classifier import (
     Classifier,
     applies,
     cause_lines,
     searched_text,
     with_codes,
 )
-from daemon.triage.conditions import Facts, conditions_of, facts_of, kinds_of
-from daemon.triage.literals import needs
-from daemon.triage.patterns import FLAGS, Pattern, Searched
-from daemon.triage.redaction import mask
-from daemon.triage.rules import Rule, Standing
+from daemon.triage.matching.conditions import Facts, conditions_of, facts_of, kinds_of
+from daemon.triage.matching.literals import needs
+from daemon.triage.matching.patterns import FLAGS, Pattern, Searched
+from daemon.triage.rules.rule import Rule, Standing
 from daemon.triage.truncation import MAX_INPUT_CHARS, clip
 
 MOST = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from daemon.triage.taxonomy import CATEGORIES, Category
+from daemon.taxonomy import CATEGORIES, Category
 
 
 class Retry(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from daemon.triage.taxonomy import Category, RetryStrategy
+from daemon.taxonomy import Category, RetryStrategy
 
 LINEAR_STEP = 60.0
 LINEAR_ATTEMPTS = 5

@@ -7,14 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from daemon import events
-from daemon.triage import redaction
 from daemon.triage.assessment import Assessment
-from daemon.triage.classifier import Classifier
 from daemon.triage.grouping import fingerprint, normalise
 from daemon.triage.hints import retry_hint
+from daemon.triage.masking import redaction
+from daemon.triage.matching.classifier import Classifier
 from daemon.triage.retry import Retry
-from daemon.triage.rule_files import load_rules
-from daemon.triage.rules import Rule
+from daemon.triage.rules.files import load_rules
+from daemon.triage.rules.rule import Rule
 from daemon.triage.truncation import (
     MAX_FULL_TEXT_BYTES,
     MAX_INPUT_CHARS,

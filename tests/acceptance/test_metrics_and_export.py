@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from daemon.triage.taxonomy import CATEGORIES
+from daemon.taxonomy import CATEGORIES
 from tests.support.product import BAD, GOOD, Product, wait_for
 
 MORE = '[pipelines.mine]\nrun = "mine:work"\nevery = "1h"\n'

@@ -44,7 +44,7 @@ FORBIDDEN = {
         "daemon.metrics",
         "daemon.live",
         "daemon.triage.triage",
-        "daemon.triage.classifier",
+        "daemon.triage.matching.classifier",
         "api",
     },
     "daemon.pipelines.mail": {
@@ -55,7 +55,7 @@ FORBIDDEN = {
         "daemon.metrics",
         "daemon.live",
         "daemon.triage.triage",
-        "daemon.triage.classifier",
+        "daemon.triage.matching.classifier",
         "api",
     },
     # The configuration checks keys when it is loaded.

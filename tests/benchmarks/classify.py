@@ -8,8 +8,8 @@ from functools import partial
 
 from daemon.events import ErrorInfo
 from daemon.triage import Triage, describe
-from daemon.triage.rule_files import load_rules
-from daemon.triage.rules import by_standing
+from daemon.triage.rules.files import load_rules
+from daemon.triage.rules.rule import by_standing
 from tests.benchmarks.figures import Bench, Figure, compared, median, seconds
 from tests.benchmarks.messages import messages, unlike_messages
 

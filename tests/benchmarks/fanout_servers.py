@@ -25,7 +25,7 @@ from api.sockets.broadcaster import Pace
 from daemon.cli.serve import make_server
 from daemon.config import load
 from daemon.service import Daemon
-from daemon.triage.taxonomy import Trigger
+from daemon.taxonomy import Trigger
 from tests.benchmarks.fanout import RATE, allow_files
 
 CONFIG = """

@@ -16,8 +16,8 @@ from daemon.recorder import Recorder
 from daemon.run import Run
 from daemon.store.database import Database
 from daemon.store.writer import Writer
+from daemon.taxonomy import Trigger
 from daemon.triage import Triage
-from daemon.triage.taxonomy import Trigger
 
 MEMORY_LIMIT = StoreConfig().memory_limit
 

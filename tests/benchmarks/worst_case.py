@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 
 from daemon.triage import Triage, describe
-from daemon.triage.literals import needs
-from daemon.triage.rule_files import load_rules
+from daemon.triage.matching.literals import needs
+from daemon.triage.rules.files import load_rules
 from tests.benchmarks.figures import Bench, Figure, compared, median, seconds
 
 KILOBYTE, MEGABYTE = 1 << 10, 1 << 20

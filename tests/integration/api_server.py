@@ -14,7 +14,7 @@ from litestar import Litestar
 from api.app import create_app
 from daemon.config import load
 from daemon.service import Daemon
-from daemon.triage.taxonomy import Trigger
+from daemon.taxonomy import Trigger
 from tests.unit.api_support import CONFIG, may_go_on, put_files, until
 
 

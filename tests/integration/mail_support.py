@@ -6,8 +6,8 @@ from typing import Any
 
 from daemon.config.schema import MailSource
 from daemon.pipelines.mail.account import Account, Credentials, Password
+from daemon.taxonomy import RunState
 from daemon.triage import Assessment, Triage, describe
-from daemon.triage.taxonomy import RunState
 from tests.support.dovecot import PASSWORD
 
 TRIAGE = Triage.load()

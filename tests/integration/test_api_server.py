@@ -15,7 +15,7 @@ from litestar.response import Stream
 
 from api.streaming import stream
 from daemon.service import Daemon
-from daemon.triage.taxonomy import Trigger
+from daemon.taxonomy import Trigger
 from tests.integration.api_server import listening, running
 from tests.unit.api_support import until
 

@@ -20,7 +20,7 @@ from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.account import Account
 from daemon.pipelines.mail.connect import MOST_BYTES
 from daemon.pipelines.mail.session import open_mailbox, verify
-from daemon.triage.taxonomy import Category, RetryStrategy
+from daemon.taxonomy import Category, RetryStrategy
 from tests.integration.mail_support import Onlooker, account, triaged
 from tests.support.dovecot import DOVECOT, Dovecot
 from tests.support.fault_proxy import Fault, FaultProxy

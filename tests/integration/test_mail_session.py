@@ -18,7 +18,7 @@ from daemon.pipelines.mail.message import LONGEST_HEADERS, Message
 from daemon.pipelines.mail.oauth import Tokens
 from daemon.pipelines.mail.session import open_mailbox, verify
 from daemon.pipelines.mail.watchdog import Watchdog
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 from tests.integration.mail_support import Onlooker, account, triaged
 from tests.support.dovecot import DOVECOT, PASSWORD, Dovecot
 from tests.support.gmail_server import GmailServer

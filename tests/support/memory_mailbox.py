@@ -13,7 +13,7 @@ from daemon.pipelines.mail.account import Account
 from daemon.pipelines.mail.errors import LabelNotConfirmed, MessageUnreadable, RunCancelled
 from daemon.pipelines.mail.message import Fetched, Message
 from daemon.pipelines.mail.ports import Mailbox, Watch
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 
 class Folder:

@@ -16,7 +16,7 @@ from api.app import create_app
 from daemon.clock import Clock
 from daemon.config import load
 from daemon.service import Daemon
-from daemon.triage.taxonomy import Trigger
+from daemon.taxonomy import Trigger
 
 ADDRESS = "Support@Example.com"
 READ_KEY, OPERATE_KEY, ADMIN_KEY = "read-" + "r" * 20, "operate-" + "o" * 20, "admin-" + "a" * 20

@@ -18,7 +18,7 @@ from daemon.pipelines.ingest.pipeline import IngestPipeline
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRow, RejectedRows
 from daemon.pipelines.ingest.rejects import Rejects
-from daemon.triage.taxonomy import FileStatus, RunState
+from daemon.taxonomy import FileStatus, RunState
 
 ORDERS = {"order_id": "BIGINT", "email": "VARCHAR", "amount": "DECIMAL(10,2)"}
 

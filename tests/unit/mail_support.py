@@ -17,7 +17,7 @@ from daemon.pipelines.mail.pipeline import MailPipeline
 from daemon.store.filters import FailureFilter
 from daemon.store.messages import Messages
 from daemon.store.records import FailureRecord
-from daemon.triage.taxonomy import Trigger
+from daemon.taxonomy import Trigger
 from tests.support.memory_mailbox import Folder, MemoryServer
 from tests.unit.spine_support import PATIENCE, Machinery, Store
 

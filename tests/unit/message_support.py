@@ -7,7 +7,7 @@ from datetime import datetime
 from daemon import events
 from daemon.pipelines.mail.message import Identity
 from daemon.store.entries import Entry
-from daemon.triage.taxonomy import Category
+from daemon.taxonomy import Category
 from tests.unit.spine_support import START, assessed, failed
 
 INBOX = "INBOX"

@@ -10,7 +10,7 @@ from pathlib import Path
 from daemon import events
 from daemon.store.database import Database
 from daemon.store.entries import Entry, RunSummary
-from daemon.triage.taxonomy import Category, RunState, RunStatus, Trigger
+from daemon.taxonomy import Category, RunState, RunStatus, Trigger
 from tests.unit.api_support import CONFIG, Served, serving
 from tests.unit.spine_support import MEMORY, assessed, failed, insert, who
 

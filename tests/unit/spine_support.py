@@ -16,11 +16,11 @@ from daemon import events
 from daemon.clock import Clock, FakeClock
 from daemon.config import OwnConfig
 from daemon.cycle import Cycles
+from daemon.gate import Gate
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.contract import Pipeline
 from daemon.recorder import Recorder
-from daemon.retry.gate import Gate
 from daemon.run import Run
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler
@@ -33,11 +33,11 @@ from daemon.store.rows import RowBuffer
 from daemon.store.runs import Runs
 from daemon.store.standing import Standing
 from daemon.store.writer import Writer
+from daemon.taxonomy import CATEGORIES, Category, RunState, RunStatus, Trigger
 from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
 from daemon.triage.retry import as_stored
 from daemon.triage.strategy import default_strategy
-from daemon.triage.taxonomy import CATEGORIES, Category, RunState, RunStatus, Trigger
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from daemon.pipelines.ingest.ports import Candidate, FileIndex, Listed
 from daemon.pipelines.ingest.rejects import Rejects
 from daemon.pipelines.ingest.sweep import Sweep, unread
 from daemon.pipelines.ingest.warehouse import Session, Warehouse
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 _CANCEL_PERIOD = 0.25
 

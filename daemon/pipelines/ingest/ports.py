@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from daemon.triage.taxonomy import FileStatus
+from daemon.taxonomy import FileStatus
 
 
 class Listed(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from daemon.pipelines.ingest.formats import encoding_of
 from daemon.pipelines.ingest.outcome import Outcome, report
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.pipelines.ingest.source_file import SourceFile, opened
-from daemon.triage.taxonomy import FileStatus, RunState
+from daemon.taxonomy import FileStatus, RunState
 
 _LOG = logging.getLogger("triaged.ingest")
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from daemon.config.schema import CategoryName, LabelName, Table
 from daemon.pipelines.mail.headers import Headers
-from daemon.triage.patterns import search_set
+from daemon.triage.matching.patterns import search_set
 
 RuleName = Annotated[
     str,

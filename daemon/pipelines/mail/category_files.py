@@ -12,7 +12,7 @@ from daemon.config.decode import decode_table
 from daemon.errors import ConfigError, Problem
 from daemon.pipelines.mail.categories import CategoryRule, Condition
 from daemon.pipelines.mail.message import HEADER_FIELDS
-from daemon.triage.patterns import pattern_mistake
+from daemon.triage.matching.patterns import pattern_mistake
 
 BUNDLED = resources.files("daemon.pipelines.mail").joinpath("categories.toml")
 RESERVED = ("own", "model", "fallback")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from daemon.pipelines.mail.account import Credentials, Password
-from daemon.triage.masker import MASK
+from daemon.triage.masking.masker import MASK
 
 SHORTEST_HIDDEN = 4
 """Shorter texts are in too many words to be looked for."""

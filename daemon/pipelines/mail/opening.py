@@ -15,7 +15,7 @@ from daemon.pipelines.mail.conversation import Conversation
 from daemon.pipelines.mail.login import log_in
 from daemon.pipelines.mail.ports import Watch
 from daemon.pipelines.mail.watchdog import Watchdog
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 
 class Folder(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from daemon.pipelines.mail.errors import RunCancelled
 from daemon.pipelines.mail.ports import Mailbox, MessageIndex, OpenMailbox
 from daemon.pipelines.mail.selection import Knowledge, Selection
 from daemon.pipelines.mail.sweep import Sweep
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 
 class MailPipeline:

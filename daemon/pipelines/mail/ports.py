@@ -10,7 +10,7 @@ from typing import Protocol
 from daemon.clock import Clock
 from daemon.pipelines.mail.account import Account
 from daemon.pipelines.mail.message import Fetched, Identity
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 
 class Watch(Protocol):

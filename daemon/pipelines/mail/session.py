@@ -20,7 +20,7 @@ from daemon.pipelines.mail.opening import Opener
 from daemon.pipelines.mail.ports import Mailbox, Watch
 from daemon.pipelines.mail.search import search
 from daemon.pipelines.mail.watchdog import Watchdog
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 T = TypeVar("T")
 VERIFY_SECONDS = 20.0

@@ -15,7 +15,7 @@ from daemon.pipelines.mail.message import Fetched, Identity, Message
 from daemon.pipelines.mail.model import ModelPaused
 from daemon.pipelines.mail.ports import Mailbox
 from daemon.pipelines.mail.selection import Selection
-from daemon.triage.taxonomy import RunState
+from daemon.taxonomy import RunState
 
 _LOG = logging.getLogger("triaged.mail")
 

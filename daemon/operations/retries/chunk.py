@@ -1,0 +1,182 @@
+"""One chunk of a retry operation: some items of one source, run once, with what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from daemon import events
+from daemon.clock import Clock
+from daemon.config import IngestConfig, MailConfig
+from daemon.errors import Conflict, NotFound, RecorderClosed
+from daemon.operations.retries.files import FileTargets
+from daemon.operations.retries.names import true_names, wanted_messages
+from daemon.pipelines.catalog import Catalog
+from daemon.pipelines.ingest.folder import Folder
+from daemon.recorder import Recorder
+from daemon.scheduler import Scheduler
+from daemon.store.files import Files
+from daemon.store.retries import Retries, RetryRecord, RetryRun, Target
+from daemon.taxonomy import FileStatus, RetryOutcome, RetryReason, RunStatus
+
+_ENDED_EARLY = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
+"""Runs that say nothing of the items that they did not come to."""
+
+
+class Chunks:
+    """Carries out chunks in the calling thread."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        scheduler: Scheduler,
+        recorder: Recorder,
+        retries: Retries,
+        files: Files,
+        folders: Mapping[str, Folder],
+        clock: Clock,
+    ) -> None:
+        self._catalog = catalog
+        self._scheduler = scheduler
+        self._recorder = recorder
+        self._retries = retries
+        self._files = files
+        self._folders = folders
+        self._clock = clock
+
+    def carry_out(self, operation: RetryRecord, pipeline: str, source: str, size: int) -> int:
+        """Retries up to `size` items; returns how many were run.
+
+        Items that something has come of since the operation was asked for are not run again.
+        """
+        targets = self._retries.targets_to_do(operation, pipeline, source, size)
+        results = [result for target in targets if (result := _outcome(target))]
+        done = {result.failure_id for result in results}
+        targets = [target for target in targets if target.failure_id not in done]
+        if source not in self._sources(pipeline):
+            results += [_refused(target, RetryReason.SOURCE_UNKNOWN) for target in targets]
+            targets = []
+        ready, wanted, refused = self._prepare(targets)
+        self._store(operation, results + refused)
+        if not ready:
+            return 0
+        run = self._run(pipeline, source, wanted)
+        if run is None:
+            return 0
+        self._store(operation, self._results(operation, ready, run))
+        return len(ready)
+
+    def _sources(self, pipeline: str) -> Sequence[str]:
+        registered = self._catalog.pipelines.get(pipeline)
+        return list(registered.sources) if registered else []
+
+    def _prepare(
+        self, targets: Sequence[Target]
+    ) -> tuple[list[Target], frozenset[str] | None, list[events.RetryResult]]:
+        """The targets that can be retried, their names (None: all), and results of the others."""
+        if not targets:
+            return [], None, []
+        config = self._catalog.pipeline(targets[0].pipeline).config
+        if isinstance(config, MailConfig):
+            return list(targets), wanted_messages(targets), []
+        if not isinstance(config, IngestConfig):
+            return list(targets), _wanted(targets, true_names(targets)), []
+        files = FileTargets(self._files, self._folders, targets)
+        refusals = [(target, files.refusal(target)) for target in targets]
+        ready = [target for target, reason in refusals if reason is None]
+        self._mark(targets[0], files.to_mark(ready))
+        refused = [_refused(target, reason) for target, reason in refusals if reason is not None]
+        return ready, _wanted(ready, files.names), refused
+
+    def _mark(self, target: Target, paths: tuple[str, ...]) -> None:
+        if paths:
+            self._record(
+                events.FilesMarked(
+                    at=self._clock.now(),
+                    pipeline=target.pipeline,
+                    source=target.source,
+                    paths=paths,
+                    status=FileStatus.RETRYING,
+                )
+            )
+
+    def _run(self, pipeline: str, source: str, wanted: frozenset[str] | None) -> RetryRun | None:
+        """The run, once it has ended; None when the source was running or the daemon is stopping."""
+        try:
+            return self._retries.run_of(self._scheduler.retry(pipeline, source, wanted))
+        except (Conflict, NotFound):  # it runs, or went away in this moment
+            return None
+
+    def _results(
+        self, operation: RetryRecord, ready: Sequence[Target], run: RetryRun
+    ) -> list[events.RetryResult]:
+        """What the run recorded of the items, as far as it came."""
+        first = ready[0]
+        now = self._retries.targets_to_do(operation, first.pipeline, first.source, len(ready))
+        tried = {target.failure_id for target in ready}
+        found = [(target, _outcome(target)) for target in now if target.failure_id in tried]
+        return [
+            result or _untouched(target, run)
+            for target, result in found
+            if result or run.status not in _ENDED_EARLY
+        ]
+
+    def _store(self, operation: RetryRecord, results: Sequence[events.RetryResult]) -> None:
+        if results:
+            self._record(
+                events.RetryProgressed(
+                    at=self._clock.now(),
+                    operation_id=operation.operation_id,
+                    results=tuple(results),
+                )
+            )
+
+    def _record(self, event: events.FilesMarked | events.RetryProgressed) -> None:
+        if not self._recorder.wait(self._recorder.record(event)):
+            raise RecorderClosed
+
+
+def _wanted(targets: Sequence[Target], names: Mapping[int, str | None]) -> frozenset[str] | None:
+    """The names of the items; None when one is not known, or the run itself is to be retried."""
+    found = [names[target.failure_id] for target in targets]
+    known = [name for name in found if name is not None]
+    return frozenset(known) if len(known) == len(found) else None
+
+
+def _outcome(target: Target) -> events.RetryResult | None:
+    """What has come of an item, if anything has."""
+    if target.new_failure_id is not None:
+        return events.RetryResult(
+            failure_id=target.failure_id,
+            pipeline=target.pipeline,
+            outcome=RetryOutcome.FAILED_AGAIN,
+            new_failure_id=target.new_failure_id,
+            category=target.category,
+        )
+    if target.resolved:
+        return events.RetryResult(
+            failure_id=target.failure_id,
+            pipeline=target.pipeline,
+            outcome=RetryOutcome.SUCCEEDED,
+        )
+    return None
+
+
+def _refused(target: Target, reason: RetryReason) -> events.RetryResult:
+    return events.RetryResult(
+        failure_id=target.failure_id,
+        pipeline=target.pipeline,
+        outcome=RetryOutcome.NOT_RETRIED,
+        reason=reason,
+    )
+
+
+def _untouched(target: Target, run: RetryRun) -> events.RetryResult:
+    """The run ended and did not come to the item: it failed itself, or left the item alone."""
+    return events.RetryResult(
+        failure_id=target.failure_id,
+        pipeline=target.pipeline,
+        outcome=RetryOutcome.NOT_RETRIED,
+        reason=RetryReason.NOT_TOUCHED if run.failure_id is None else RetryReason.RUN_FAILED,
+        new_failure_id=run.failure_id,
+        category=run.category,
+    )

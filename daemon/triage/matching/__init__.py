@@ -1,0 +1,1 @@
+"""Which rule recognises an error: thousands of patterns looked for at once, in time linear in the text."""

@@ -1,0 +1,189 @@
+"""Tracked files: what has to be read again, what a person decided, and the badge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemon import events
+from daemon.clock import FakeClock
+from daemon.errors import NotFound
+from daemon.pipelines.ingest.ports import Listed
+from daemon.store.entries import Entry
+from daemon.store.files import NO_FILES, FileFilter, Files
+from daemon.taxonomy import Category, FileStatus
+from tests.unit.spine_support import START, Store, assessed, facts, failed, store, succeeded
+
+RETRYABLE = assessed("refused", category=Category.CONNECTION)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Store]:
+    with store(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def files(target: Store) -> Files:
+    return Files(target.database, target.clock)
+
+
+def listed(*paths: str, size: int = 10, mtime_ns: int = 1) -> list[Listed]:
+    """Files as a folder lists them; unchanged since `facts` unless said."""
+    return [Listed(path, size, mtime_ns) for path in paths]
+
+
+def mark(status: FileStatus, *paths: str) -> Entry:
+    return Entry(
+        events.FilesMarked(at=START, pipeline="ingest", source="orders", paths=paths, status=status)
+    )
+
+
+def due(files: Files, *paths: str, **facts: int) -> list[str]:
+    return [c.listed.path for c in files.candidates("orders", listed(*paths, **facts))]
+
+
+@pytest.mark.requirement("I1")
+def test_only_new_and_changed_files_are_looked_at_in_listed_order(
+    target: Store, files: Files
+) -> None:
+    target.put(*(succeeded("run", path, file=facts(path)) for path in "abc"))
+    assert due(files, "a", "b", "c") == []
+    assert due(files, "c", "a", size=11) == ["c", "a"]
+    assert due(files, "a", mtime_ns=2) == ["a"]
+    (new, changed) = files.candidates("orders", [Listed("z", 1, 1), Listed("a", 11, 1)])
+    assert (new.known_hash, new.known_status, new.forced) == (None, None, False)
+    assert (changed.known_hash, changed.known_status) == ("00", FileStatus.SUCCESS)
+    assert files.candidates("orders", []) == []
+    assert len(files.candidates("other", listed("a", "b"))) == 2
+
+
+@pytest.mark.requirement("F5")
+def test_a_file_is_due_again_when_its_retry_is_and_not_before(target: Store, files: Files) -> None:
+    clock = target.clock
+    assert isinstance(clock, FakeClock)
+    target.put(
+        failed("run", "a", file=facts("a"), assessment=RETRYABLE),
+        failed("run", "b", file=facts("b")),
+    )
+    assert due(files, "a", "b") == []
+    assert files.retries_pending() == {"ingest": 1}
+    retry_at = files.get("orders", "a").retry_at
+    assert retry_at is not None
+    clock.advance((retry_at - clock.now()).total_seconds())
+    (candidate,) = files.candidates("orders", listed("a", "b"))
+    assert (candidate.listed.path, candidate.forced) == ("a", True)
+
+
+@pytest.mark.requirement("I6", "I7")
+def test_what_a_person_decided_about_a_file_holds(target: Store, files: Files) -> None:
+    target.put(*(failed("run", path, file=facts(path), assessment=RETRYABLE) for path in "abc"))
+    target.put(
+        mark(FileStatus.RETRYING, "a"),
+        mark(FileStatus.QUARANTINED, "b"),
+        mark(FileStatus.IGNORED, "c"),
+    )
+    (candidate,) = files.candidates("orders", listed("a", "b", "c"))
+    assert (candidate.listed.path, candidate.forced) == ("a", True)
+    assert due(files, "a", "b", "c", size=99) == ["a"]
+    assert files.retries_pending() == {"ingest": 1}
+    statuses = target.database.rows("SELECT item, status FROM failures ORDER BY item")
+    assert statuses == [("a", "retrying"), ("b", "quarantined"), ("c", "ignored")]
+
+
+def test_of_several_causes_in_one_run_the_first_describes_the_file(
+    target: Store, files: Files
+) -> None:
+    first = failed("run", "a", file=facts("a", rows_rejected=9), in_part=True, assessment=RETRYABLE)
+    second = failed("run", "a", file=facts("a", rows_rejected=9), in_part=True)
+    target.put(first)
+    target.put(second)
+    record = files.get("orders", "a")
+    assert (record.category, record.status, record.rows_rejected) == ("connection", "partial", 9)
+    assert (record.retry_count, record.last_attempt) == (0, START)
+    target.put(failed("run-2", "a", file=facts("a"), assessment=RETRYABLE))
+    again = files.get("orders", "a")
+    assert (again.status, again.retry_count, again.run_id) == ("failed", 1, "run-2")
+    target.put(succeeded("run-3", "a", file=facts("a", rows_loaded=5)))
+    loaded = files.get("orders", "a")
+    assert (loaded.status, loaded.category, loaded.retry_count) == ("success", None, 0)
+    assert (loaded.error_message, loaded.retry_at, loaded.rows_loaded) == (None, None, 5)
+
+
+STATUSES = ("success", "partial", "failed", "retrying", "quarantined", "ignored")
+paths = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=8
+)
+
+
+@pytest.mark.requirement("I6")
+@settings(max_examples=12, deadline=None)
+@given(
+    found=st.dictionaries(paths, st.sampled_from(STATUSES), min_size=1, max_size=12),
+    limit=st.integers(1, 6),
+    status=st.none() | st.sampled_from(STATUSES),
+)
+def test_paging_finds_every_file_once_by_path_and_the_badge_counts_them(
+    tmp_path_factory: pytest.TempPathFactory,
+    found: dict[str, str],
+    limit: int,
+    status: str | None,
+) -> None:
+    with store(tmp_path_factory.mktemp("files")) as target:
+        files = Files(target.database, target.clock)
+        for path, wanted in found.items():
+            if wanted == "success":
+                target.writer.put(succeeded("run", path, file=facts(path, rows_loaded=2)))
+            else:
+                in_part = wanted == "partial"
+                target.writer.put(failed("run", path, file=facts(path), in_part=in_part))
+        for decided in STATUSES[3:]:
+            marked = tuple(path for path, wanted in found.items() if wanted == decided)
+            target.writer.put(mark(FileStatus(decided), *marked))
+        target.put()
+        seen, after = [], None
+        f = FileFilter(status=status)
+        expected = sorted((p for p, s in found.items() if status in (None, s)), key=str.encode)
+        while True:
+            page = files.page("orders", f, limit, after)
+            assert page.total == len(expected)
+            seen += [file.path for file in page.files]
+            after = page.next_cursor
+            if after is None:
+                break
+        assert seen == expected == files.paths("orders", f)
+        assert files.tracked("orders", [*found, "not there"]) == set(found)
+        badge, counts = files.badge("orders"), Counter(found.values())
+        assert [getattr(badge, name) for name in STATUSES] == [counts[name] for name in STATUSES]
+        assert badge.files == len(found)
+        assert badge.failed_count == counts["failed"] + counts["partial"]
+        assert badge.rows_loaded == 2 * counts["success"]
+
+
+def test_filters_over_files_restrict_and_their_text_is_no_pattern(
+    target: Store, files: Files
+) -> None:
+    target.put(
+        failed("run", "A%.csv", file=facts("A%.csv"), assessment=RETRYABLE),
+        failed("run", "b_1.csv", file=facts("b_1.csv", rejects="x.jsonl")),
+    )
+    assert files.paths("orders", FileFilter(category="connection")) == ["A%.csv"]
+    assert files.paths("orders", FileFilter(retryable=False)) == ["b_1.csv"]
+    assert files.paths("orders", FileFilter(q="a%")) == ["A%.csv"]
+    assert files.paths("orders", FileFilter(q="_")) == ["b_1.csv"]
+    assert files.paths("orders", FileFilter(q="'")) == []
+    assert files.rejects("orders") == [("b_1.csv", "x.jsonl")]
+
+
+def test_what_is_not_tracked_is_told(files: Files) -> None:
+    assert files.badge("orders") == NO_FILES
+    assert files.badges() == {}
+    assert files.tracked("orders", []) == set()
+    for path in ("a", "../a", "/etc/passwd", ""):
+        with pytest.raises(NotFound):
+            files.get("orders", path)
