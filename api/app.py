@@ -58,6 +58,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     runs.get_run,
     runs.get_log,
     failures.list_failures,
+    failures.list_processing_failures,
     groups.list_groups,
     groups.get_group,
     groups.resolve,

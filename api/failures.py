@@ -23,12 +23,7 @@ _LONGEST_BY_HOUR = timedelta(days=31)
 _MOST_SERIES = 100
 
 
-@reads(
-    ["/api/processing/failures", "/api/failures"],
-    FailurePageQuery,
-    summary="Failures, newest first",
-)
-def list_failures(
+def _list_failures(
     daemon: NamedDependency[Daemon], wanted: NamedDependency[FailurePageQuery]
 ) -> FailureList:
     """Every stored failure that matches can be reached, however old it is."""
@@ -40,6 +35,12 @@ def list_failures(
         next_cursor=page.next_cursor,
         timestamp=daemon.clock.now(),
     )
+
+
+list_failures, list_processing_failures = (
+    reads(path, FailurePageQuery, summary="Failures, newest first")(_list_failures)
+    for path in ("/api/failures", "/api/processing/failures")
+)
 
 
 @reads("/api/failures/{failure_id:int}", summary="One failure")

@@ -21,7 +21,7 @@ _COMMANDS = {"POST": post, "PUT": put, "DELETE": delete}
 
 
 def reads(
-    path: str | list[str],
+    path: str,
     query: type[Query] = Query,
     *,
     role: Role | None = "read",
@@ -84,13 +84,13 @@ def asks(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteH
 
 
 def _options(
-    path: str | list[str],
+    path: str,
     query: type[Query],
     role: Role | None,
     responses: dict[int, ResponseSpec],
     also: Iterable[str] = (),
 ) -> dict[str, Any]:
-    if "{" in str(path):
+    if "{" in path:
         responses |= problems(404)
     return {
         "guards": [_without_parameters] if query is Query else [],

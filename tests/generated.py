@@ -3,6 +3,7 @@
 docs/configuration.md  from the records of daemon/config/schema.py
 docs/metrics.md        from the registry
 docs/openapi.json      from the running application
+docs/api.md            its tables, from the same
 docs/asyncapi.json     from the same: the messages of its sockets
 docs/accuracy.md       from tests/corpus and the bundled rules
 docs/fields.json       every field that answers ever had: fields may be added, never removed
@@ -40,6 +41,7 @@ from dashboards.page import panels_page
 from deploy.containers import container_files
 from deploy.manifests import manifest_files
 from tests.accuracy_page import accuracy_page
+from tests.api_tables import with_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
 FIELDS = DOCS / "fields.json"
@@ -231,6 +233,8 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield DOCS / "metrics.md", metrics(daemon)
             yield DOCS / "accuracy.md", accuracy_page()
             yield DOCS / "openapi.json", document
+            page = (DOCS / "api.md").read_text()
+            yield DOCS / "api.md", with_tables(page, json.loads(document))
             yield DOCS / "asyncapi.json", asyncapi()
             yield FIELDS, fields(document)
             yield Path(str(words.FILE)), word_table()
