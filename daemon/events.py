@@ -9,7 +9,7 @@ Nothing in an event leads back to it, so Python's collector of cycles need not l
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -46,40 +46,22 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Seconds that the server asked to wait."""
 
 
-class FileFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The version of a file that was processed and what came of it."""
+class Rows(NamedTuple):
+    """Rows of an item by what became of them."""
 
-    path: str
-    """Relative to the ingestion's folder, with forward slashes."""
-    size: int
-    """Bytes."""
-    mtime_ns: int
-    content_hash: str
-    """BLAKE2b of the bytes, 32 hex digits; empty when the file could not be read."""
-    rows_loaded: int = 0
-    rows_rejected: int = 0
-    rejects: str | None = None
-    """Name of the file below the rejects folder that holds the rejected rows."""
-    repeated: bool = False
-    """Whether these rows were stored and counted before: the file was only touched."""
+    loaded: int
+    rejected: int
 
 
-class MessageFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A mail message that is done, and what was decided about it; nothing of what it says."""
+class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of what a pipeline says of an item for a ledger of its own. Each kind has a tag of its own.
 
-    folder: str
-    uidvalidity: int
-    uid: int
-    gm_msgid: int | None
-    """Gmail's id of the message."""
-    received: datetime
-    category: str
-    rule: str
-    """What decided: a rule's name, or ``own``, ``model`` or ``fallback``."""
-    label: str | None
-    """Label or keyword that the server confirmed; None when none was to be written."""
-    mailbox: str | None = None
-    """Stands for the mailbox that it is in, as in `AccountSaved`; None where that is not known."""
+    The core hands facts on without looking at them.
+    """
+
+    def rows(self) -> Rows | None:
+        """The rows that are to be counted for the item; None without any."""
+        return None
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,8 +113,7 @@ class ItemSucceeded(RunEvent, frozen=True, kw_only=True, tag="item_succeeded"):
     """An item was processed; open failures of the same item are thereby resolved."""
 
     item: str
-    file: FileFacts | None = None
-    message: MessageFacts | None = None
+    facts: Facts | None = None
 
 
 class ItemSkipped(RunEvent, frozen=True, kw_only=True, tag="item_skipped"):
@@ -158,7 +139,7 @@ class ItemFailed(RunEvent, frozen=True, kw_only=True, tag="item_failed"):
     """How many rows of the item this cause concerns."""
     sample_rows: tuple[int, ...] = ()
     column: str | None = None
-    file: FileFacts | None = None
+    facts: Facts | None = None
 
 
 class RunEnded(RunEvent, frozen=True, kw_only=True, tag="run_ended"):
@@ -376,13 +357,3 @@ AnyEvent = (
     | AccountSaved
     | AccountRemoved
 )
-
-
-def encode(event: AnyEvent) -> bytes:
-    """One event as JSON, for another process."""
-    return msgspec.json.encode(event)
-
-
-def decode(data: bytes) -> Any:
-    """The event that `encode` wrote."""
-    return msgspec.json.decode(data, type=AnyEvent)

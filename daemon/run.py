@@ -79,13 +79,7 @@ class Run:
             )
         )
 
-    def succeed(
-        self,
-        item: str,
-        *,
-        file: events.FileFacts | None = None,
-        message: events.MessageFacts | None = None,
-    ) -> None:
+    def succeed(self, item: str, *, facts: events.Facts | None = None) -> None:
         self._succeeded += 1
         self._record(
             events.ItemSucceeded(
@@ -94,8 +88,7 @@ class Run:
                 pipeline=self.pipeline,
                 source=self.source,
                 item=str(item),
-                file=file,
-                message=message,
+                facts=facts,
             )
         )
 
@@ -112,8 +105,8 @@ class Run:
         row_count: int | None = None,
         sample_rows: tuple[int, ...] = (),
         column: str | None = None,
-        file: events.FileFacts | None = None,
-        **facts: Any,
+        facts: events.Facts | None = None,
+        **fields: Any,
     ) -> None:
         item = None if item is None else str(item)
         first_cause = item is not None and item != self._last_failed
@@ -128,7 +121,7 @@ class Run:
                 pipeline=self.pipeline,
                 source=self.source,
                 item=item,
-                error=describe(error, **facts),
+                error=describe(error, **fields),
                 step=self._state,
                 duration_seconds=self._elapsed(),
                 first_cause=first_cause,
@@ -136,7 +129,7 @@ class Run:
                 row_count=row_count,
                 sample_rows=sample_rows,
                 column=column,
-                file=file,
+                facts=facts,
             )
         )
 

@@ -41,7 +41,7 @@ class Counting:
                 self._count_failure(event, entry)
             case events.ItemSucceeded() as event:
                 self._declared.items.labels(event.pipeline, "succeeded").inc()
-                self._count_rows(event.pipeline, event.file)
+                self._count_rows(event.pipeline, event.facts)
                 self._count_retry(event, "succeeded")
             case events.ItemSkipped() as event:
                 self._declared.items.labels(event.pipeline, "skipped").inc(event.count)
@@ -77,7 +77,7 @@ class Counting:
         self._failed_in[labels] = event.run_id
         if event.first_cause:
             self._declared.items.labels(event.pipeline, "failed").inc()
-            self._count_rows(event.pipeline, event.file)
+            self._count_rows(event.pipeline, event.facts)
         if event.first_cause or event.item is None:
             self._count_retry(event, "failed")
 
@@ -88,10 +88,11 @@ class Counting:
         self._failed.clear()
         self._failed_in.clear()
 
-    def _count_rows(self, pipeline: str, file: events.FileFacts | None) -> None:
-        if file is not None and not file.repeated:
-            self._declared.rows.labels(pipeline, "loaded").inc(file.rows_loaded)
-            self._declared.rows.labels(pipeline, "rejected").inc(file.rows_rejected)
+    def _count_rows(self, pipeline: str, facts: events.Facts | None) -> None:
+        rows = None if facts is None else facts.rows()
+        if rows is not None:
+            self._declared.rows.labels(pipeline, "loaded").inc(rows.loaded)
+            self._declared.rows.labels(pipeline, "rejected").inc(rows.rejected)
 
     def _count_run(self, event: events.RunEnded, entry: Entry) -> None:
         status = event.status.value

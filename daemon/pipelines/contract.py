@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from daemon.events import FileFacts, MessageFacts
+from daemon.events import Facts
 from daemon.taxonomy import RunState
 
 
@@ -50,10 +50,11 @@ class RunHandle(Protocol):
         """Says how far the run is, in items or any other unit. Cheap: call it as often as you like."""
         ...
 
-    def succeed(
-        self, item: str, *, file: FileFacts | None = None, message: MessageFacts | None = None
-    ) -> None:
-        """Counts an item as processed and resolves its open failures."""
+    def succeed(self, item: str, *, facts: Facts | None = None) -> None:
+        """Counts an item as processed and resolves its open failures.
+
+        `facts` are what a pipeline with a ledger of its own says of the item.
+        """
         ...
 
     def fail(
@@ -65,12 +66,12 @@ class RunHandle(Protocol):
         row_count: int | None = None,
         sample_rows: tuple[int, ...] = (),
         column: str | None = None,
-        file: FileFacts | None = None,
-        **facts: Any,
+        facts: Facts | None = None,
+        **fields: Any,
     ) -> None:
         """Records that an item failed, and why.
 
-        `facts` are the structured fields of `ErrorInfo` (http_status, sqlstate, errno, error_class,
+        `fields` are the structured fields of `ErrorInfo` (http_status, sqlstate, errno, error_class,
         imap_code, retry_after) where the exception does not carry them itself. Consecutive calls for
         the same item add causes; the item counts once.
         """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from daemon import events
+from daemon.pipelines.ingest.facts import FileFacts
+from daemon.pipelines.mail.facts import MessageFacts
 from daemon.store import build, rows
 from daemon.store.entries import Entry, NewFailure
 from daemon.store.retry_changes import RetryEvent
@@ -27,7 +29,7 @@ class Batch:
         self.run_ends: list[rows.Row] = []
         self.run_log: list[rows.Row] = []
         self.failures: list[NewFailure] = []
-        self.file_outcomes: list[tuple[events.FileFacts, events.ItemSucceeded | NewFailure]] = []
+        self.file_outcomes: list[tuple[FileFacts, events.ItemSucceeded | NewFailure]] = []
         """What became of tracked files, in the order in which it happened."""
         self.messages: list[tuple[str | None, rows.MessageRow]] = []
         """What is done, each with the mailbox that it is in."""
@@ -98,8 +100,8 @@ class Batch:
             self._decide(event, key, FailureStatus.RETRYING, event.run_id)
         new = NewFailure(self.next_id, key, event, assessment, shown_item)
         self.failures.append(new)
-        if event.file is not None:
-            self.file_outcomes.append((event.file, new))
+        if isinstance(event.facts, FileFacts):
+            self.file_outcomes.append((event.facts, new))
         if assessment.full_text is not None:
             self._log(event, "failure_text", assessment.full_text, self.next_id)
         self.next_id += 1
@@ -107,11 +109,11 @@ class Batch:
     def _add_success(self, event: events.ItemSucceeded) -> None:
         key = build.item_key(event.pipeline, event.source, event.item)
         self._decide(event, key, FailureStatus.RESOLVED, event.run_id)
-        if event.file is not None:
-            self.file_outcomes.append((event.file, event))
-        if event.message is not None:
-            row = build.message_row(event, event.message)
-            self.messages.append((event.message.mailbox, row))
+        if isinstance(event.facts, FileFacts):
+            self.file_outcomes.append((event.facts, event))
+        if isinstance(event.facts, MessageFacts):
+            row = build.message_row(event, event.facts)
+            self.messages.append((event.facts.mailbox, row))
 
     def _decide(
         self,

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from daemon import events
+from daemon.pipelines.ingest.facts import FileFacts
+from daemon.pipelines.mail.facts import MessageFacts
 from daemon.store import rows
 from daemon.store.entries import FailedRun, NewFailure, RunSummary
 from daemon.taxonomy import FileStatus
@@ -132,7 +134,7 @@ def group_row(event: events.ItemFailed, assessment: Assessment) -> rows.GroupRow
     )
 
 
-def loaded_file_row(event: events.ItemSucceeded, file: events.FileFacts) -> rows.FileRow:
+def loaded_file_row(event: events.ItemSucceeded, file: FileFacts) -> rows.FileRow:
     return rows.FileRow(
         **_file_columns(event, file),
         status=FileStatus.SUCCESS,
@@ -148,7 +150,7 @@ def loaded_file_row(event: events.ItemSucceeded, file: events.FileFacts) -> rows
 
 
 def failed_file_row(
-    event: events.ItemFailed, file: events.FileFacts, failure: rows.FailureRow
+    event: events.ItemFailed, file: FileFacts, failure: rows.FailureRow
 ) -> rows.FileRow:
     return rows.FileRow(
         **_file_columns(event, file),
@@ -164,7 +166,7 @@ def failed_file_row(
     )
 
 
-def message_row(event: events.ItemSucceeded, message: events.MessageFacts) -> rows.MessageRow:
+def message_row(event: events.ItemSucceeded, message: MessageFacts) -> rows.MessageRow:
     return rows.MessageRow(
         pipeline=event.pipeline,
         source=event.source,
@@ -181,7 +183,7 @@ def message_row(event: events.ItemSucceeded, message: events.MessageFacts) -> ro
     )
 
 
-def _file_columns(event: events.RunEvent, file: events.FileFacts) -> dict[str, Any]:
+def _file_columns(event: events.RunEvent, file: FileFacts) -> dict[str, Any]:
     return {
         "pipeline": event.pipeline,
         "source": event.source,

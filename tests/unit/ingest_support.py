@@ -13,7 +13,8 @@ import msgspec
 from daemon.clock import SystemClock
 from daemon.config.schema import IngestConfig, IngestSource
 from daemon.config.values import Duration
-from daemon.events import FileFacts
+from daemon.events import Facts
+from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.pipeline import IngestPipeline
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRow, RejectedRows
@@ -32,7 +33,7 @@ class Failed(msgspec.Struct):
     row_count: int | None
     sample_rows: tuple[int, ...]
     column: str | None
-    file: FileFacts | None
+    facts: FileFacts | None
     error_class: str | None
 
     @property
@@ -65,9 +66,10 @@ class RecordingRun:
     def progress(self, current: int, total: int | None = None) -> None:
         self.seen.append((current, total))
 
-    def succeed(self, item: str, *, file: FileFacts | None = None) -> None:
-        self.succeeded[item] = file
-        self.index.learn(self.source, file, FileStatus.SUCCESS)
+    def succeed(self, item: str, *, facts: Facts | None = None) -> None:
+        assert facts is None or isinstance(facts, FileFacts)
+        self.succeeded[item] = facts
+        self.index.learn(self.source, facts, FileStatus.SUCCESS)
 
     def fail(
         self,
@@ -78,14 +80,15 @@ class RecordingRun:
         row_count: int | None = None,
         sample_rows: tuple[int, ...] = (),
         column: str | None = None,
-        file: FileFacts | None = None,
-        **facts: Any,
+        facts: Facts | None = None,
+        **fields: Any,
     ) -> None:
-        error_class = facts.get("error_class") or getattr(error, "error_class", None)
+        assert facts is None or isinstance(facts, FileFacts)
+        error_class = fields.get("error_class") or getattr(error, "error_class", None)
         self.failures.append(
-            Failed(item, error, in_part, row_count, sample_rows, column, file, error_class)
+            Failed(item, error, in_part, row_count, sample_rows, column, facts, error_class)
         )
-        self.index.learn(self.source, file, FileStatus.PARTIAL if in_part else FileStatus.FAILED)
+        self.index.learn(self.source, facts, FileStatus.PARTIAL if in_part else FileStatus.FAILED)
 
     def skip(self, item: str | None = None, *, count: int = 1) -> None:
         self.skipped.append(item if item is not None else count)

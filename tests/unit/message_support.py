@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from daemon import events
+from daemon.pipelines.mail.facts import MessageFacts
 from daemon.pipelines.mail.message import Identity
 from daemon.store.entries import Entry
 from daemon.taxonomy import Category
@@ -28,7 +29,7 @@ def done(
     run: str = "run",
     mailbox: str | None = None,
 ) -> Entry:
-    facts = events.MessageFacts(
+    facts = MessageFacts(
         folder=identity.folder,
         uidvalidity=identity.uidvalidity,
         uid=identity.uid,
@@ -46,7 +47,7 @@ def done(
             pipeline=pipeline,
             source=source,
             item=identity.item,
-            message=facts,
+            facts=facts,
         )
     )
 

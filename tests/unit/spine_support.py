@@ -20,6 +20,7 @@ from daemon.gate import Gate
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.contract import Pipeline
+from daemon.pipelines.ingest.facts import FileFacts
 from daemon.recorder import Recorder
 from daemon.run import Run
 from daemon.runner import Runner
@@ -148,9 +149,9 @@ def ended(
     return Entry(event, summary=RunSummary(0, category, None, None, None, ()))
 
 
-def facts(path: str, **more: Any) -> events.FileFacts:
+def facts(path: str, **more: Any) -> FileFacts:
     """A version of a file."""
-    return events.FileFacts(path=path, size=10, mtime_ns=1, content_hash="00", **more)
+    return FileFacts(path=path, size=10, mtime_ns=1, content_hash="00", **more)
 
 
 class Store:

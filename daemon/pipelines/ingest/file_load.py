@@ -11,12 +11,12 @@ import msgspec
 
 from daemon.clock import Clock
 from daemon.config.schema import IngestSource
-from daemon.events import FileFacts
 from daemon.pipelines.ingest import failures, tables
 from daemon.pipelines.ingest.conversion import Column
 from daemon.pipelines.ingest.csv_careful import load_carefully
 from daemon.pipelines.ingest.csv_layout import layout_of
 from daemon.pipelines.ingest.csv_load import load_csv, suits
+from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.formats import Encoding, Format
 from daemon.pipelines.ingest.inference import infer_columns
 from daemon.pipelines.ingest.json_load import load_json

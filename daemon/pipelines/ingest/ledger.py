@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import duckdb
 import msgspec
 
-from daemon.events import FileFacts
+from daemon.pipelines.ingest.facts import FileFacts
 
 TABLE = "triaged_files"
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from daemon.events import FileFacts
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.ingest.defects import DEFECTS, MISFITS
+from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.rejects import Cause
 
 
@@ -25,7 +25,7 @@ def report(run: RunHandle, outcome: Outcome) -> None:
     """A success, or one failure for each cause, the one of most rows first."""
     facts = outcome.facts
     if not outcome.causes:
-        run.succeed(facts.path, file=facts)
+        run.succeed(facts.path, facts=facts)
     for cause in outcome.causes:
         run.fail(
             facts.path,
@@ -35,7 +35,7 @@ def report(run: RunHandle, outcome: Outcome) -> None:
             sample_rows=cause.sample_rows,
             column=cause.column,
             error_class=cause.error_class,
-            file=facts,
+            facts=facts,
         )
 
 

@@ -98,7 +98,7 @@ class IngestPipeline:
         """Fails what could not be looked at; a folder, which nothing else tracks, also recovers."""
         closed = {path for path in folder.unreadable if path.endswith("/")}
         for path, error in folder.unreadable.items():
-            run.fail(path, error, file=None if path in closed else unread(Listed(path, 0, 0)))
+            run.fail(path, error, facts=None if path in closed else unread(Listed(path, 0, 0)))
         for path in self._closed.get(run.source, set()) - closed:
             run.succeed(path)
         self._closed[run.source] = closed

@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 import duckdb
 
-from daemon.events import FileFacts
 from daemon.pipelines.ingest import zstd
 from daemon.pipelines.ingest.content import Hashing, TextFacts, check_text, content_hash, gunzipped
+from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.failures import FileFailure, NotSettled
 from daemon.pipelines.ingest.formats import Encoding, Format
 from daemon.pipelines.ingest.ports import Listed

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from daemon.clock import Clock
 from daemon.config.schema import IngestSource
 from daemon.errors import UnsafePath
-from daemon.events import FileFacts
 from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.failures import FileFailure, LeftForLater
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import Folder
@@ -52,7 +52,7 @@ class Sweep:
         except (LeftForLater, FileNotFoundError):
             self._run.skip(listed.path)
         except (FileFailure, UnsafePath, OSError) as error:
-            self._run.fail(listed.path, error, file=unread(listed))
+            self._run.fail(listed.path, error, facts=unread(listed))
 
     def _open_and_load(self, candidate: Candidate) -> None:
         listed = candidate.listed
@@ -67,7 +67,7 @@ class Sweep:
                     error,
                     sample_rows=() if error.row is None else (error.row,),
                     column=error.column,
-                    file=file.facts,
+                    facts=file.facts,
                 )
                 return
             report(self._run, outcome)

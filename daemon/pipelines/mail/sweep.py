@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from daemon.config.schema import MailSource
-from daemon.events import MessageFacts
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.mail.categories import Decision
 from daemon.pipelines.mail.categoriser import Session
 from daemon.pipelines.mail.dry_run import Tally
+from daemon.pipelines.mail.facts import MessageFacts
 from daemon.pipelines.mail.message import Fetched, Identity, Message
 from daemon.pipelines.mail.model import ModelPaused
 from daemon.pipelines.mail.ports import Mailbox
@@ -149,7 +149,7 @@ class Sweep:
         self._selection.confirm(identity)
         self._run.succeed(
             identity.item,
-            message=MessageFacts(
+            facts=MessageFacts(
                 folder=identity.folder,
                 uidvalidity=identity.uidvalidity,
                 uid=identity.uid,

@@ -184,10 +184,6 @@ def test_accounts_are_stored_replaced_and_removed_in_their_order(tmp_path: Path)
         assert [account.name for account in read_accounts(target.database)] == ["ann", "bob"]
 
 
-def test_an_account_event_crosses_a_process_boundary() -> None:
-    assert events.decode(events.encode(saved())) == saved()
-
-
 def accounts(folder: Path, *stored: StoredAccount, **configured: MailSource) -> Accounts:
     mail = MailConfig(sources=configured)
     secrets = Secrets({"MAIL_PASSWORD": PASSWORD})

@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 
 from daemon import events
 from daemon.clock import FakeClock, SystemClock
+from daemon.event_codec import EventCodec
+from daemon.pipelines.ingest.facts import FileFacts
+from daemon.pipelines.mail.facts import MessageFacts
 
 KINDS: tuple[type[events.Event], ...] = get_args(events.AnyEvent)
+FACTS = (FileFacts, MessageFacts)
+CODEC = EventCodec(FACTS)
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=("Cs",)), max_size=20),
     int: st.integers(-(2**63), 2**63 - 1),
@@ -32,6 +37,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of an annotated type."""
     if kind in PLAIN:
         return PLAIN[kind]
+    if kind is events.Facts:
+        return st.one_of([values(one) for one in FACTS])
     if get_origin(kind) in (types.UnionType, typing.Union):
         return st.one_of([values(one) for one in get_args(kind)])
     if get_origin(kind) is tuple:
@@ -47,7 +54,7 @@ any_event = st.one_of([values(kind) for kind in KINDS])
 
 @given(event=any_event)
 def test_an_event_comes_back_from_another_process_as_it_was(event: events.AnyEvent) -> None:
-    assert events.decode(events.encode(event)) == event
+    assert CODEC.decode(CODEC.encode(event)) == event
 
 
 @given(event=any_event)
@@ -57,8 +64,8 @@ def test_an_event_cannot_be_changed(event: events.AnyEvent) -> None:
             setattr(event, name, None)
 
 
-def test_every_kind_of_event_has_a_name_of_its_own() -> None:
-    names = [kind.__struct_config__.tag for kind in KINDS]
+def test_every_kind_of_event_and_of_facts_has_a_name_of_its_own() -> None:
+    names = [kind.__struct_config__.tag for kind in (*KINDS, *FACTS)]
     assert len(set(names)) == len(names)
     assert all(isinstance(name, str) and name.islower() for name in names)
 
@@ -66,7 +73,26 @@ def test_every_kind_of_event_has_a_name_of_its_own() -> None:
 def test_what_is_no_event_is_refused() -> None:
     for data in (b"{}", b'{"event": "nonsense"}', b'{"event": "run_started"}', b"not json"):
         with pytest.raises(msgspec.DecodeError):
-            events.decode(data)
+            CODEC.decode(data)
+
+
+class UnknownFacts(events.Facts, frozen=True, kw_only=True, tag="unknown"):
+    """Facts of a pipeline that this process does not have."""
+
+
+def test_facts_of_a_kind_that_is_not_known_never_become_none() -> None:
+    event = events.ItemSucceeded(
+        at=datetime(2026, 11, 20, tzinfo=UTC),
+        run_id="run",
+        pipeline="own",
+        source="own",
+        item="a",
+        facts=UnknownFacts(),
+    )
+    with pytest.raises(TypeError, match="UnknownFacts"):
+        CODEC.encode(event)
+    with pytest.raises(msgspec.DecodeError):
+        CODEC.decode(EventCodec([*FACTS, UnknownFacts]).encode(event))
 
 
 def test_the_clocks_tell_utc_and_never_run_backwards() -> None:

@@ -13,8 +13,10 @@ from daemon import events
 from daemon.clock import FakeClock
 from daemon.config import OwnConfig
 from daemon.errors import Conflict
+from daemon.event_codec import EventCodec
 from daemon.pipelines.catalog import Registered, Source
 from daemon.pipelines.contract import Pipeline
+from daemon.pipelines.ingest.facts import FileFacts
 from daemon.run import Run, RunClosed
 from daemon.runner import Runner, new_id
 from daemon.taxonomy import RunState, RunStatus, Trigger
@@ -41,7 +43,7 @@ def test_each_call_is_one_event_in_order(target: Store, clock: FakeClock) -> Non
     run = target.run()
     run.step("fetching", "fetching two files")
     clock.advance(2)
-    run.succeed("a.csv", file=facts("a.csv", rows_loaded=3))
+    run.succeed("a.csv", facts=facts("a.csv", rows_loaded=3))
     run.skip(count=4)
     run.fail("b.csv", "it broke", in_part=True, row_count=2, sample_rows=(3, 9), column="amount")
     target.end(run)
@@ -60,8 +62,9 @@ def test_each_call_is_one_event_in_order(target: Store, clock: FakeClock) -> Non
         2.0,
     )
     assert {event.at.utcoffset() for event in target.events()} == {START.utcoffset()}
+    codec = EventCodec([FileFacts])
     for event in target.events():
-        assert events.decode(events.encode(event)) == event
+        assert codec.decode(codec.encode(event)) == event
 
 
 OUTCOMES: list[tuple[str, Callable[[Run], object], RunStatus]] = [

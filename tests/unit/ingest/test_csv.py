@@ -31,8 +31,8 @@ def test_good_rows_load_and_bad_rows_are_set_aside_with_column_row_and_raw_text(
     ]
     assert all(row.reason for row in ingestion.rejected())
     assert [f.in_part for f in run.failures] == [True] * 4
-    assert run.failures[0].file is not None
-    assert (run.failures[0].file.rows_loaded, run.failures[0].file.rows_rejected) == (2, 4)
+    assert run.failures[0].facts is not None
+    assert (run.failures[0].facts.rows_loaded, run.failures[0].facts.rows_rejected) == (2, 4)
 
 
 @pytest.mark.requirement("I3")
@@ -41,8 +41,8 @@ def test_a_row_with_several_faults_is_one_row_with_its_first_fault(tmp_path: Pat
     ingestion.put("a.csv", HEADER + "x,a,y\n1,a,1\n")
     run = ingestion.run()
     assert run.causes == [("a.csv", "CAST", "order_id", 1)]
-    assert run.failures[0].file is not None
-    assert run.failures[0].file.rows_rejected == 1
+    assert run.failures[0].facts is not None
+    assert run.failures[0].facts.rows_rejected == 1
 
 
 @pytest.mark.requirement("F6")
@@ -152,8 +152,8 @@ def test_files_that_are_no_text_fail_whole(tmp_path, content, error_class):
     ingestion.put("good.csv", HEADER + "1,a,1\n")
     run = ingestion.run()
     assert [failure.error_class for failure in run.failures] == [error_class]
-    assert run.failures[0].file is not None
-    assert len(run.failures[0].file.content_hash) == 32
+    assert run.failures[0].facts is not None
+    assert len(run.failures[0].facts.content_hash) == 32
     assert list(run.succeeded) == ["good.csv"]
 
 

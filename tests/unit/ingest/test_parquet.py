@@ -82,8 +82,8 @@ def test_damage_inside_the_data_fails_the_file_and_loads_nothing(tmp_path: Path)
     ingestion.put("a.parquet", bytes(data))
     run = ingestion.run()
     assert [f.in_part for f in run.failures] == [False]
-    assert run.failures[0].file is not None
-    assert run.failures[0].file.rows_loaded == 0
+    assert run.failures[0].facts is not None
+    assert run.failures[0].facts.rows_loaded == 0
 
 
 def test_values_are_not_rounded_to_their_column(tmp_path: Path):

@@ -64,8 +64,8 @@ def test_a_touched_file_with_rejected_rows_is_reported_but_not_counted_again(tmp
     ingestion.put("a.csv", HEADER + "1,a,1\nx,b,1\n", age=10)
     second = ingestion.run()
     assert second.causes == first.causes
-    assert [f.file.repeated for f in first.failures if f.file] == [False]
-    assert [f.file.repeated for f in second.failures if f.file] == [True]
+    assert [f.facts.repeated for f in first.failures if f.facts] == [False]
+    assert [f.facts.repeated for f in second.failures if f.facts] == [True]
 
 
 @pytest.mark.requirement("I1")
@@ -211,7 +211,7 @@ def test_after_a_crash_before_the_store_learned_the_file_is_reported_not_loaded(
     second = ingestion.run()
     assert second.causes == first.causes
     assert [f.message for f in second.failures] == [f.message for f in first.failures]
-    assert [f.file for f in second.failures] == [f.file for f in first.failures]
+    assert [f.facts for f in second.failures] == [f.facts for f in first.failures]
     assert second.succeeded == first.succeeded
     assert not any(facts.repeated for facts in second.succeeded.values() if facts)
     assert {row[1] for row in ingestion.rows()} == {"kept"}

@@ -50,7 +50,7 @@ def test_each_message_gets_the_label_of_its_category_and_why_is_kept(mail: Mail)
         (robot, "automated", "auto_submitted", "automated"),
     ]
     assert mail.server.open_connections == 0
-    kept = [e.message for e in mail.store.events() if isinstance(e, ItemSucceeded)]
+    kept = [e.facts for e in mail.store.events() if isinstance(e, ItemSucceeded)]
     assert {facts and facts.mailbox for facts in kept} == {mailbox_of("support", account())}
 
 

@@ -131,9 +131,9 @@ def test_what_happened_is_counted_once_it_is_on_disk(target: Store, scraped: Scr
     cause = assessed(category=Category.CONNECTION)
     target.put(
         started("run-1", trigger=Trigger.RETRY),
-        failed("run-1", "a", assessment=cause, file=facts("a", rows_loaded=5, rows_rejected=2)),
-        failed("run-1", "a", first_cause=False, file=facts("a", rows_loaded=5, rows_rejected=2)),
-        succeeded("run-1", "b", file=facts("b", rows_loaded=10)),
+        failed("run-1", "a", assessment=cause, facts=facts("a", rows_loaded=5, rows_rejected=2)),
+        failed("run-1", "a", first_cause=False, facts=facts("a", rows_loaded=5, rows_rejected=2)),
+        succeeded("run-1", "b", facts=facts("b", rows_loaded=10)),
         Entry(
             events.ItemSkipped(
                 at=START, run_id="run-1", pipeline="ingest", source="orders", count=4
@@ -360,7 +360,7 @@ def test_a_batch_is_counted_whatever_its_size(scraped: Scraped) -> None:
 def test_metrics_are_there_while_the_store_cannot_be_read(tmp_path: Path) -> None:
     with store(tmp_path, FakeClock(START)) as target:
         scraped = Scraped(target)
-        target.put(failed("run-1", "a", file=facts("a"), assessment=assessed(retryable=True)))
+        target.put(failed("run-1", "a", facts=facts("a"), assessment=assessed(retryable=True)))
         assert scraped.value("retries_pending", pipeline="ingest") == 1
         target.database.close()
         assert scraped.value("retries_pending", pipeline="ingest") == 1

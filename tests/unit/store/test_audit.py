@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.events import Audited, decode, encode
+from daemon.events import Audited
 from daemon.store import upkeep
 from daemon.store.audit import COLUMNS, Audit, AuditFilter, KeyChange, audit_csv
 from daemon.store.database import Database
@@ -46,10 +46,6 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     insert(opened, map(Entry, ENTRIES))
     yield opened
     opened.close()
-
-
-def test_an_entry_crosses_a_process_boundary() -> None:
-    assert decode(encode(NASTY)) == NASTY
 
 
 @pytest.mark.requirement("U6")

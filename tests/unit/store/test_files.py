@@ -52,7 +52,7 @@ def due(files: Files, *paths: str, **facts: int) -> list[str]:
 def test_only_new_and_changed_files_are_looked_at_in_listed_order(
     target: Store, files: Files
 ) -> None:
-    target.put(*(succeeded("run", path, file=facts(path)) for path in "abc"))
+    target.put(*(succeeded("run", path, facts=facts(path)) for path in "abc"))
     assert due(files, "a", "b", "c") == []
     assert due(files, "c", "a", size=11) == ["c", "a"]
     assert due(files, "a", mtime_ns=2) == ["a"]
@@ -68,8 +68,8 @@ def test_a_file_is_due_again_when_its_retry_is_and_not_before(target: Store, fil
     clock = target.clock
     assert isinstance(clock, FakeClock)
     target.put(
-        failed("run", "a", file=facts("a"), assessment=RETRYABLE),
-        failed("run", "b", file=facts("b")),
+        failed("run", "a", facts=facts("a"), assessment=RETRYABLE),
+        failed("run", "b", facts=facts("b")),
     )
     assert due(files, "a", "b") == []
     assert files.retries_pending() == {"ingest": 1}
@@ -82,7 +82,7 @@ def test_a_file_is_due_again_when_its_retry_is_and_not_before(target: Store, fil
 
 @pytest.mark.requirement("I6", "I7")
 def test_what_a_person_decided_about_a_file_holds(target: Store, files: Files) -> None:
-    target.put(*(failed("run", path, file=facts(path), assessment=RETRYABLE) for path in "abc"))
+    target.put(*(failed("run", path, facts=facts(path), assessment=RETRYABLE) for path in "abc"))
     target.put(
         mark(FileStatus.RETRYING, "a"),
         mark(FileStatus.QUARANTINED, "b"),
@@ -99,17 +99,19 @@ def test_what_a_person_decided_about_a_file_holds(target: Store, files: Files) -
 def test_of_several_causes_in_one_run_the_first_describes_the_file(
     target: Store, files: Files
 ) -> None:
-    first = failed("run", "a", file=facts("a", rows_rejected=9), in_part=True, assessment=RETRYABLE)
-    second = failed("run", "a", file=facts("a", rows_rejected=9), in_part=True)
+    first = failed(
+        "run", "a", facts=facts("a", rows_rejected=9), in_part=True, assessment=RETRYABLE
+    )
+    second = failed("run", "a", facts=facts("a", rows_rejected=9), in_part=True)
     target.put(first)
     target.put(second)
     record = files.get("orders", "a")
     assert (record.category, record.status, record.rows_rejected) == ("connection", "partial", 9)
     assert (record.retry_count, record.last_attempt) == (0, START)
-    target.put(failed("run-2", "a", file=facts("a"), assessment=RETRYABLE))
+    target.put(failed("run-2", "a", facts=facts("a"), assessment=RETRYABLE))
     again = files.get("orders", "a")
     assert (again.status, again.retry_count, again.run_id) == ("failed", 1, "run-2")
-    target.put(succeeded("run-3", "a", file=facts("a", rows_loaded=5)))
+    target.put(succeeded("run-3", "a", facts=facts("a", rows_loaded=5)))
     loaded = files.get("orders", "a")
     assert (loaded.status, loaded.category, loaded.retry_count) == ("success", None, 0)
     assert (loaded.error_message, loaded.retry_at, loaded.rows_loaded) == (None, None, 5)
@@ -138,10 +140,10 @@ def test_paging_finds_every_file_once_by_path_and_the_badge_counts_them(
         files = Files(target.database, target.clock)
         for path, wanted in found.items():
             if wanted == "success":
-                target.writer.put(succeeded("run", path, file=facts(path, rows_loaded=2)))
+                target.writer.put(succeeded("run", path, facts=facts(path, rows_loaded=2)))
             else:
                 in_part = wanted == "partial"
-                target.writer.put(failed("run", path, file=facts(path), in_part=in_part))
+                target.writer.put(failed("run", path, facts=facts(path), in_part=in_part))
         for decided in STATUSES[3:]:
             marked = tuple(path for path, wanted in found.items() if wanted == decided)
             target.writer.put(mark(FileStatus(decided), *marked))
@@ -169,8 +171,8 @@ def test_filters_over_files_restrict_and_their_text_is_no_pattern(
     target: Store, files: Files
 ) -> None:
     target.put(
-        failed("run", "A%.csv", file=facts("A%.csv"), assessment=RETRYABLE),
-        failed("run", "b_1.csv", file=facts("b_1.csv", rejects="x.jsonl")),
+        failed("run", "A%.csv", facts=facts("A%.csv"), assessment=RETRYABLE),
+        failed("run", "b_1.csv", facts=facts("b_1.csv", rejects="x.jsonl")),
     )
     assert files.paths("orders", FileFilter(category="connection")) == ["A%.csv"]
     assert files.paths("orders", FileFilter(retryable=False)) == ["b_1.csv"]

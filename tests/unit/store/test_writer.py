@@ -140,11 +140,11 @@ def play_outcome(
     if category is not None:
         model.fail(source, item, run, category.value)
         assessment = assessed(category=category)
-        return [failed(run, item, clock.now(), source=source, assessment=assessment, file=file)]
+        return [failed(run, item, clock.now(), source=source, assessment=assessment, facts=file)]
     if item is None:
         return []
     model.decide(source, item, run, "resolved")
-    return [succeeded(run, item, clock.now(), source=source, file=file)]
+    return [succeeded(run, item, clock.now(), source=source, facts=file)]
 
 
 def mark(source: str, path: str, status: FileStatus, clock: FakeClock) -> Entry:
@@ -273,8 +273,8 @@ def test_a_file_is_described_by_its_newest_run_though_the_clock_stands_still(
 ) -> None:
     with store(tmp_path) as target:
         target.put(
-            failed("run-1", "a.csv", file=facts("a.csv")),
-            succeeded("run-2", "a.csv", file=facts("a.csv", rows_loaded=7)),
+            failed("run-1", "a.csv", facts=facts("a.csv")),
+            succeeded("run-2", "a.csv", facts=facts("a.csv", rows_loaded=7)),
         )
         assert target.database.rows("SELECT status, run_id, rows_loaded FROM files") == [
             ("success", "run-2", 7)
@@ -289,7 +289,9 @@ def test_a_file_is_described_by_its_newest_run_though_the_clock_stands_still(
     "refused",
     [
         pytest.param(failed("run-1", "bad", duration_seconds=None), id="refused by a constraint"),
-        pytest.param(succeeded("run-1", "bad", file=facts("\udcff")), id="a path that is not text"),
+        pytest.param(
+            succeeded("run-1", "bad", facts=facts("\udcff")), id="a path that is not text"
+        ),
         pytest.param(Entry(events.ItemSucceeded(**who("run-1", START), item=7)), id="not text"),
         pytest.param(
             failed("run-1", "bad", assessment=assessed("x" * 2_000_000)),
@@ -318,9 +320,9 @@ def test_what_a_person_decided_takes_effect_between_the_runs_around_it(tmp_path:
     clock = FakeClock(START)
     with store(tmp_path, clock) as target:
         target.put(
-            failed("run-1", "a.csv", file=facts("a.csv")),
+            failed("run-1", "a.csv", facts=facts("a.csv")),
             mark("orders", "a.csv", FileStatus.IGNORED, clock),
-            failed("run-2", "a.csv", file=facts("a.csv")),
+            failed("run-2", "a.csv", facts=facts("a.csv")),
         )
         assert [f.status for f in stored_failures(target.database)] == ["retrying", "open"]
         assert target.database.rows("SELECT status FROM files") == [("failed",)]
