@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.errors import ConfigError, Problem
+from daemon.pipelines.own_modules import hidden_modules
 
 
 def load_function(name: str, where: str, base: Path) -> Callable[..., Any]:
@@ -17,9 +18,11 @@ def load_function(name: str, where: str, base: Path) -> Callable[..., Any]:
     Raises `ConfigError` naming the key and what kept the function from being loaded.
     """
     module_name, _, attribute = name.partition(":")
+    if hidden := hidden_modules(module_name, base.resolve()):
+        raise ConfigError([Problem(where, str(module)) for module in hidden])
     folder = str(base.resolve())
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)  # not before others: triaged's own imports are nobody else's
     try:
         module = importlib.import_module(module_name)
     except Exception as error:

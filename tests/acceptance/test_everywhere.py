@@ -179,6 +179,31 @@ def test_an_own_pipeline_that_raises_fails_its_run_with_triage(product: Product)
     assert (run["status"], run["final_state"]) == ("failed", "ERROR")
 
 
+@pytest.mark.requirement("X2", "X5")
+def test_an_own_module_of_a_name_that_is_taken_is_refused_before_anything_runs(
+    product: Product,
+) -> None:
+    (product.folder / "jobs.py").write_text("def work(run):\n    import api\n    api.sync()\n")
+    (product.folder / "api.py").write_text("def sync():\n    pass\n")
+    product.configure('[pipelines.shop]\nrun = "jobs:work"\n')
+    for command in (
+        ("check-config", str(product.config)),
+        ("serve", "--config", str(product.config)),
+        ("run", "shop", "--config", str(product.config)),
+    ):
+        ended = product.command(*command)
+        assert ended.returncode == 2
+        told = ended.stdout + ended.stderr
+        assert "pipelines.shop.run: api.py has the name of a module of triaged itself" in told
+        assert "such as my_api.py" in told
+    assert not (product.folder / "data").exists()
+    (product.folder / "api.py").rename(product.folder / "my_api.py")
+    (product.folder / "jobs.py").write_text(
+        "def work(run):\n    import my_api\n    my_api.sync()\n"
+    )
+    assert product.command("run", "shop", "--config", str(product.config)).returncode == 0
+
+
 @pytest.mark.requirement("X6")
 def test_commands_print_tables_for_people_and_json_lines_for_programs(product: Product) -> None:
     product.configure_orders(every="1h")
