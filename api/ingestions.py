@@ -10,8 +10,9 @@ from litestar.params import PathParameter
 from api.routes import reads
 from api.runs import describe
 from api.schemas.ingestions import Ingestion, IngestionList
-from daemon.config import IngestConfig, IngestSource
 from daemon.errors import NotFound
+from daemon.pipelines.ingest.config import IngestSource
+from daemon.pipelines.ingest.places import ingestions
 from daemon.service import Daemon
 from daemon.store.files import NO_FILES
 
@@ -29,7 +30,7 @@ def list_ingestions(daemon: NamedDependency[Daemon]) -> IngestionList:
     return IngestionList(
         ingestions=[
             Ingestion.of(name, config, badges.get(name, NO_FILES), latest.get(name))
-            for name, config in sorted(configured(daemon).items())
+            for name, config in sorted(ingestions(daemon.settings.config).items())
         ],
         timestamp=daemon.clock.now(),
     )
@@ -44,15 +45,9 @@ def get_ingestion(daemon: NamedDependency[Daemon], name: IngestionName) -> Inges
     return Ingestion.of(name, config, daemon.files.badge(name), last_run)
 
 
-def configured(daemon: Daemon) -> dict[str, IngestSource]:
-    """The ingestions of the configuration."""
-    config = daemon.settings.config.pipelines.get(PIPELINE)
-    return config.sources if isinstance(config, IngestConfig) else {}
-
-
 def find(daemon: Daemon, name: str) -> IngestSource:
     """The ingestion of that name. Raises `NotFound`."""
-    found = configured(daemon).get(name)
+    found = ingestions(daemon.settings.config).get(name)
     if found is None:
         raise NotFound("there is no ingestion of that name")
     return found

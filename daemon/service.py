@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from daemon import __version__, journal
 from daemon.access.key_changes import KeyChanges
 from daemon.access.keyring import Key, Keyring
 from daemon.access.keys import digest
 from daemon.access.keys_file import KeysFile
-from daemon.accounts.accounts import Accounts
-from daemon.accounts.key_file import KeyFile
 from daemon.accounts.mailboxes import follow_mailboxes
+from daemon.accounts.opening import open_accounts
 from daemon.accounts.verification import Verifier
 from daemon.clock import Clock, SystemClock
-from daemon.config import AnyPipeline, IngestConfig, MailConfig, OwnConfig, Settings
+from daemon.config import Settings
 from daemon.cycle import Cycles
 from daemon.errors import ConfigError, Problem
 from daemon.gate import Gate
@@ -31,21 +29,15 @@ from daemon.operations.pipelines import Operations
 from daemon.operations.retries.chunk import Chunks
 from daemon.operations.retries.requests import RetryRequests
 from daemon.operations.retries.worker import RetryWorker
-from daemon.pipelines.catalog import Catalog, Registered, Source
-from daemon.pipelines.ingest.checks import problems_of
-from daemon.pipelines.ingest.folder import Folder
-from daemon.pipelines.ingest.pipeline import IngestPipeline
-from daemon.pipelines.ingest.ports import FileIndex
+from daemon.pipelines.ingest.places import folders, quarantine_folder, rejects_folder
 from daemon.pipelines.ingest.quarantine import Quarantine
-from daemon.pipelines.mail.configured import ConfiguredAccounts
-from daemon.pipelines.own import load_function
-from daemon.pipelines.versions import fixed
+from daemon.pipelines.kind import Kinds, Surroundings
+from daemon.pipelines.kinds import KINDS
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries, budget_window
 from daemon.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
-from daemon.store.accounts import read_accounts
 from daemon.store.audit import Audit
 from daemon.store.database import Database
 from daemon.store.failures import Failures
@@ -71,9 +63,11 @@ STORE_GRACE_SECONDS = 10.0
 class Daemon:
     """Everything but the API. `start` and `stop` may each be called more than once."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, kinds: Kinds = KINDS
+    ) -> None:
         """Opens the store and puts the parts together. Raises `ConfigError`, `StoreError`."""
-        if problems := check(settings):
+        if problems := check(settings, kinds):
             raise ConfigError(problems)
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -81,22 +75,18 @@ class Daemon:
         self.live = Live()
         configured = [Key(key.name, key.role, digest(key.value)) for key in settings.keys]
         self.keyring = Keyring(configured, KeysFile(settings.keys_path), self.clock)
-        data = settings.store_path.parent
-        self.rejects = data / "rejects"
+        self.rejects = rejects_folder(settings)
         config = settings.config
         self.database = Database(settings.store_path, memory_limit=config.store.memory_limit)
         self.failures = Failures(self.database)
         self.runs = Runs(self.database)
         self.files = Files(self.database, self.clock)
-        messages = Messages(self.database, self.clock)
         try:
             with self.database.writing() as connection:
                 upkeep.interrupt_unfinished(connection, self.clock.now())
             self.accounts = open_accounts(settings, self.database)
             follow_mailboxes(self.accounts, self.database)
-            self.catalog = build_catalog(
-                settings, self.files, messages, self.rejects, self.clock, self.accounts
-            )
+            self.catalog = kinds.build(Surroundings(settings, self.clock, self._ports()))
         except BaseException:
             self.database.close()
             raise
@@ -137,8 +127,8 @@ class Daemon:
             self.scheduler,
             self.recorder,
             self.files,
-            ingest_folders(settings),
-            Quarantine(data / "quarantine"),
+            folders(settings),
+            Quarantine(quarantine_folder(settings)),
             self.clock,
         )
         self.group_operations = GroupOperations(
@@ -158,6 +148,11 @@ class Daemon:
         self.recorder.subscribe(self.account_operations.follow)
         self._stopping = False
 
+    def _ports(self) -> dict[str, Any]:
+        """What pipelines ask of the rest."""
+        messages = Messages(self.database, self.clock)
+        return {"files": self.files, "messages": messages, "accounts": self.accounts}
+
     def _make_retry_worker(self) -> RetryWorker:
         chunks = Chunks(
             self.catalog,
@@ -165,7 +160,7 @@ class Daemon:
             self.recorder,
             self.retries,
             self.files,
-            ingest_folders(self.settings),
+            folders(self.settings),
             self.clock,
         )
         return RetryWorker(
@@ -274,103 +269,15 @@ def load_triage(settings: Settings) -> Triage:
     return Triage.load(settings.rules_path)
 
 
-def check(settings: Settings) -> list[Problem]:
+def check(settings: Settings, kinds: Kinds = KINDS) -> list[Problem]:
     """Every mistake that keeps the daemon from starting; opens and changes nothing."""
     problems = [
         Problem(f"{settings.file.name}: {problem.where}", problem.expected)
         for name, config in settings.config.pipelines.items()
-        for problem in _pipeline_problems(name, config, settings)
+        for problem in [*check_schedule(name, config), *kinds.check(name, settings)]
     ]
     try:
         load_rules(settings.rules_path)
     except ConfigError as error:
         problems += error.problems
     return problems
-
-
-def _pipeline_problems(name: str, config: AnyPipeline, settings: Settings) -> list[Problem]:
-    problems = check_schedule(name, config)
-    if isinstance(config, IngestConfig):
-        return problems + problems_of(config)
-    if isinstance(config, MailConfig):
-        from daemon.pipelines.mail.checks import problems_of as mail_problems
-
-        return problems + mail_problems(config, settings)
-    try:
-        load_function(config.run, f"pipelines.{name}.run", settings.base)
-    except ConfigError as error:
-        problems += error.problems
-    return problems
-
-
-def open_accounts(settings: Settings, database: Database) -> Accounts:
-    """The mail accounts of the configuration and those that were made by API."""
-    mail = settings.config.pipelines.get("mail")
-    config = mail if isinstance(mail, MailConfig) else MailConfig()
-    of_configuration = ConfiguredAccounts(config, settings)
-    key_file = KeyFile(settings.secret_key_path)
-    return Accounts(config.sources, of_configuration, key_file, read_accounts(database))
-
-
-def build_catalog(
-    settings: Settings,
-    files: FileIndex,
-    messages: Messages,
-    rejects: Path,
-    clock: Clock,
-    accounts: Accounts,
-) -> Catalog:
-    """All pipelines of a configuration that was checked, ready to run."""
-    pipelines: dict[str, Registered] = {}
-    for name, config in settings.config.pipelines.items():
-        if isinstance(config, IngestConfig):
-            ingest = IngestPipeline(config, settings.base, files, rejects, clock)
-            sources = {
-                n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()
-            }
-            pipelines[name] = Registered(name, ingest, config, sources)
-        elif isinstance(config, MailConfig):
-            pipelines[name] = _mail(name, config, settings, messages, clock, accounts)
-        else:
-            function = load_function(config.run, f"pipelines.{name}.run", settings.base)
-            pipelines[name] = Registered(name, function, config, _own_sources(name, config))
-    return Catalog(pipelines)
-
-
-def _mail(
-    name: str,
-    config: MailConfig,
-    settings: Settings,
-    messages: Messages,
-    clock: Clock,
-    accounts: Accounts,
-) -> Registered:
-    # Its libraries are imported only here: without mail they take no memory.
-    from daemon.pipelines.mail.categoriser import Categoriser
-    from daemon.pipelines.mail.pipeline import MailPipeline
-    from daemon.pipelines.mail.session import open_mailbox
-
-    categoriser = Categoriser.of(config, settings)
-    mail = MailPipeline(config, accounts, messages, categoriser, open_mailbox, clock)
-    sources = ConfiguredAccounts(config, settings).sources()
-    sources |= {source.name: source for source in accounts.to_run()}
-    return Registered(name, mail, config, sources)
-
-
-def ingest_folders(settings: Settings) -> dict[str, Folder]:
-    """The folder of each ingestion, by its name."""
-    return {
-        name: Folder(settings.base, source.files)
-        for config in settings.config.pipelines.values()
-        if isinstance(config, IngestConfig)
-        for name, source in config.sources.items()
-    }
-
-
-def _own_sources(name: str, config: OwnConfig) -> dict[str, Source]:
-    if not config.sources:
-        return {name: Source(name, True, {})}
-    return {
-        n: Source(n, s.enabled, s.options, s.email_address, fixed(s))
-        for n, s in config.sources.items()
-    }

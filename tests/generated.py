@@ -1,6 +1,6 @@
 """Makes the generated parts of the docs: `make docs`. A test makes them again and compares.
 
-docs/configuration.md  from the records of daemon/config/schema.py
+docs/configuration.md  from the records of daemon/config/schema.py and daemon/pipelines/*/config.py
 docs/metrics.md        from the registry
 docs/openapi.json      from the running application
 docs/api.md            its tables, from the same
@@ -32,6 +32,8 @@ from alerts.make import rule_files
 from api.sockets import description as sockets
 from daemon.config import schema
 from daemon.config.load import Settings
+from daemon.pipelines.ingest.config import IngestConfig, IngestSource
+from daemon.pipelines.kinds import KINDS
 from daemon.service import Daemon
 from daemon.triage.matching import words
 from daemon.triage.matching.numbers import relaxed
@@ -45,25 +47,6 @@ from tests.api_tables import with_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
 FIELDS = DOCS / "fields.json"
-
-TABLES = {
-    "server": schema.ServerConfig,
-    "server.keys": schema.KeyConfig,
-    "store": schema.StoreConfig,
-    "log": schema.LogConfig,
-    "triage": schema.TriageConfig,
-    "retry": schema.RetryConfig,
-    "metrics": schema.MetricsConfig,
-    "pipelines.ingest": schema.IngestConfig,
-    "pipelines.ingest.sources.NAME": schema.IngestSource,
-    "pipelines.mail": schema.MailConfig,
-    "pipelines.mail.model": schema.MailModel,
-    "pipelines.mail.sources.NAME": schema.MailSource,
-    "pipelines.mail.sources.NAME.oauth": schema.MailOAuth,
-    "pipelines.NAME": schema.OwnConfig,
-    "pipelines.NAME.sources.NAME": schema.OwnSource,
-}
-
 
 _CONFIGURATION = """\
 One TOML file, checked whole at start and by `triaged check-config FILE`. Unknown keys are refused.
@@ -88,8 +71,7 @@ def configuration() -> str:
         "# Configuration\n",
         _CONFIGURATION,
     ]
-    for name, record in TABLES.items():
-        header = f"[[{name}]]" if record is schema.KeyConfig else f"[{name}]"
+    for header, record in tables():
         parts.append(f"## `{header}`\n\n{inspect.getdoc(record)}\n")
         parts.append("| key | type | default | meaning |\n| --- | --- | --- | --- |")
         meanings = field_docs(record)
@@ -100,11 +82,38 @@ def configuration() -> str:
     return "\n".join(parts)
 
 
+def tables() -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """The header of every table that a configuration may have, with its record."""
+    for section in msgspec.structs.fields(schema.Config):
+        if section.name != "pipelines":
+            yield from _tables(section.name, section.type)
+    for kind in KINDS:
+        yield from _tables(f"pipelines.{kind.name or 'NAME'}", kind.config)
+
+
+def _tables(
+    path: str, kind: Any, header: str = "[{}]"
+) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """The tables below `path`, where a value of this type stands."""
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is dict:
+        yield from _tables(f"{path}.NAME", arguments[1])
+    elif typing.get_origin(kind) is tuple:
+        yield from _tables(path, arguments[0], "[[{}]]")
+    elif arguments:
+        for alternative in arguments:
+            yield from _tables(path, alternative)
+    elif isinstance(kind, type) and issubclass(kind, schema.Table):
+        yield header.format(path), kind
+        for field in msgspec.structs.fields(kind):
+            yield from _tables(f"{path}.{field.name}", field.type)
+
+
 def field_docs(record: type[msgspec.Struct]) -> dict[str, str]:
     """The docstring under each field, of the record and its bases."""
     found: dict[str, str] = {}
     for cls in reversed(record.__mro__):
-        if cls.__module__ != schema.__name__:
+        if not issubclass(cls, schema.Table):
             continue
         (body,) = ast.parse(inspect.getsource(cls)).body
         assert isinstance(body, ast.ClassDef)
@@ -222,10 +231,8 @@ def word_table() -> str:
 def generated() -> Iterator[tuple[Path, str]]:
     """Every generated file with its content."""
     with tempfile.TemporaryDirectory() as folder:
-        source = schema.IngestSource(files="inbox/*.csv", table="orders")
-        config = schema.Config(
-            pipelines={"ingest": schema.IngestConfig(sources={"orders": source})}
-        )
+        source = IngestSource(files="inbox/*.csv", table="orders")
+        config = schema.Config(pipelines={"ingest": IngestConfig(sources={"orders": source})})
         daemon = Daemon(Settings(config, Path(folder) / "triaged.toml"))
         try:
             document = openapi(daemon)

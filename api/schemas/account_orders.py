@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Meta
 
 from daemon.accounts.secret import Secret
-from daemon.config import MailSource, is_loopback
-from daemon.config.schema import MailOAuth, SourceName
+from daemon.config import is_loopback
+from daemon.config.schema import SourceName
 from daemon.config.values import Duration
 from daemon.errors import Problem
+from daemon.pipelines.mail.config import MailOAuth, MailSource
 
 _TEXT = r"^[^\x00-\x1f\x7f]+$"
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from api.schemas import fields
 from api.schemas.waiting import WaitingSource
 from daemon.accounts.secret import port_of
-from daemon.config import MailSource
+from daemon.pipelines.mail.config import MailSource
 from daemon.taxonomy import Category, Group, RunState, RunStatus
 
 

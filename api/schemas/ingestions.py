@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from api.schemas import fields
 from api.schemas.runs import RunDetail
-from daemon.config import IngestSource
 from daemon.operations.pipelines import FilesChanged
+from daemon.pipelines.ingest.config import IngestSource
 from daemon.store import files as stored
 from daemon.store.records import FileRecord
 from daemon.taxonomy import CATEGORIES, Category, FileStatus, Group

@@ -15,10 +15,10 @@ from daemon.accounts.key_file import KeyFile
 from daemon.accounts.sealing import seal, unseal
 from daemon.accounts.secret import Secret
 from daemon.accounts.settings import decode_settings
-from daemon.config import MailSource
 from daemon.errors import CredentialsMissing, NotFound
 from daemon.pipelines.catalog import Source
 from daemon.pipelines.mail import account
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.configured import address_of, mailbox_of
 from daemon.store.accounts import StoredAccount
 

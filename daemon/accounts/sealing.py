@@ -13,8 +13,8 @@ from hashlib import blake2b
 import msgspec
 
 from daemon.accounts.secret import Secret, destination
-from daemon.config import MailSource
 from daemon.errors import CredentialsMissing
+from daemon.pipelines.mail.config import MailSource
 
 _FORMAT = b"\x01"
 _KEY_ID_BYTES = 4

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from daemon.config import MailSource
 from daemon.pipelines.mail.account import Credentials, OAuth, Password
+from daemon.pipelines.mail.config import MailSource
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

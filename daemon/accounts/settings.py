@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from daemon.config import MailSource
+from daemon.pipelines.mail.config import MailSource
 
 _ENCODER = msgspec.json.Encoder(enc_hook=float, order="deterministic")
 _DECODER = msgspec.json.Decoder(MailSource, dec_hook=lambda kind, value: kind(value))

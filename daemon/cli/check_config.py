@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from argparse import Namespace
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ from msgspec.structs import replace
 
 from daemon.cli import terminal
 from daemon.cli.main import Exit, complain
-from daemon.config import AnyPipeline, Config, OwnConfig, Settings, load
+from daemon.config import Config, PipelineConfig, Settings
 from daemon.config.load import decode_config
 from daemon.errors import ConfigError, Problem
+from daemon.pipelines.kinds import KINDS, load_settings
 from daemon.service import check
 
 
@@ -54,7 +54,7 @@ def run(args: Namespace) -> int:
 def find_problems(file: Path) -> tuple[Settings | None, list[Problem]]:
     """The settings, if they can be had, and every mistake that `serve` would refuse to start for."""
     try:
-        settings = load(file)
+        settings = load_settings(file)
     except ConfigError as error:
         return None, [*error.problems, *_further_problems(file)]
     return settings, check(settings)
@@ -73,31 +73,31 @@ def _sound_part(data: dict[str, Any]) -> Config:
     """Rules, retention and each pipeline, when they can be decoded without the rest."""
     sound = Config()
     for name in ("triage", "store"):
-        section, _ = decode_config({name: data.get(name, {})})
+        section, _ = decode_config({name: data.get(name, {})}, KINDS.record_of)
         if section is not None:
             sound = replace(sound, **{name: getattr(section, name)})
-    pipelines: dict[str, AnyPipeline] = {}
+    pipelines: dict[str, PipelineConfig] = {}
     tables = data.get("pipelines", {})
     for name, table in tables.items() if isinstance(tables, dict) else ():
-        alone, _ = decode_config({"pipelines": {name: table}})
+        alone, _ = decode_config({"pipelines": {name: table}}, KINDS.record_of)
         if alone is not None:
             pipelines |= alone.pipelines
     return replace(sound, pipelines=pipelines)
 
 
-def _summary(name: str, config: AnyPipeline) -> PipelineSummary:
-    sources: Sequence[tuple[str, bool]] = [(n, s.enabled) for n, s in config.sources.items()]
-    if isinstance(config, OwnConfig) and not sources:
-        sources = [(name, True)]
+def _summary(name: str, config: PipelineConfig) -> PipelineSummary:
+    sources = {source: found.enabled for source, found in config.sources.items()}
+    if config.is_own_source and not sources:
+        sources = {name: True}
     return PipelineSummary(
         name,
         _schedule(config),
-        [source for source, enabled in sources if enabled],
-        [source for source, enabled in sources if not enabled],
+        [source for source, enabled in sources.items() if enabled],
+        [source for source, enabled in sources.items() if not enabled],
     )
 
 
-def _schedule(config: AnyPipeline) -> str:
+def _schedule(config: PipelineConfig) -> str:
     if config.cron is not None:
         return f"at {config.cron} (UTC)"
     every = config.interval

@@ -17,9 +17,10 @@ from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
 from daemon.cli.addresses import url_of
 from daemon.cli.client import Client, make_client
 from daemon.clock import SystemClock
-from daemon.config import Settings, load
+from daemon.config import Settings
 from daemon.errors import StoreLocked, StoreUnavailable
 from daemon.pipelines.catalog import Catalog
+from daemon.pipelines.kinds import load_settings
 from daemon.store.audit import Audit, AuditFilter, audit_csv
 from daemon.store.database import Database
 from daemon.store.export import failures_csv
@@ -243,7 +244,7 @@ def open_reader(args: Namespace) -> Iterator[Reader]:
     if args.config is None:
         yield DaemonReader(make_client(args))
         return
-    settings = load(args.config)
+    settings = load_settings(args.config)
     try:
         database = _open_store(settings)
     except StoreLocked:

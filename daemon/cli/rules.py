@@ -14,8 +14,8 @@ from daemon.cli import terminal
 from daemon.cli.main import Exit, complain
 from daemon.cli.rule_records import ListedLine, ShownRule
 from daemon.cli.terminal import cell, make_table, number, printable
-from daemon.config import load
 from daemon.errors import TriagedError
+from daemon.pipelines.kinds import load_settings
 from daemon.taxonomy import CATEGORY_ALIASES
 from daemon.triage.rules.examples import CheckedExample, check_examples
 from daemon.triage.rules.files import load_rules
@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
 def _own_file(args: Namespace) -> Path | None:
     """The user's rule file, if one is named. Raises `ConfigError`."""
     if args.config is not None:
-        return load(args.config).rules_path
+        return load_settings(args.config).rules_path
     named: Path | None = args.rules
     return named
 

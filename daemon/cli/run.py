@@ -22,9 +22,10 @@ from daemon.cli.main import Exit, complain, leave
 from daemon.cli.one_cycle import Cycle
 from daemon.cli.reading import ALL
 from daemon.cli.tables import active_table, failures_table, runs_table
-from daemon.config import Settings, load
+from daemon.config import Settings
 from daemon.errors import Conflict, NotFound, StoreLocked
 from daemon.pipelines.catalog import Catalog, Registered, Source
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
 from daemon.taxonomy import RunStatus
 from daemon.triage import Triage
@@ -47,7 +48,7 @@ class FailureLine(msgspec.Struct, frozen=True):
 
 def run(args: Namespace) -> int:
     """Runs one cycle and shows what came of it. Ends the process."""
-    settings = load(args.config)
+    settings = load_settings(args.config)
     logs.configure("error", settings.config.log.format, Triage.mask)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     daemon = _open(settings, args)

@@ -20,9 +20,9 @@ from api.app import create_app
 from daemon import __version__, footprint, logs
 from daemon.cli.addresses import url_of
 from daemon.cli.main import Exit, complain, leave
-from daemon.config import load
 from daemon.config.values import Listen
 from daemon.errors import TriagedError
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
 from daemon.triage import Triage
 
@@ -69,7 +69,7 @@ def run(args: Namespace) -> int:
     footprint.share_one_heap()
     code = footprint.ProgramCode.loaded()
     code.map_piecewise()
-    settings = load(args.config)
+    settings = load_settings(args.config)
     logs.configure(settings.config.log.level, settings.config.log.format, Triage.mask)
     listener = listen(settings.config.server.listen)
     daemon = Daemon(settings)

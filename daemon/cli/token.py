@@ -14,9 +14,10 @@ from daemon.access.roles import KeyName, Role
 from daemon.cli import terminal
 from daemon.cli.main import Exit
 from daemon.clock import SystemClock
-from daemon.config import Settings, load
+from daemon.config import Settings
 from daemon.config.values import Duration
 from daemon.errors import ConfigError, Problem
+from daemon.pipelines.kinds import load_settings
 
 FIRST_KEY = (
     "This is the first key: from now on the API asks for one, on this machine too. Commands take it from "
@@ -51,7 +52,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 def run(args: Namespace) -> int:
     """Carries out one action."""
-    settings = load(args.config, check_keys=False)
+    settings = load_settings(args.config, check_keys=False)
     file = KeysFile(settings.keys_path)
     if args.action == "create":
         _create(args, settings, file)

@@ -1,34 +1,18 @@
 """Configuration: one TOML file, checked whole at start."""
 
-from daemon.config.load import ApiKey, Settings, is_loopback, load
-from daemon.config.schema import (
-    AnyPipeline,
-    Config,
-    IngestConfig,
-    IngestSource,
-    MailConfig,
-    MailSource,
-    OwnConfig,
-    OwnSource,
-    PipelineConfig,
-    RetryConfig,
-)
+from daemon.config.load import ApiKey, RecordOf, Settings, is_loopback, load
+from daemon.config.schema import Config, PipelineConfig, RetryConfig, SourceConfig
 from daemon.config.secrets import Secrets
 
 __all__ = [
-    "AnyPipeline",
     "ApiKey",
     "Config",
-    "IngestConfig",
-    "IngestSource",
-    "MailConfig",
-    "MailSource",
-    "OwnConfig",
-    "OwnSource",
     "PipelineConfig",
+    "RecordOf",
     "RetryConfig",
     "Secrets",
     "Settings",
+    "SourceConfig",
     "is_loopback",
     "load",
 ]

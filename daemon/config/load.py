@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,12 @@ from daemon.access.checks import key_problems
 from daemon.access.keys_file import KeysFile
 from daemon.access.roles import LOCAL, NOT_A_KEYS_NAME
 from daemon.config.decode import decode_table, join
-from daemon.config.schema import (
-    AnyPipeline,
-    Config,
-    IngestConfig,
-    KeyConfig,
-    MailConfig,
-    Name,
-    OwnConfig,
-    Table,
-)
+from daemon.config.schema import Config, KeyConfig, Name, PipelineConfig, Table
 from daemon.config.secrets import Secrets, resolve_secret
 from daemon.errors import ConfigError, Problem
+
+RecordOf = Callable[[str], type[PipelineConfig]]
+"""The record that a pipeline of some name is configured by."""
 
 
 class ApiKey(msgspec.Struct, frozen=True):
@@ -89,21 +83,25 @@ class _Sections(Table, frozen=True, kw_only=True):
 
 
 def load(
-    file: Path, environ: Mapping[str, str] = os.environ, *, check_keys: bool = True
+    file: Path,
+    record_of: RecordOf,
+    environ: Mapping[str, str] | None = None,
+    *,
+    check_keys: bool = True,
 ) -> Settings:
     """The settings in `file`. Raises `ConfigError` with every mistake.
 
     Who is about to make the keys that the configuration needs asks not to `check_keys`; then those that
-    are somewhere else need not be there.
+    are somewhere else need not be there. The environment is the process's own where none is given.
     """
-    data = _parse(file)
-    config, problems = decode_config(data)
+    environ = os.environ if environ is None else environ
+    config, problems = decode_config(_parse(file), record_of)
     if config is None:
         raise ConfigError(_in_file(file, problems))
     base = file.resolve().parent
     keys, missing = _resolve_keys(config.server.keys, base, environ)
     settings = Settings(config, file.resolve(), keys, Secrets(environ))
-    problems = _check_paths(config, base)
+    problems = _check_paths(settings)
     if check_keys:
         problems += missing + _check_keys(settings)
     if problems:
@@ -132,11 +130,11 @@ def _parse(file: Path) -> dict[str, Any]:
         raise ConfigError([Problem(str(file), f"cannot be read: {error.strerror}")]) from None
 
 
-def decode_config(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
+def decode_config(data: dict[str, Any], record_of: RecordOf) -> tuple[Config | None, list[Problem]]:
     """The configuration in `data`, or None and all mistakes."""
     sections, problems = decode_table(data, _Sections, "")
     known = {key: data[key] for key in data if key in Config.__struct_fields__}
-    pipelines, found = _decode_pipelines(known.pop("pipelines", {}))
+    pipelines, found = _decode_pipelines(known.pop("pipelines", {}), record_of)
     problems += found
     values: dict[str, Any] = {"pipelines": pipelines}
     for field in msgspec.structs.fields(Config):
@@ -146,25 +144,20 @@ def decode_config(data: dict[str, Any]) -> tuple[Config | None, list[Problem]]:
     return (None, problems) if problems or sections is None else (Config(**values), [])
 
 
-def _decode_pipelines(data: Any) -> tuple[dict[str, AnyPipeline], list[Problem]]:
+def _decode_pipelines(
+    data: Any, record_of: RecordOf
+) -> tuple[dict[str, PipelineConfig], list[Problem]]:
     if not isinstance(data, dict):
         return {}, [Problem("pipelines", "expected a table of pipelines")]
     pipelines, problems = {}, []
     for name, table in data.items():
         where = join("pipelines", name)
-        pipelines[name], found = decode_table(table, _kind(name), where)
+        pipelines[name], found = decode_table(table, record_of(name), where)
         problems += found
         problems += _check_name(name, where)
         if isinstance(table, dict) and table.get("every") and table.get("cron"):
             problems.append(Problem(where, "has both `every` and `cron`; expected one of them"))
     return pipelines, problems
-
-
-_BUILT_IN: dict[str, type[AnyPipeline]] = {"ingest": IngestConfig, "mail": MailConfig}
-
-
-def _kind(name: str) -> type[AnyPipeline]:
-    return _BUILT_IN.get(name, OwnConfig)
 
 
 def _check_name(name: str, where: str) -> list[Problem]:
@@ -215,14 +208,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _check_paths(config: Config, base: Path) -> list[Problem]:
-    ingest = config.pipelines.get("ingest")
-    if not isinstance(ingest, IngestConfig):
-        return []
-    if (base / ingest.database).resolve() != (base / config.store.path).resolve():
-        return []
+def _check_paths(settings: Settings) -> list[Problem]:
     expected = "is the same file as store.path; expected a database of its own"
-    return [Problem("pipelines.ingest.database", expected)]
+    return [
+        Problem(f"pipelines.{name}.{key}", expected)
+        for name, config in settings.config.pipelines.items()
+        for key, path in config.databases.items()
+        if (settings.base / path).resolve() == settings.store_path.resolve()
+    ]
 
 
 def _in_file(file: Path, problems: list[Problem]) -> list[Problem]:

@@ -1,11 +1,12 @@
 """The configuration as one tree of frozen records: every key, its type, its default and meaning.
 
-The reference in docs/configuration.md is made from these docstrings.
+What a kind of pipeline has of its own stands in `config.py` of its folder. The reference in docs/configuration.md is made from these docstrings.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -27,42 +28,11 @@ SourceName = Annotated[
         description="a name of at most 64 letters, digits, - _ and . (it is shown in metrics)",
     ),
 ]
-Identifier = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
-        description="a table name of letters, digits and _",
-    ),
-]
-ColumnName = Annotated[str, Meta(min_length=1, max_length=128)]
-ColumnType = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z][A-Za-z ]{0,30}(\( *[0-9]{1,2} *(, *[0-9]{1,2} *)?\))?(\[\])?$",
-        description="a DuckDB type, such as BIGINT, VARCHAR, DECIMAL(10,2) or TIMESTAMP",
-    ),
-]
 FunctionPath = Annotated[
     str,
     Meta(
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
         description='a function as "module:function"',
-    ),
-]
-
-
-CategoryName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$",
-        description="a category of at most 48 lower-case letters, digits, - and _",
-    ),
-]
-LabelName = Annotated[
-    str,
-    Meta(
-        pattern=r"^(?!\\|\[G)[^\x00-\x1f\x7f]{0,225}\Z",
-        description="a label of at most 225 characters, which is none of the server's own (\\Seen, [Gmail]/…)",
     ),
 ]
 
@@ -160,9 +130,20 @@ class MetricsConfig(Table, frozen=True, kw_only=True):
     """Sources beyond this number get no series of their own."""
 
 
-class PipelineConfig(Table, frozen=True, kw_only=True):
-    """What every pipeline has."""
+class SourceConfig(Protocol):
+    """What every source has."""
 
+    @property
+    def enabled(self) -> bool:
+        """Whether cycles include it."""
+        ...
+
+
+class PipelineConfig(Table, frozen=True, kw_only=True):
+    """What every pipeline has. Each kind adds its `sources`, and what else it needs."""
+
+    is_own_source: ClassVar[bool] = False
+    """Whether a pipeline without sources has one, named as the pipeline."""
     every: Duration | None = None
     """Time between the starts of two cycles, such as "30s", "5m" or "1h"."""
     cron: str | None = None
@@ -177,163 +158,15 @@ class PipelineConfig(Table, frozen=True, kw_only=True):
         """Seconds between cycles; None when they come by `cron` or on demand."""
         return None if self.cron is not None else self.every
 
+    @property
+    def sources(self) -> Mapping[str, SourceConfig]:
+        """Its sources by name: a field of each kind's record."""
+        raise NotImplementedError
 
-class IngestSource(Table, frozen=True, kw_only=True):
-    """One ingestion: files by glob into a table."""
-
-    files: Annotated[str, Meta(min_length=1)]
-    """Glob of the input files, relative to the configuration file; `**` reaches subfolders."""
-    table: Identifier
-    """Table that the rows go to; made when it does not exist."""
-    format: Literal["auto", "csv", "jsonl", "json", "parquet"] = "auto"
-    """`auto` goes by the file's name, with or without .gz or .zst."""
-    mode: Literal["permissive", "failfast"] = "permissive"
-    """`permissive` loads the good rows and sets the bad ones aside; `failfast` loads all or nothing."""
-    columns: dict[ColumnName, ColumnType] | None = None
-    """Columns and their DuckDB types; without them they are inferred from the first file."""
-    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
-    """CSV delimiter; found out when not given."""
-    settle: Duration = Duration(2)
-    """A file changed more recently than this may still be growing and waits for the next cycle."""
-    enabled: bool = True
-    """Whether cycles include it."""
-
-
-class IngestConfig(PipelineConfig, frozen=True, kw_only=True):
-    """The ingest pipeline."""
-
-    database: str = "data/warehouse.duckdb"
-    """DuckDB database that the tables go to. It must not be the store."""
-    memory_limit: Size = Size(256 * 1000**2)
-    """What DuckDB may use while files load."""
-    sources: dict[SourceName, IngestSource] = {}
-    """The ingestions by name."""
-
-
-class MailOAuth(Table, frozen=True, kw_only=True):
-    """OAuth 2.0 for a mail account (XOAUTH2), by a refresh token."""
-
-    token_url: Annotated[
-        str,
-        Meta(pattern=r"^https?://\S+$", description="the https:// address of the token endpoint"),
-    ]
-    """Where access tokens come from; plain http on loopback only."""
-    client_id: Annotated[str, Meta(min_length=1)]
-    """The client's id."""
-    client_secret_env: str | None = None
-    """Environment variable that holds the client's secret; public clients have none."""
-    client_secret_file: str | None = None
-    """File that holds the client's secret."""
-    refresh_token_env: str | None = None
-    """Environment variable that holds the refresh token."""
-    refresh_token_file: str | None = None
-    """File that holds the refresh token."""
-    scope: str | None = None
-    """Scope that is asked for, where the provider wants it."""
-
-
-class MailSource(Table, frozen=True, kw_only=True):
-    """One mail account."""
-
-    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,253}$", description="a host name")]
-    """The IMAP server."""
-    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
-    """Its port; 993 for implicit TLS and 143 otherwise, when not given."""
-    tls: Literal["implicit", "starttls", "none"] = "implicit"
-    """`implicit` is TLS from the first byte, `starttls` changes over to TLS before the login, `none`
-    sends the password readable for all on the way."""
-    ca_file: str | None = None
-    """PEM file of certificate authorities to trust in place of the system's."""
-    username: Annotated[str, Meta(min_length=1, max_length=320)]
-    """Name to log in with."""
-    password_env: str | None = None
-    """Environment variable that holds the password or app password."""
-    password_file: str | None = None
-    """File that holds the password; read anew for each run."""
-    oauth: MailOAuth | None = None
-    """OAuth 2.0 in place of a password."""
-    email_address: Annotated[str, Meta(max_length=320)] | None = None
-    """Address shown by the API; the user name, if it is one, when not given. Never a label."""
-    folder: Annotated[str, Meta(min_length=1, max_length=255)] = "INBOX"
-    """The folder whose messages are processed."""
-    hours: Annotated[int, Meta(ge=1, le=24 * 366)] = 24
-    """How far back messages are looked at."""
-    label_as: Literal["auto", "gmail", "keywords"] = "auto"
-    """How a category is written: Gmail's labels, IMAP keywords, or what the server can do."""
-    dry_run: bool = False
-    """Categorise and report, but write nothing to the account."""
-    timeout: Duration = Duration(30)
-    """How long the server may be silent."""
-    deadline: Duration = Duration(300)
-    """How long one run of the account may take altogether."""
-    enabled: bool = True
-    """Whether cycles include it."""
-
-
-class MailModel(Table, frozen=True, kw_only=True):
-    """A language model behind an OpenAI-compatible endpoint, asked about messages that no rule matches."""
-
-    base_url: Annotated[
-        str,
-        Meta(pattern=r"^https?://\S+$", description="an https:// address up to the version"),
-    ]
-    """Address of the endpoint, such as `https://llm.example.com/v1`; plain http on loopback only."""
-    model: Annotated[str, Meta(min_length=1, max_length=200)]
-    """Name of the model."""
-    key_env: str | None = None
-    """Environment variable that holds the key."""
-    key_file: str | None = None
-    """File that holds the key; read anew for each run. A local model may need none."""
-    timeout: Duration = Duration(20)
-    """How long one answer may take altogether."""
-    max_chars: Annotated[int, Meta(ge=100, le=20_000)] = 2000
-    """Characters of a message's headers that are sent; the rest is cut off."""
-
-
-class MailConfig(PipelineConfig, frozen=True, kw_only=True):
-    """The mail pipeline."""
-
-    every: Duration | None = Duration(300)
-    """Time between the starts of two cycles; without `cron`, 5 minutes when not given."""
-    concurrency: Annotated[int, Meta(ge=1, le=64)] = 4
-    """How many accounts are processed at the same time, each over one connection."""
-    chunk: Annotated[int, Meta(ge=1, le=1000)] = 100
-    """Messages whose headers are fetched at a time."""
-    categories: str | None = None
-    """TOML file of header rules, added to the bundled ones or in place of those of the same name."""
-    fallback: CategoryName = "uncategorised"
-    """Category of a message that nothing matches. It has no label unless `labels` gives it one."""
-    labels: dict[CategoryName, LabelName] = {}
-    """Label, or keyword, by category; the category's name when not given. "" writes none."""
-    categoriser: FunctionPath | None = None
-    """`module:function` of your own, asked first; it returns a category, or None to leave it to the rules."""
-    model: MailModel | None = None
-    """A language model for messages that no rule matches."""
-    sources: dict[SourceName, MailSource] = {}
-    """The accounts by name. Others may be added by the API."""
-
-
-class OwnSource(Table, frozen=True, kw_only=True):
-    """One source of an own pipeline."""
-
-    options: dict[str, Any] = {}
-    """Handed to the function as `run.options`."""
-    email_address: str | None = None
-    """Shown by the API in place of null; never a label, never stored with failures."""
-    enabled: bool = True
-    """Whether cycles include it."""
-
-
-class OwnConfig(PipelineConfig, frozen=True, kw_only=True):
-    """A pipeline of your own: a Python function."""
-
-    run: FunctionPath
-    """`module:function`. The folder of the configuration file is on the import path."""
-    sources: dict[SourceName, OwnSource] = {}
-    """Its sources by name; without any it has one, named as the pipeline."""
-
-
-AnyPipeline = IngestConfig | MailConfig | OwnConfig
+    @property
+    def databases(self) -> Mapping[str, str]:
+        """Paths of the databases that it writes, by their keys. None may be the store."""
+        return {}
 
 
 class Config(Table, frozen=True, kw_only=True):
@@ -345,5 +178,5 @@ class Config(Table, frozen=True, kw_only=True):
     triage: TriageConfig = TriageConfig()
     retry: RetryConfig = RetryConfig()
     metrics: MetricsConfig = MetricsConfig()
-    pipelines: dict[Name, AnyPipeline] = {}
+    pipelines: dict[Name, PipelineConfig] = {}
     """`ingest` and `mail` are built in; any other name is a pipeline of your own and needs `run`."""

@@ -14,10 +14,10 @@ from daemon.accounts.secret import Secret, destination
 from daemon.accounts.settings import changed_settings, encode_settings
 from daemon.accounts.verification import Verification, Verifier
 from daemon.clock import Clock
-from daemon.config import MailSource
 from daemon.errors import Conflict, CredentialsMissing
 from daemon.operations.pipelines import store_decision
 from daemon.pipelines.catalog import Catalog
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.configured import mailbox_of
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.config.schema import AnyPipeline
+from daemon.config import PipelineConfig
 from daemon.errors import NotFound
 from daemon.pipelines.contract import Pipeline
 from daemon.pipelines.versions import unversioned
@@ -33,7 +33,7 @@ class Registered(msgspec.Struct, frozen=True):
 
     name: str
     function: Pipeline
-    config: AnyPipeline
+    config: PipelineConfig
     sources: dict[str, Source]
 
     @property

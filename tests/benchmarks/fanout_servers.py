@@ -23,7 +23,7 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 from api.app import create_app
 from api.sockets.broadcaster import Pace
 from daemon.cli.serve import make_server
-from daemon.config import load
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
 from daemon.taxonomy import Trigger
 from tests.benchmarks.fanout import RATE, allow_files
@@ -132,7 +132,7 @@ def _channels() -> Litestar:
 def _daemon(folder: Path, sockets: int) -> Daemon:
     (folder / "work.py").write_text(WORK)
     (folder / "triaged.toml").write_text(CONFIG.format(sockets=sockets + 10))
-    daemon = Daemon(load(folder / "triaged.toml", {}))
+    daemon = Daemon(load_settings(folder / "triaged.toml", {}))
     daemon.start(schedule=False)
     return daemon
 

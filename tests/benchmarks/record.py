@@ -12,10 +12,10 @@ from typing import Any
 
 import duckdb
 
-from daemon.config.schema import OwnConfig
 from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.pipelines.catalog import Catalog, Registered, Source
+from daemon.pipelines.own.config import OwnConfig
 from daemon.store.entries import Committed, Entry
 from daemon.store.migrate import migrate
 from tests.benchmarks.figures import Bench, Figure, compared, median, reported, seconds

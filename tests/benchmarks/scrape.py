@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import choose_encoder
 
 from daemon.clock import SystemClock
-from daemon.config.schema import OwnConfig
 from daemon.live import Live
 from daemon.metrics import Measured, Metrics
 from daemon.pipelines.catalog import Catalog, Registered, Source
+from daemon.pipelines.own.config import OwnConfig
 from daemon.store.runs import SourceStanding
 from tests.benchmarks.figures import Bench, Figure, compared, median, percentile, seconds
 from tests.benchmarks.server import Served, served

@@ -12,7 +12,7 @@ import uvicorn
 from litestar import Litestar
 
 from api.app import create_app
-from daemon.config import load
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
 from daemon.taxonomy import Trigger
 from tests.unit.api_support import CONFIG, may_go_on, put_files, until
@@ -43,7 +43,7 @@ def running(folder: Path, more: str = "") -> Iterator[tuple[Daemon, str]]:
     put_files(folder)
     file = folder / "triaged.toml"
     file.write_text("[server]\nrequests_per_minute = 0\n" + CONFIG)
-    daemon = Daemon(load(file, {}))
+    daemon = Daemon(load_settings(file, {}))
     daemon.start(schedule=False)
     for name in ("ingest", "mailbox"):
         pipeline = daemon.catalog.pipeline(name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from daemon.config.schema import MailSource
 from daemon.pipelines.mail.account import Account, Credentials, Password
+from daemon.pipelines.mail.config import MailSource
 from daemon.taxonomy import RunState
 from daemon.triage import Assessment, Triage, describe
 from tests.support.dovecot import PASSWORD

@@ -14,7 +14,7 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from daemon.clock import Clock
-from daemon.config import load
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
 from daemon.taxonomy import Trigger
 
@@ -121,7 +121,7 @@ def serving(folder: Path, config: str = CONFIG, clock: Clock | None = None) -> I
     file = folder / "triaged.toml"
     file.write_text(config)
     environ = {"READ_KEY": READ_KEY, "OPERATE_KEY": OPERATE_KEY, "ADMIN_KEY": ADMIN_KEY}
-    daemon = Daemon(load(file, environ), clock)
+    daemon = Daemon(load_settings(file, environ), clock)
     daemon.start(schedule=False)
     try:
         with TestClient(create_app(daemon), base_url="http://127.0.0.1:8080") as client:

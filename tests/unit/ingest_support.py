@@ -11,9 +11,9 @@ import duckdb
 import msgspec
 
 from daemon.clock import SystemClock
-from daemon.config.schema import IngestConfig, IngestSource
 from daemon.config.values import Duration
 from daemon.events import Facts
+from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.pipeline import IngestPipeline
 from daemon.pipelines.ingest.ports import Candidate, Listed

@@ -8,10 +8,11 @@ from typing import Any
 
 from daemon import events
 from daemon.clock import FakeClock
-from daemon.config import MailConfig, MailSource, Secrets, Settings
+from daemon.config import Secrets, Settings
 from daemon.config.schema import Config
 from daemon.pipelines.catalog import Registered
 from daemon.pipelines.mail.categoriser import Categoriser
+from daemon.pipelines.mail.config import MailConfig, MailSource
 from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.pipelines.mail.pipeline import MailPipeline
 from daemon.store.filters import FailureFilter

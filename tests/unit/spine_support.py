@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 from daemon import events
 from daemon.clock import Clock, FakeClock
-from daemon.config import OwnConfig
 from daemon.cycle import Cycles
 from daemon.gate import Gate
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.contract import Pipeline
 from daemon.pipelines.ingest.facts import FileFacts
+from daemon.pipelines.own.config import OwnConfig
 from daemon.recorder import Recorder
 from daemon.run import Run
 from daemon.runner import Runner

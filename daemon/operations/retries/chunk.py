@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from daemon import events
 from daemon.clock import Clock
-from daemon.config import IngestConfig, MailConfig
 from daemon.errors import Conflict, NotFound, RecorderClosed
 from daemon.operations.retries.files import FileTargets
 from daemon.operations.retries.names import true_names, wanted_messages
 from daemon.pipelines.catalog import Catalog
+from daemon.pipelines.ingest.config import IngestConfig
 from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.mail.config import MailConfig
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
 from daemon.store.files import Files

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import duckdb
 
-from daemon.config.schema import IngestConfig, IngestSource
 from daemon.errors import Problem
 from daemon.pipelines.ingest import ledger
+from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.folder import glob_problem
 from daemon.pipelines.ingest.load import FILE_ID
 from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX

@@ -10,8 +10,8 @@ import duckdb
 import msgspec
 
 from daemon.clock import Clock
-from daemon.config.schema import IngestSource
 from daemon.pipelines.ingest import failures, tables
+from daemon.pipelines.ingest.config import IngestSource
 from daemon.pipelines.ingest.conversion import Column
 from daemon.pipelines.ingest.csv_careful import load_carefully
 from daemon.pipelines.ingest.csv_layout import layout_of

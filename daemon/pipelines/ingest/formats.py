@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from daemon.config.schema import IngestSource
+from daemon.pipelines.ingest.config import IngestSource
 from daemon.pipelines.ingest.failures import FileFailure
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.clock import Clock
-from daemon.config.schema import IngestConfig, IngestSource
 from daemon.errors import NotFound, Problem
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.ingest.checks import problems_of
+from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.interruption import interrupting

@@ -7,9 +7,9 @@ import logging
 from msgspec.structs import replace
 
 from daemon.clock import Clock
-from daemon.config.schema import IngestSource
 from daemon.errors import UnsafePath
 from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.ingest.config import IngestSource
 from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.failures import FileFailure, LeftForLater
 from daemon.pipelines.ingest.file_load import FileLoader

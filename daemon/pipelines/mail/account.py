@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from daemon.config.schema import MailSource
+from daemon.pipelines.mail.config import MailSource
 
 
 class Password(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from daemon.config.schema import CategoryName, LabelName, Table
+from daemon.config.schema import Table
+from daemon.pipelines.mail.config import CategoryName, LabelName
 from daemon.pipelines.mail.headers import Headers
 from daemon.triage.matching.patterns import search_set
 

@@ -10,14 +10,14 @@ from datetime import datetime
 import msgspec
 
 from daemon.config.load import Settings
-from daemon.config.schema import MailConfig
 from daemon.errors import TriagedError
+from daemon.pipelines.functions import load_function
 from daemon.pipelines.mail.categories import CategoryRule, Decision, HeaderRules
 from daemon.pipelines.mail.category_files import load_category_rules
+from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.headers import Headers
 from daemon.pipelines.mail.message import Message
 from daemon.pipelines.mail.model import ModelSession
-from daemon.pipelines.own import load_function
 
 _CATEGORY = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from daemon.config import is_loopback
 from daemon.config.load import Settings
-from daemon.config.schema import MailConfig, MailOAuth, MailSource
 from daemon.config.secrets import Secrets
 from daemon.errors import ConfigError, CredentialsMissing, Problem
+from daemon.pipelines.functions import load_function
 from daemon.pipelines.mail.categories import CategoryRule
 from daemon.pipelines.mail.category_files import load_category_rules
-from daemon.pipelines.own import load_function
+from daemon.pipelines.mail.config import MailConfig, MailOAuth, MailSource
 
 WHERE = "pipelines.mail"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from imapclient import IMAPClient
 
-from daemon.config.schema import MailSource
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.errors import AnswerTooLong, SettingMistaken
 from daemon.pipelines.mail.replies import notes_of
 from daemon.pipelines.mail.watchdog import Watchdog

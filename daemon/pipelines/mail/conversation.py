@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from daemon.config.schema import MailSource
 from daemon.pipelines.mail import errors
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.connect import Connection
 from daemon.pipelines.mail.errors import MailError, ServerRefused
 from daemon.pipelines.mail.faults import fault, network_cause

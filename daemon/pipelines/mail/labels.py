@@ -11,8 +11,8 @@ from typing import Any
 
 from imapclient.imap_utf7 import encode as encode_utf7
 
-from daemon.config.schema import MailSource
 from daemon.pipelines.mail import errors
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.conversation import Conversation
 from daemon.pipelines.mail.fetch import FLAGS, LABELS, named_of, names
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from daemon.config.schema import MailModel
 from daemon.config.secrets import Secrets
 from daemon.errors import CredentialsMissing, TriagedError
+from daemon.pipelines.mail.config import MailModel
 from daemon.pipelines.mail.headers import Headers
 
 if TYPE_CHECKING:

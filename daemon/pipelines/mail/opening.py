@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from daemon.clock import Clock
-from daemon.config.schema import MailSource
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.account import Account, OAuth
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.conversation import Conversation
 from daemon.pipelines.mail.login import log_in
 from daemon.pipelines.mail.ports import Watch

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from daemon.clock import Clock
-from daemon.config.schema import MailConfig
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.mail.account import Account, Accounts
 from daemon.pipelines.mail.categoriser import Categoriser, Session
+from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.configured import mailbox_of
 from daemon.pipelines.mail.errors import RunCancelled
 from daemon.pipelines.mail.ports import Mailbox, MessageIndex, OpenMailbox

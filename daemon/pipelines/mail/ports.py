@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from daemon.clock import Clock
-from daemon.pipelines.mail.account import Account
+from daemon.pipelines.catalog import Source
+from daemon.pipelines.mail.account import Account, Accounts
 from daemon.pipelines.mail.message import Fetched, Identity
 from daemon.taxonomy import RunState
 
@@ -57,6 +58,14 @@ class Mailbox(Protocol):
 
 OpenMailbox = Callable[[Account, Watch, Clock], AbstractContextManager[Mailbox]]
 """Connects, logs in and selects the account's folder; raises as `Mailbox` does."""
+
+
+class KeptAccounts(Accounts, Protocol):
+    """All accounts, and which of them are not of the configuration."""
+
+    def to_run(self) -> list[Source]:
+        """Those that were made by API, as sources."""
+        ...
 
 
 class MessageIndex(Protocol):

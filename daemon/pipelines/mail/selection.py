@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from daemon.clock import Clock
-from daemon.config.schema import MailSource
 from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.message import Identity, Message
 from daemon.pipelines.mail.ports import Mailbox, MessageIndex
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from daemon.config.schema import MailSource
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.mail.categories import Decision
 from daemon.pipelines.mail.categoriser import Session
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.dry_run import Tally
 from daemon.pipelines.mail.facts import MessageFacts
 from daemon.pipelines.mail.message import Fetched, Identity, Message

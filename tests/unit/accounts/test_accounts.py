@@ -20,11 +20,11 @@ from daemon.accounts.secret import Secret
 from daemon.accounts.settings import decode_settings, encode_settings
 from daemon.accounts.verification import AT_A_TIME, Verifier
 from daemon.clock import SystemClock
-from daemon.config import Config, MailConfig, MailSource, Secrets, Settings
-from daemon.config.schema import MailOAuth
+from daemon.config import Config, Secrets, Settings
 from daemon.config.values import Duration
 from daemon.errors import Conflict, CredentialsMissing, NotFound
 from daemon.pipelines.mail.account import Account, OAuth, Password
+from daemon.pipelines.mail.config import MailConfig, MailOAuth, MailSource
 from daemon.pipelines.mail.configured import ConfiguredAccounts, mailbox_of
 from daemon.store.accounts import StoredAccount, read_accounts
 from daemon.store.entries import Entry

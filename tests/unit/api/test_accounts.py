@@ -534,9 +534,9 @@ def test_what_encrypts_is_loaded_once_there_is_an_account(tmp_path: Path) -> Non
     script = """
 import sys
 from pathlib import Path
-from daemon.config import load
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
-daemon = Daemon(load(Path(sys.argv[1])))
+daemon = Daemon(load_settings(Path(sys.argv[1])))
 daemon.start(schedule=False)
 daemon.stop(0)
 print("cryptography" in sys.modules)

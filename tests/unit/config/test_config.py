@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.config import ApiKey, Config, IngestConfig, OwnConfig, Settings, is_loopback, load
+from daemon.config import ApiKey, Config, Settings, is_loopback
 from daemon.config.load import decode_config
 from daemon.config.values import LONGEST, Duration, Listen, Size
 from daemon.errors import ConfigError, Problem
+from daemon.pipelines.ingest.config import IngestConfig
+from daemon.pipelines.kinds import KINDS, load_settings
+from daemon.pipelines.own.config import OwnConfig
 
 VALUE = "correct-horse-battery-staple"
 MINIMAL = '[pipelines.ingest.sources.orders]\nfiles = "*.csv"\ntable = "orders"\n'
@@ -31,13 +34,13 @@ def write(folder: Path, text: str) -> Path:
 def problems(folder: Path, text: str, **environ: str) -> dict[str, str]:
     """What is wrong, by key path."""
     with pytest.raises(ConfigError) as caught:
-        load(write(folder, text), environ)
+        load_settings(write(folder, text), environ)
     prefix = "triaged.toml: "
     return {p.where.removeprefix(prefix): p.expected for p in caught.value.problems}
 
 
 def test_an_empty_file_is_a_configuration_with_the_defaults(tmp_path: Path) -> None:
-    settings = load(write(tmp_path, ""), {})
+    settings = load_settings(write(tmp_path, ""), {})
     assert settings.config == Config()
     assert str(settings.config.server.listen) == "127.0.0.1:8080"
     assert settings.store_path == tmp_path.resolve() / "data/triaged.duckdb"
@@ -64,7 +67,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
         [pipelines.nightly.sources.one]
         options = { deep = { list = [1, 2.5, "x", 2026-11-22] } }
     """
-    config = load(write(tmp_path, text), {}).config
+    config = load_settings(write(tmp_path, text), {}).config
     assert config.server.listen == Listen("::1", 9000)
     assert (config.server.grace, config.store.memory_limit) == (90.0, 10**9)
     ingest, nightly = config.pipelines["ingest"], config.pipelines["nightly"]
@@ -187,7 +190,7 @@ KEY = '[[server.keys]]\nname = "ops"\nrole = "operate"\n'
 def test_secrets_come_from_the_environment_or_a_file_and_are_not_shown(tmp_path: Path) -> None:
     (tmp_path / "key.txt").write_text(f"  {VALUE}2\n")
     text = KEY + 'key_env = "KEY"\n' + KEY.replace("ops", "other") + 'key_file = "key.txt"\n'
-    settings = load(write(tmp_path, text), {"KEY": VALUE})
+    settings = load_settings(write(tmp_path, text), {"KEY": VALUE})
     assert settings.keys == (
         ApiKey("ops", "operate", VALUE),
         ApiKey("other", "operate", f"{VALUE}2"),
@@ -232,7 +235,7 @@ def test_a_key_in_the_file_itself_is_refused_and_not_repeated(tmp_path: Path) ->
 
 def test_keys_let_the_server_listen_elsewhere(tmp_path: Path) -> None:
     text = '[server]\nlisten = "0.0.0.0:80"\n' + KEY + 'key_env = "KEY"\n'
-    assert load(write(tmp_path, text), {"KEY": VALUE}).config.server.listen.port == 80
+    assert load_settings(write(tmp_path, text), {"KEY": VALUE}).config.server.listen.port == 80
 
 
 def test_files_are_found_from_where_the_configuration_really_is(tmp_path: Path) -> None:
@@ -242,7 +245,7 @@ def test_files_are_found_from_where_the_configuration_really_is(tmp_path: Path) 
     (real / "key.txt").write_text(VALUE)
     link = elsewhere / "triaged.toml"
     link.symlink_to(write(real, KEY + 'key_file = "key.txt"\n'))
-    settings = load(link, {})
+    settings = load_settings(link, {})
     assert settings.base == real.resolve()
     assert settings.keys[0].value == VALUE
 
@@ -265,7 +268,7 @@ def test_a_file_that_is_no_toml_is_one_clear_mistake(tmp_path: Path, content: by
     file = tmp_path / "triaged.toml"
     file.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        load(file, {})
+        load_settings(file, {})
     assert len(caught.value.problems) == 1
     assert "triaged.toml" in str(caught.value)
     assert len(str(caught.value)) < 300 + len(str(file))
@@ -273,9 +276,9 @@ def test_a_file_that_is_no_toml_is_one_clear_mistake(tmp_path: Path, content: by
 
 def test_a_file_that_is_not_there_or_is_a_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
-        load(tmp_path / "nowhere.toml", {})
+        load_settings(tmp_path / "nowhere.toml", {})
     with pytest.raises(ConfigError, match="folder"):
-        load(tmp_path, {})
+        load_settings(tmp_path, {})
 
 
 # --- any table at all --------------------------------------------------------------------------
@@ -330,7 +333,7 @@ sections = st.fixed_dictionaries(
 @settings(max_examples=40, deadline=None)
 @given(data=sections | tables)
 def test_any_table_is_a_configuration_or_a_list_of_mistakes(data: dict[str, Any]) -> None:
-    config, found = decode_config(data)
+    config, found = decode_config(data, KINDS.record_of)
     assert (config is None) == bool(found)
     if config is None:
         assert all(isinstance(problem, Problem) and problem.expected for problem in found)
@@ -343,7 +346,7 @@ def test_any_table_is_a_configuration_or_a_list_of_mistakes(data: dict[str, Any]
 @settings(max_examples=15, deadline=None)
 @given(data=sections)
 def test_any_unknown_key_is_refused(data: dict[str, Any]) -> None:
-    _, found = decode_config({**data, "sever": {}})
+    _, found = decode_config({**data, "sever": {}}, KINDS.record_of)
     assert [p.where for p in found if p.expected.startswith("unknown key") and p.where == "sever"]
 
 
@@ -421,6 +424,6 @@ def test_only_this_machine_is_loopback(host: str, local: bool) -> None:
 
 def test_the_bundled_example_is_valid() -> None:
     example = Path(__file__).parents[3] / "examples/triaged.toml"
-    settings = load(example, {})
+    settings = load_settings(example, {})
     assert isinstance(settings, Settings)
     assert set(settings.config.pipelines) == set(tomllib.loads(example.read_text())["pipelines"])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from daemon import journal, logs
 from daemon.clock import FakeClock
-from daemon.config import OwnConfig
 from daemon.pipelines.catalog import Registered, Source
+from daemon.pipelines.own.config import OwnConfig
 from daemon.runner import Runner
 from daemon.taxonomy import Trigger
 from daemon.triage import Triage

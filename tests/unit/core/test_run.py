@@ -11,12 +11,12 @@ import pytest
 
 from daemon import events
 from daemon.clock import FakeClock
-from daemon.config import OwnConfig
 from daemon.errors import Conflict
 from daemon.event_codec import EventCodec
 from daemon.pipelines.catalog import Registered, Source
 from daemon.pipelines.contract import Pipeline
 from daemon.pipelines.ingest.facts import FileFacts
+from daemon.pipelines.own.config import OwnConfig
 from daemon.run import Run, RunClosed
 from daemon.runner import Runner, new_id
 from daemon.taxonomy import RunState, RunStatus, Trigger

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.clock import FakeClock, SystemClock
-from daemon.config import OwnConfig
 from daemon.config.values import Duration
 from daemon.errors import Conflict, NotFound
 from daemon.events import CycleEnded, CycleSkipped, CycleStarted
+from daemon.pipelines.own.config import OwnConfig
 from daemon.scheduler import check_schedule, make_trigger
 from daemon.taxonomy import Trigger
 from tests.unit.spine_support import PATIENCE, Machinery, Store, pipeline, store, wait_for

@@ -15,10 +15,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from daemon.config.schema import IngestConfig, IngestSource
 from daemon.config.values import Duration
 from daemon.errors import NotFound
 from daemon.pipelines.ingest import file_load, pipeline
+from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.failures import FolderError, WarehouseError
 from tests.unit.ingest_support import Ingestion, RecordingRun
 

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from daemon.clock import FakeClock
-from daemon.config import MailConfig, Settings, load
+from daemon.config import Settings
 from daemon.errors import ConfigError, NotFound
 from daemon.pipelines.catalog import Source
+from daemon.pipelines.kinds import load_settings
 from daemon.pipelines.mail.account import OAuth, Password
+from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.pipelines.versions import version_with_secret
 from daemon.scheduler import make_trigger
@@ -36,7 +38,7 @@ ENVIRON = {"PW": "open sesame", "TOKEN": "refreshing"}
 def settings(folder: Path, text: str, **environ: str) -> Settings:
     file = folder / "triaged.toml"
     file.write_text(text)
-    return load(file, {**ENVIRON, **environ})
+    return load_settings(file, {**ENVIRON, **environ})
 
 
 def mistakes(folder: Path, text: str) -> dict[str, str]:

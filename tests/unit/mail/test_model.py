@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from daemon.clock import FakeClock
-from daemon.config.schema import MailModel
 from daemon.config.secrets import Secrets
 from daemon.config.values import Duration
 from daemon.errors import CredentialsMissing
+from daemon.pipelines.mail.config import MailModel
 from daemon.pipelines.mail.headers import Headers
 from daemon.pipelines.mail.model import INSTRUCTIONS, ModelError, ModelPaused, ModelSession
 from tests.support.model_server import ModelServer, model_server

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import FakeClock
-from daemon.config import load
 from daemon.errors import Conflict, NotFound, StoreUnavailable
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
@@ -32,7 +32,7 @@ GOOD, BAD = "id\n1\n", "id\n1\nmany\n"
 
 def opened(folder: Path) -> Daemon:
     (folder / "triaged.toml").write_text(CONFIG)
-    daemon = Daemon(load(folder / "triaged.toml", {}))
+    daemon = Daemon(load_settings(folder / "triaged.toml", {}))
     daemon.start(schedule=False)
     return daemon
 
@@ -231,13 +231,13 @@ def test_a_daemon_stops_once_and_refuses_what_comes_afterwards(tmp_path: Path) -
 
 def test_a_daemon_that_was_not_started_can_be_stopped(tmp_path: Path) -> None:
     (tmp_path / "triaged.toml").write_text(CONFIG)
-    assert Daemon(load(tmp_path / "triaged.toml", {})).stop(PATIENCE) == 0
+    assert Daemon(load_settings(tmp_path / "triaged.toml", {})).stop(PATIENCE) == 0
 
 
 def test_upkeep_of_a_running_daemon_forgets_what_is_too_old(tmp_path: Path) -> None:
     (tmp_path / "triaged.toml").write_text(CONFIG)
     clock = FakeClock(START)
-    daemon = Daemon(load(tmp_path / "triaged.toml", {}), clock)
+    daemon = Daemon(load_settings(tmp_path / "triaged.toml", {}), clock)
     daemon.start(schedule=False)
     for path in ("old", "new"):
         position = daemon.writer.put(failed("run", path, clock.now()))

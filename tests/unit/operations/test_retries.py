@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from daemon.config import load
 from daemon.errors import Conflict, NotFound
 from daemon.operations.retries.requests import RetryRequest
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
 from daemon.store.filters import FailureFilter
 from daemon.store.retries import RetryRecord
@@ -70,7 +70,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 def start(folder: Path) -> Daemon:
     (folder / "triaged.toml").write_text(CONFIG)
-    daemon = Daemon(load(folder / "triaged.toml", {}))
+    daemon = Daemon(load_settings(folder / "triaged.toml", {}))
     daemon.start(schedule=False)
     return daemon
 

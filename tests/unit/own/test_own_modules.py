@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import ConfigError
-from daemon.pipelines.own import load_function
+from daemon.pipelines.functions import load_function
 from daemon.pipelines.own_modules import hidden_modules
 
 

@@ -25,7 +25,7 @@ from api.sockets.follower import Follower
 from api.sockets.tokens import LIFETIME, MOST_OF_ONE, Tokens
 from daemon import events
 from daemon.clock import FakeClock
-from daemon.config import load
+from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
 from daemon.triage import describe
 from tests.unit.spine_support import started, who
@@ -178,7 +178,7 @@ def test_every_message_is_described_and_every_reference_leads_somewhere() -> Non
 def daemon_at(folder: Path, clock: FakeClock) -> Iterator[Daemon]:
     (folder / "idle.py").write_text("def work(run):\n    run.skip()\n")
     (folder / "triaged.toml").write_text('[pipelines.idle]\nrun = "idle:work"\n')
-    daemon = Daemon(load(folder / "triaged.toml", {}), clock)
+    daemon = Daemon(load_settings(folder / "triaged.toml", {}), clock)
     daemon.start(schedule=False)
     try:
         yield daemon

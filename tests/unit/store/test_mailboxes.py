@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from daemon import events
 from daemon.clock import FakeClock
-from daemon.config import MailSource
 from daemon.operations.retries.names import wanted_messages
+from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.configured import mailbox_of
 from daemon.store import mailboxes
 from daemon.store.build import item_key

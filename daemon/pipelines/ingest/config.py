@@ -1,0 +1,64 @@
+"""The configuration of the ingest pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from daemon.config.schema import PipelineConfig, SourceName, Table
+from daemon.config.values import Duration, Size
+
+Identifier = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+        description="a table name of letters, digits and _",
+    ),
+]
+ColumnName = Annotated[str, Meta(min_length=1, max_length=128)]
+ColumnType = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z][A-Za-z ]{0,30}(\( *[0-9]{1,2} *(, *[0-9]{1,2} *)?\))?(\[\])?$",
+        description="a DuckDB type, such as BIGINT, VARCHAR, DECIMAL(10,2) or TIMESTAMP",
+    ),
+]
+
+
+class IngestSource(Table, frozen=True, kw_only=True):
+    """One ingestion: files by glob into a table."""
+
+    files: Annotated[str, Meta(min_length=1)]
+    """Glob of the input files, relative to the configuration file; `**` reaches subfolders."""
+    table: Identifier
+    """Table that the rows go to; made when it does not exist."""
+    format: Literal["auto", "csv", "jsonl", "json", "parquet"] = "auto"
+    """`auto` goes by the file's name, with or without .gz or .zst."""
+    mode: Literal["permissive", "failfast"] = "permissive"
+    """`permissive` loads the good rows and sets the bad ones aside; `failfast` loads all or nothing."""
+    columns: dict[ColumnName, ColumnType] | None = None
+    """Columns and their DuckDB types; without them they are inferred from the first file."""
+    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
+    """CSV delimiter; found out when not given."""
+    settle: Duration = Duration(2)
+    """A file changed more recently than this may still be growing and waits for the next cycle."""
+    enabled: bool = True
+    """Whether cycles include it."""
+
+
+class IngestConfig(PipelineConfig, frozen=True, kw_only=True):
+    """The ingest pipeline."""
+
+    database: str = "data/warehouse.duckdb"
+    """DuckDB database that the tables go to. It must not be the store."""
+    memory_limit: Size = Size(256 * 1000**2)
+    """What DuckDB may use while files load."""
+    sources: dict[SourceName, IngestSource] = {}
+    """The ingestions by name."""
+
+    @property
+    def databases(self) -> Mapping[str, str]:
+        """See `PipelineConfig.databases`."""
+        return {"database": self.database}

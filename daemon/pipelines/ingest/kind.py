@@ -1,0 +1,32 @@
+"""The ingest pipeline as the rest knows it."""
+
+from __future__ import annotations
+
+from daemon.config import Settings
+from daemon.errors import Problem
+from daemon.pipelines.catalog import Registered, Source
+from daemon.pipelines.ingest.config import IngestConfig
+from daemon.pipelines.kind import Kind, Surroundings
+from daemon.pipelines.versions import fixed
+
+# DuckDB is imported only where it is needed: commands that read a configuration do without it.
+
+
+def _check(_name: str, config: IngestConfig, _settings: Settings) -> list[Problem]:
+    from daemon.pipelines.ingest.checks import problems_of
+
+    return problems_of(config)
+
+
+def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:
+    from daemon.pipelines.ingest.pipeline import IngestPipeline
+    from daemon.pipelines.ingest.places import rejects_folder
+
+    settings = around.settings
+    rejects = rejects_folder(settings)
+    pipeline = IngestPipeline(config, settings.base, around.ports["files"], rejects, around.clock)
+    sources = {n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()}
+    return Registered(name, pipeline, config, sources)
+
+
+INGEST = Kind(name="ingest", config=IngestConfig, check=_check, build=_build)

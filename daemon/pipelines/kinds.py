@@ -1,0 +1,25 @@
+"""The kinds of pipelines that there are, and the configuration as they understand it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from daemon.config import Settings, load
+from daemon.pipelines.ingest.kind import INGEST
+from daemon.pipelines.kind import Kinds
+from daemon.pipelines.mail.kind import MAIL
+from daemon.pipelines.own.kind import OWN
+
+KINDS = Kinds(
+    INGEST,
+    MAIL,
+    OWN,
+)
+
+
+def load_settings(
+    file: Path, environ: Mapping[str, str] | None = None, *, check_keys: bool = True
+) -> Settings:
+    """The settings in `file`, as `daemon.config.load` reads them."""
+    return load(file, KINDS.record_of, environ, check_keys=check_keys)

@@ -1,0 +1,37 @@
+"""The mail pipeline as the rest knows it."""
+
+from __future__ import annotations
+
+from daemon.config import Settings
+from daemon.errors import Problem
+from daemon.pipelines.catalog import Registered
+from daemon.pipelines.kind import Kind, Surroundings
+from daemon.pipelines.mail.config import MailConfig
+from daemon.pipelines.mail.configured import ConfiguredAccounts
+from daemon.pipelines.mail.ports import KeptAccounts
+
+
+def _check(_name: str, config: MailConfig, settings: Settings) -> list[Problem]:
+    from daemon.pipelines.mail.checks import problems_of
+
+    return problems_of(config, settings)
+
+
+def _build(name: str, config: MailConfig, around: Surroundings) -> Registered:
+    # Its libraries are imported only here: without mail they take no memory.
+    from daemon.pipelines.mail.categoriser import Categoriser
+    from daemon.pipelines.mail.pipeline import MailPipeline
+    from daemon.pipelines.mail.session import open_mailbox
+
+    settings = around.settings
+    accounts: KeptAccounts = around.ports["accounts"]
+    categoriser = Categoriser.of(config, settings)
+    pipeline = MailPipeline(
+        config, accounts, around.ports["messages"], categoriser, open_mailbox, around.clock
+    )
+    sources = ConfiguredAccounts(config, settings).sources()
+    sources |= {source.name: source for source in accounts.to_run()}
+    return Registered(name, pipeline, config, sources)
+
+
+MAIL = Kind(name="mail", config=MailConfig, check=_check, build=_build)

@@ -1,0 +1,36 @@
+"""Pipelines of one's own: a Python function, under any name that no other kind has."""
+
+from __future__ import annotations
+
+from daemon.config import Settings
+from daemon.errors import ConfigError, Problem
+from daemon.pipelines.catalog import Registered, Source
+from daemon.pipelines.functions import load_function
+from daemon.pipelines.kind import Kind, Surroundings
+from daemon.pipelines.own.config import OwnConfig
+from daemon.pipelines.versions import fixed
+
+
+def _check(name: str, config: OwnConfig, settings: Settings) -> list[Problem]:
+    try:
+        load_function(config.run, f"pipelines.{name}.run", settings.base)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def _build(name: str, config: OwnConfig, around: Surroundings) -> Registered:
+    function = load_function(config.run, f"pipelines.{name}.run", around.settings.base)
+    return Registered(name, function, config, _sources(name, config))
+
+
+def _sources(name: str, config: OwnConfig) -> dict[str, Source]:
+    if not config.sources:
+        return {name: Source(name, True, {})}
+    return {
+        n: Source(n, s.enabled, s.options, s.email_address, fixed(s))
+        for n, s in config.sources.items()
+    }
+
+
+OWN = Kind(name=None, config=OwnConfig, check=_check, build=_build)
