@@ -171,7 +171,8 @@ def _free_over_time(thresholds: Thresholds) -> Panel:
 def _memory() -> Panel:
     return lines(
         "Memory",
-        "Resident memory of the process. At rest about 100 MB; loading large files takes more for a time.",
+        "Resident memory of the process. At rest about 120 MB, half of it pages of program files that "
+        "the kernel can take back; loading large files takes more for a time.",
         each(series("process_resident_memory_bytes"), BY),
         unit="decbytes",
     )

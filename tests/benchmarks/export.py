@@ -14,7 +14,7 @@ from daemon.store.filters import FailureFilter
 from tests.benchmarks import child
 from tests.benchmarks.figures import Bench, Figure, compared, limited, median, seconds
 from tests.benchmarks.generator import cached_store
-from tests.benchmarks.machine import memory, peak_rss
+from tests.benchmarks.machine import Peak, memory
 from tests.benchmarks.parts import MEMORY_LIMIT
 
 REPETITIONS = 3
@@ -41,19 +41,20 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def export(store: str) -> tuple[float, float, float]:
-    """Seconds to the end and to the first byte, and by how many MB the peak of memory grew."""
+    """Seconds to the end and to the first byte, and by how many MB the process's own memory grew."""
     database = Database(Path(store), memory_limit=MEMORY_LIMIT)
     database.rows("SELECT 1")
-    before = memory()["rss"]
-    begun = time.perf_counter()
-    chunks = failures_csv(database, FailureFilter())
-    size = len(next(chunks))
-    first = time.perf_counter() - begun
-    size += sum(map(len, chunks))
-    taken = time.perf_counter() - begun
+    before = memory().own
+    with Peak() as peak:
+        begun = time.perf_counter()
+        chunks = failures_csv(database, FailureFilter())
+        size = len(next(chunks))
+        first = time.perf_counter() - begun
+        size += sum(map(len, chunks))
+        taken = time.perf_counter() - begun
     database.close()
     assert size > 0
-    return taken, first, peak_rss() - before
+    return taken, first, peak.own - before
 
 
 def copy(store: str) -> float:

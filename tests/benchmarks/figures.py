@@ -43,13 +43,14 @@ class Bench(msgspec.Struct, frozen=True):
         return usual // 10 if self.quick else usual
 
 
-def limited(name: str, value: float, unit: str, most: float) -> Figure:
+def limited(name: str, value: float, unit: str, most: float, beside: str = "") -> Figure:
     """A value that must not be above a limit."""
+    limit = f"limit {shown(most)} {unit}"
     return Figure(
         name=name,
         value=value,
         unit=unit,
-        beside=f"limit {shown(most)} {unit}",
+        beside=f"{limit}; {beside}" if beside else limit,
         ratio=value / most,
         reach=f"≤ {shown(most)} {unit}",
         ok=value <= most,

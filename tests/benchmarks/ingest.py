@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,9 +12,9 @@ from typing import NamedTuple
 
 import duckdb
 
-from tests.benchmarks import child
 from tests.benchmarks.child import ROOT
 from tests.benchmarks.figures import Bench, Figure, compared, reported
+from tests.benchmarks.machine import Peak
 
 CONFIG = """
 [log]
@@ -38,6 +37,7 @@ class Cost(NamedTuple):
 
     seconds: float
     peak_megabytes: float
+    """Of its own memory."""
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
@@ -117,19 +117,13 @@ def _plain(home: Path, source: str) -> Cost:
 
 
 def _cost(command: list[str], folder: Path, good: tuple[int, ...]) -> Cost:
-    """From a fresh process: the peak of a command includes that of the process which starts it."""
-    return Cost(*child.call(__name__, "run", command, str(folder), good))
-
-
-def run(command: list[str], folder: str, good: list[int]) -> Cost:
     """Runs a command that may exit so."""
     begun = time.perf_counter()
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         assert process.stderr is not None
-        complaint = process.stderr.read().decode(errors="replace")
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        with Peak(process.pid) as peak:
+            complaint = process.stderr.read().decode(errors="replace")
     assert process.returncode in good, complaint[-2000:]
-    return Cost(time.perf_counter() - begun, usage.ru_maxrss * 1024 / 1e6)
+    return Cost(time.perf_counter() - begun, peak.own)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import httpx
 
 from tests.benchmarks.generator import cached_store
-from tests.support.product import Product
+from tests.benchmarks.machine import Peak
+from tests.support.product import Product, wait_for
 
 # Generated failures end at a fixed day and must not expire before they are counted.
 CONFIG = """
@@ -31,6 +32,8 @@ class Served(NamedTuple):
 
     process: int
     http: httpx.Client
+    peak: Peak
+    """Of its memory, from its first moment on."""
 
 
 @contextlib.contextmanager
@@ -44,9 +47,10 @@ def served(folder: Path, failures: int, sources: int = 1) -> Iterator[Served]:
         names = (f"[pipelines.nightly.sources.job-{n:04d}]\n" for n in range(sources))
         product.configure(CONFIG + "".join(names), "requests_per_minute = 10_000_000\n")
         try:
-            product.start()
-            assert product.process is not None
-            yield Served(product.process.pid, product.http)
+            process = product.launch().pid
+            with Peak(process) as peak:
+                wait_for(product.answers)
+                yield Served(process, product.http, peak)
             product.stop()
         finally:
             product.kill()
