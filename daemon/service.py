@@ -159,8 +159,6 @@ class Daemon:
             self.scheduler,
             self.recorder,
             self.retries,
-            self.files,
-            folders(self.settings),
             self.clock,
         )
         return RetryWorker(

@@ -11,6 +11,7 @@ import msgspec
 from daemon.config import PipelineConfig
 from daemon.errors import NotFound
 from daemon.pipelines.contract import Pipeline
+from daemon.pipelines.retry_plan import PlanRetry, plan_by_name
 from daemon.pipelines.versions import unversioned
 
 
@@ -35,6 +36,8 @@ class Registered(msgspec.Struct, frozen=True):
     function: Pipeline
     config: PipelineConfig
     sources: dict[str, Source]
+    plan_retry: PlanRetry = plan_by_name
+    """What a retry by hand means for it."""
 
     @property
     def interval_seconds(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from daemon import events
+from daemon.item_key import item_key
 from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.mail.facts import MessageFacts
 from daemon.store import build, rows
@@ -67,7 +68,7 @@ class Batch:
                 assert entry.summary is not None, "the recorder sums up every run"
                 self.run_ends.append(build.run_end_row(event, entry.summary))
                 if event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
-                    key = build.item_key(event.pipeline, event.source, None)
+                    key = item_key(event.pipeline, event.source, None)
                     self._decide(event, key, FailureStatus.RESOLVED, event.run_id)
             case events.StepEntered() as event:
                 self._log(event, "step", f"{event.state}: {event.text}")
@@ -95,7 +96,7 @@ class Batch:
     def _add_failure(
         self, event: events.ItemFailed, assessment: Assessment, shown_item: str | None
     ) -> None:
-        key = build.item_key(event.pipeline, event.source, event.item)
+        key = item_key(event.pipeline, event.source, event.item)
         if self._latest_run.get(key) != event.run_id:
             self._decide(event, key, FailureStatus.RETRYING, event.run_id)
         new = NewFailure(self.next_id, key, event, assessment, shown_item)
@@ -107,7 +108,7 @@ class Batch:
         self.next_id += 1
 
     def _add_success(self, event: events.ItemSucceeded) -> None:
-        key = build.item_key(event.pipeline, event.source, event.item)
+        key = item_key(event.pipeline, event.source, event.item)
         self._decide(event, key, FailureStatus.RESOLVED, event.run_id)
         if isinstance(event.facts, FileFacts):
             self.file_outcomes.append((event.facts, event))
@@ -118,19 +119,19 @@ class Batch:
     def _decide(
         self,
         event: events.RunEvent | events.FilesMarked,
-        item_key: int,
+        key: int,
         status: FailureStatus,
         run_id: str,
     ) -> None:
         """From here on the item's failures of other runs have another status."""
-        if item_key in self._latest_run:
-            self.decided_again.add(item_key)
-        self._latest_run[item_key] = run_id
+        if key in self._latest_run:
+            self.decided_again.add(key)
+        self._latest_run[key] = run_id
         self.decisions.append(
             rows.ItemRow(
                 pipeline=event.pipeline,
                 source=event.source,
-                item_key=item_key,
+                item_key=key,
                 run_id=run_id,
                 before_id=self.next_id,
                 position=len(self.decisions),
@@ -180,5 +181,5 @@ class Batch:
                     pipeline=event.pipeline, source=event.source, path=path, status=event.status
                 )
             )
-            key = build.item_key(event.pipeline, event.source, path)
+            key = item_key(event.pipeline, event.source, path)
             self._decide(event, key, status, run_id="")

@@ -121,9 +121,9 @@ class Files:
             raise NotFound("that path is not a file that this ingestion tracks")
         return _file(row)
 
-    def paths(self, source: str, f: FileFilter) -> list[str]:
-        """The paths of all files that match."""
-        sql, parameters = self._where(source, f)
+    def paths(self, source: str, f: FileFilter | None = None) -> list[str]:
+        """The paths of all files that match, or without a filter of all."""
+        sql, parameters = self._where(source, f or FileFilter())
         rows = self._database.rows(f"SELECT path FROM files WHERE {sql} ORDER BY path", parameters)
         return [path for (path,) in rows]
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from daemon.clock import Clock
+from daemon.item_key import item_key
 from daemon.pipelines.mail.message import Identity
-from daemon.store.build import item_key
 from daemon.store.database import Database
 from daemon.store.records import stored
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from daemon import events
 from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound, RecorderClosed
-from daemon.operations.retries.files import FileTargets
-from daemon.operations.retries.names import true_names, wanted_messages
+from daemon.item_key import item_key
 from daemon.pipelines.catalog import Catalog
-from daemon.pipelines.ingest.config import IngestConfig
-from daemon.pipelines.ingest.folder import Folder
-from daemon.pipelines.mail.config import MailConfig
+from daemon.pipelines.retry_plan import Chosen
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
-from daemon.store.files import Files
 from daemon.store.retries import Retries, RetryRecord, RetryRun, Target
-from daemon.taxonomy import FileStatus, RetryOutcome, RetryReason, RunStatus
+from daemon.taxonomy import RetryOutcome, RetryReason, RunStatus
 
 _ENDED_EARLY = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
 """Runs that say nothing of the items that they did not come to."""
@@ -32,16 +28,12 @@ class Chunks:
         scheduler: Scheduler,
         recorder: Recorder,
         retries: Retries,
-        files: Files,
-        folders: Mapping[str, Folder],
         clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._scheduler = scheduler
         self._recorder = recorder
         self._retries = retries
-        self._files = files
-        self._folders = folders
         self._clock = clock
 
     def carry_out(self, operation: RetryRecord, pipeline: str, source: str, size: int) -> int:
@@ -76,29 +68,19 @@ class Chunks:
         """The targets that can be retried, their names (None: all), and results of the others."""
         if not targets:
             return [], None, []
-        config = self._catalog.pipeline(targets[0].pipeline).config
-        if isinstance(config, MailConfig):
-            return list(targets), wanted_messages(targets), []
-        if not isinstance(config, IngestConfig):
-            return list(targets), _wanted(targets, true_names(targets)), []
-        files = FileTargets(self._files, self._folders, targets)
-        refusals = [(target, files.refusal(target)) for target in targets]
-        ready = [target for target, reason in refusals if reason is None]
-        self._mark(targets[0], files.to_mark(ready))
-        refused = [_refused(target, reason) for target, reason in refusals if reason is not None]
-        return ready, _wanted(ready, files.names), refused
-
-    def _mark(self, target: Target, paths: tuple[str, ...]) -> None:
-        if paths:
-            self._record(
-                events.FilesMarked(
-                    at=self._clock.now(),
-                    pipeline=target.pipeline,
-                    source=target.source,
-                    paths=paths,
-                    status=FileStatus.RETRYING,
-                )
-            )
+        first = targets[0]
+        plan = self._catalog.pipeline(first.pipeline).plan_retry(
+            first.source, [_chosen(target) for target in targets]
+        )
+        for mark in plan.marks:
+            self._record(mark)
+        ready = [target for target in targets if target.failure_id not in plan.refused]
+        refused = [
+            _refused(target, plan.refused[target.failure_id])
+            for target in targets
+            if target.failure_id in plan.refused
+        ]
+        return ready, plan.wanted, refused
 
     def _run(self, pipeline: str, source: str, wanted: frozenset[str] | None) -> RetryRun | None:
         """The run, once it has ended; None when the source was running or the daemon is stopping."""
@@ -131,16 +113,16 @@ class Chunks:
                 )
             )
 
-    def _record(self, event: events.FilesMarked | events.RetryProgressed) -> None:
+    def _record(self, event: events.AnyEvent) -> None:
         if not self._recorder.wait(self._recorder.record(event)):
             raise RecorderClosed
 
 
-def _wanted(targets: Sequence[Target], names: Mapping[int, str | None]) -> frozenset[str] | None:
-    """The names of the items; None when one is not known, or the run itself is to be retried."""
-    found = [names[target.failure_id] for target in targets]
-    known = [name for name in found if name is not None]
-    return frozenset(known) if len(known) == len(found) else None
+def _chosen(target: Target) -> Chosen:
+    """A target as its pipeline is asked about it: a name with something personal in it is stored masked."""
+    key = item_key(target.pipeline, target.source, target.item)
+    name = target.item if key == target.item_key else None
+    return Chosen(target.failure_id, target.item_key, name, is_run=target.item is None)
 
 
 def _outcome(target: Target) -> events.RetryResult | None:

@@ -20,13 +20,15 @@ def _check(_name: str, config: IngestConfig, _settings: Settings) -> list[Proble
 
 def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:
     from daemon.pipelines.ingest.pipeline import IngestPipeline
-    from daemon.pipelines.ingest.places import rejects_folder
+    from daemon.pipelines.ingest.places import folders, rejects_folder
+    from daemon.pipelines.ingest.retry import FileRetries
 
-    settings = around.settings
+    settings, files, clock = around.settings, around.ports["files"], around.clock
     rejects = rejects_folder(settings)
-    pipeline = IngestPipeline(config, settings.base, around.ports["files"], rejects, around.clock)
+    pipeline = IngestPipeline(config, settings.base, files, rejects, clock)
     sources = {n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()}
-    return Registered(name, pipeline, config, sources)
+    retries = FileRetries(name, files, folders(settings), clock)
+    return Registered(name, pipeline, config, sources, retries)
 
 
 INGEST = Kind(name="ingest", config=IngestConfig, check=_check, build=_build)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -43,4 +43,16 @@ class FileIndex(Protocol):
         Files that did not change by size and modification time are left out, and so are quarantined
         and ignored ones, and failed ones that no retry is due for.
         """
+        ...
+
+
+class TrackedFiles(Protocol):
+    """How the files stand that were processed so far."""
+
+    def paths(self, source: str) -> Sequence[str]:
+        """The paths of all of them."""
+        ...
+
+    def statuses(self, source: str, paths: Sequence[str]) -> Mapping[str, FileStatus]:
+        """How those of `paths` stand that are tracked."""
         ...

@@ -9,6 +9,7 @@ from daemon.pipelines.kind import Kind, Surroundings
 from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.pipelines.mail.ports import KeptAccounts
+from daemon.pipelines.mail.retry import plan_messages
 
 
 def _check(_name: str, config: MailConfig, settings: Settings) -> list[Problem]:
@@ -31,7 +32,7 @@ def _build(name: str, config: MailConfig, around: Surroundings) -> Registered:
     )
     sources = ConfiguredAccounts(config, settings).sources()
     sources |= {source.name: source for source in accounts.to_run()}
-    return Registered(name, pipeline, config, sources)
+    return Registered(name, pipeline, config, sources, plan_messages)
 
 
 MAIL = Kind(name="mail", config=MailConfig, check=_check, build=_build)

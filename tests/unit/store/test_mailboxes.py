@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from daemon import events
 from daemon.clock import FakeClock
-from daemon.operations.retries.names import wanted_messages
+from daemon.item_key import item_key
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.configured import mailbox_of
+from daemon.pipelines.mail.retry import plan_messages
+from daemon.pipelines.retry_plan import Chosen
 from daemon.store import mailboxes
-from daemon.store.build import item_key
 from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.store.filters import FailureFilter
 from daemon.store.messages import Messages
 from daemon.store.migrate import MIGRATIONS, migrate
-from daemon.store.retries import Target
 from daemon.taxonomy import Category
 from tests.unit.message_support import done, failure, place
 from tests.unit.spine_support import MEMORY, START, Store, ended, failed, store
@@ -269,16 +269,20 @@ def test_an_account_made_under_a_name_of_long_ago_takes_nothing_over(
 # --- retries by hand ---------------------------------------------------------------------------
 
 
-def target_of(uid: int, *, elsewhere: bool = False) -> Target:
+def chosen(uid: int, *, elsewhere: bool = False) -> Chosen:
     item = place(uid).item
-    key = item_key("mail", "support", item) ^ elsewhere
-    return Target(uid, "mail", "support", item, key, False, None, None)
+    key = item_key("mail", "support", item)
+    return Chosen(uid, key, None if elsewhere else item, is_run=False)
+
+
+def wanted(items: list[Chosen]) -> frozenset[str] | None:
+    return plan_messages("support", items).wanted
 
 
 def test_a_message_of_the_mailbox_before_keeps_no_other_from_being_retried() -> None:
     known = frozenset({place(1).item, place(2).item})
-    assert wanted_messages([target_of(1), target_of(2)]) == known
-    assert wanted_messages([target_of(1), target_of(3, elsewhere=True), target_of(2)]) == known
-    assert wanted_messages([target_of(3, elsewhere=True)]) is None
-    whole = msgspec.structs.replace(target_of(4), item=None)
-    assert wanted_messages([target_of(1), whole]) is None
+    assert wanted([chosen(1), chosen(2)]) == known
+    assert wanted([chosen(1), chosen(3, elsewhere=True), chosen(2)]) == known
+    assert wanted([chosen(3, elsewhere=True)]) is None
+    whole = msgspec.structs.replace(chosen(4), name=None, is_run=True)
+    assert wanted([chosen(1), whole]) is None

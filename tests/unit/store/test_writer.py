@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from daemon import events
 from daemon.clock import FakeClock
 from daemon.errors import RecorderClosed
+from daemon.item_key import item_key
 from daemon.store import upkeep
-from daemon.store.build import item_key
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry
 from daemon.store.standing import Standing
