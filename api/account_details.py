@@ -9,8 +9,7 @@ from api.schemas.accounts import Account, settings_shown
 from api.schemas.waiting import WaitingSource
 from daemon.accounts.accounts import KeptAccount
 from daemon.errors import CredentialsMissing, NotFound
-from daemon.operations.accounts import PIPELINE
-from daemon.pipelines.mail.config import MailSource
+from daemon.pipelines.mail.config import PIPELINE, MailSource
 from daemon.pipelines.mail.configured import address_of
 from daemon.service import Daemon
 from daemon.store.accounts import StoredAccount

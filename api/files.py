@@ -89,7 +89,7 @@ def retry(
 ) -> FileDecision:
     """Reads files again whether or not they changed: those named, or all that failed."""
     paths = data.paths if data else None
-    return FileDecision.of(daemon.operations.retry_files(name, paths))
+    return FileDecision.of(daemon.file_operations.retry(name, paths))
 
 
 @commands(
@@ -102,7 +102,7 @@ def quarantine(
     daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
 ) -> FileDecision:
     """Copies files aside with a manifest and leaves them alone until they are released."""
-    return FileDecision.of(daemon.operations.quarantine_files(name, data.paths))
+    return FileDecision.of(daemon.file_operations.quarantine(name, data.paths))
 
 
 @commands(
@@ -115,7 +115,7 @@ def ignore(
     daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
 ) -> FileDecision:
     """Leaves files alone, changed or not, until they are released."""
-    return FileDecision.of(daemon.operations.ignore_files(name, data.paths))
+    return FileDecision.of(daemon.file_operations.ignore(name, data.paths))
 
 
 @commands(
@@ -128,7 +128,7 @@ def release(
     daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
 ) -> FileDecision:
     """Brings files back that were set aside or ignored, and reads them again."""
-    return FileDecision.of(daemon.operations.release_files(name, data.paths))
+    return FileDecision.of(daemon.file_operations.release(name, data.paths))
 
 
 @reads(

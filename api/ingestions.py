@@ -11,12 +11,10 @@ from api.routes import reads
 from api.runs import describe
 from api.schemas.ingestions import Ingestion, IngestionList
 from daemon.errors import NotFound
-from daemon.pipelines.ingest.config import IngestSource
+from daemon.pipelines.ingest.config import PIPELINE, IngestSource
 from daemon.pipelines.ingest.places import ingestions
 from daemon.service import Daemon
 from daemon.store.files import NO_FILES
-
-PIPELINE = "ingest"
 
 IngestionName = Annotated[str, PathParameter(description="Name of the ingestion.")]
 

@@ -94,7 +94,7 @@ def list_pipelines(daemon: NamedDependency[Daemon]) -> PipelineList:
 )
 def pause(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
     """Lets no cycle start by itself until it is resumed; what runs goes on. Survives a restart."""
-    daemon.operations.pause(name)
+    daemon.pipeline_operations.pause(name)
     return _one(daemon, name)
 
 
@@ -106,7 +106,7 @@ def pause(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
 )
 def resume(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
     """Lets cycles start again."""
-    daemon.operations.resume(name)
+    daemon.pipeline_operations.resume(name)
     return _one(daemon, name)
 
 
@@ -121,7 +121,7 @@ def run(
 ) -> CycleStarted:
     """Starts a cycle, even of a paused pipeline. Refused while what is asked for runs already."""
     source = data.source if data else None
-    cycle_id = daemon.operations.run_now(name, source)
+    cycle_id = daemon.pipeline_operations.run_now(name, source)
     return CycleStarted(cycle_id=cycle_id, pipeline=name, source=source)
 
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from api.description import Content
 from api.filters import CURSOR, Limit, PathCursor
-from api.ingestions import PIPELINE, IngestionName, find
+from api.ingestions import IngestionName, find
 from api.problems import BadRequest, Mistake
 from api.query import Path, Query, Text
 from api.routes import reads
@@ -23,6 +23,7 @@ from api.streaming import stream
 from daemon.errors import InvalidQuery
 from daemon.events import ErrorInfo
 from daemon.pipelines.ingest import rejected_rows as kept
+from daemon.pipelines.ingest.config import PIPELINE
 from daemon.pipelines.ingest.rejected_export import csv_of, json_lines_of
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRows
 from daemon.service import Daemon

@@ -17,7 +17,7 @@ from daemon.access.attempt import Attempt, current
 from daemon.access.details import cut, details_of, text_field
 from daemon.access.roles import LOCAL
 from daemon.errors import RecorderClosed, StoreUnavailable
-from daemon.operations.pipelines import STORE_SECONDS
+from daemon.operations.decision import STORE_SECONDS
 from daemon.service import Daemon
 
 REASONS = {

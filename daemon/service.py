@@ -24,8 +24,9 @@ from daemon.health import Check, Health
 from daemon.live import Live
 from daemon.metrics import Measured, Metrics
 from daemon.operations.accounts import AccountOperations
+from daemon.operations.files import FileOperations
 from daemon.operations.groups import GroupOperations
-from daemon.operations.pipelines import Operations
+from daemon.operations.pipelines import PipelineOperations
 from daemon.operations.retries.chunk import Chunks
 from daemon.operations.retries.requests import RetryRequests
 from daemon.operations.retries.worker import RetryWorker
@@ -122,7 +123,10 @@ class Daemon:
             Verifier(self.accounts, self.triage, self.clock),
             self.clock,
         )
-        self.operations = Operations(
+        self.pipeline_operations = PipelineOperations(
+            self.catalog, self.scheduler, self.recorder, self.clock
+        )
+        self.file_operations = FileOperations(
             self.catalog,
             self.scheduler,
             self.recorder,

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from api.schemas import fields
 from api.schemas.runs import RunDetail
-from daemon.operations.pipelines import FilesChanged
+from daemon.operations.files import FilesChanged
 from daemon.pipelines.ingest.config import IngestSource
 from daemon.store import files as stored
 from daemon.store.records import FileRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from daemon.accounts.accounts import Accounts
-from daemon.operations.accounts import PIPELINE
+from daemon.pipelines.mail.config import PIPELINE
 from daemon.store import mailboxes
 from daemon.store.database import Database
 

@@ -12,6 +12,7 @@ from daemon.clock import Clock
 from daemon.config.values import Duration
 from daemon.errors import Conflict, CredentialsMissing
 from daemon.pipelines.mail.account import Account, Accounts
+from daemon.pipelines.mail.config import PIPELINE
 from daemon.taxonomy import RunState
 from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
@@ -62,7 +63,7 @@ class Verifier:
         return Verification(seconds, self._assessed(error) if error else None)
 
     def _assessed(self, error: BaseException) -> Assessment:
-        return self._triage.assess(describe(error), pipeline="mail", step=RunState.CONNECTING)
+        return self._triage.assess(describe(error), pipeline=PIPELINE, step=RunState.CONNECTING)
 
     def _error(self, account: Account) -> BaseException | None:
         if not self._places.acquire(blocking=False):

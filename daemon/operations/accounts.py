@@ -15,9 +15,9 @@ from daemon.accounts.settings import changed_settings, encode_settings
 from daemon.accounts.verification import Verification, Verifier
 from daemon.clock import Clock
 from daemon.errors import Conflict, CredentialsMissing
-from daemon.operations.pipelines import store_decision
+from daemon.operations.decision import store_decision
 from daemon.pipelines.catalog import Catalog
-from daemon.pipelines.mail.config import MailSource
+from daemon.pipelines.mail.config import PIPELINE, MailSource
 from daemon.pipelines.mail.configured import mailbox_of
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries
@@ -25,8 +25,6 @@ from daemon.store.accounts import StoredAccount
 from daemon.store.entries import Committed
 
 log = logging.getLogger("triaged.accounts")
-
-PIPELINE = "mail"
 
 
 class SecretNeeded(Conflict):

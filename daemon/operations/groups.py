@@ -12,7 +12,7 @@ from datetime import datetime
 from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound
 from daemon.events import GroupDecided, GroupsMerged, GroupSplit, GroupUnmerged
-from daemon.operations.pipelines import store_decision
+from daemon.operations.decision import store_decision
 from daemon.recorder import Recorder
 from daemon.store.database import Database
 from daemon.store.groups import Groups

@@ -1,72 +1,25 @@
-"""What a person can do: pause, resume, run now, and decide about files. One place for API and command line.
-
-Nothing here writes to the store: decisions become events, and the recorder stores them.
-"""
+"""What a person can do about any pipeline: pause, resume, run now."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-import msgspec
-
-from daemon.access.attempt import record_current
 from daemon.clock import Clock
-from daemon.errors import Conflict, NotFound, StoreUnavailable
-from daemon.events import AnyEvent, FilesMarked, PipelinePaused
+from daemon.events import PipelinePaused
+from daemon.operations.decision import store_decision
 from daemon.pipelines.catalog import Catalog
-from daemon.pipelines.ingest.folder import Folder
-from daemon.pipelines.ingest.quarantine import Occasion, Quarantine
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
-from daemon.store.files import FileFilter, Files
-from daemon.taxonomy import FileStatus, Trigger
-
-STORE_SECONDS = 10.0
-"""How long a person waits for a decision to be stored before being told that it was not."""
+from daemon.taxonomy import Trigger
 
 
-class FilesChanged(msgspec.Struct, frozen=True):
-    """What became of a decision about files."""
-
-    paths: list[str]
-    """The files concerned."""
-    started: bool
-    """Whether a run began at once; otherwise the next cycle takes the files."""
-
-
-def store_decision(recorder: Recorder, event: AnyEvent, seconds: float = STORE_SECONDS) -> None:
-    """Waits till a person's decision, and who took it, are on disk.
-
-    Raises `StoreUnavailable` when that takes too long.
-    """
-    record_current(recorder)
-    if not recorder.wait(recorder.record(event), seconds):
-        raise StoreUnavailable(
-            "the decision could not be stored yet, because the store cannot be written; "
-            "it takes effect when the store can be written again"
-        )
-
-
-class Operations:
+class PipelineOperations:
     """Commands of people on call."""
 
     def __init__(
-        self,
-        catalog: Catalog,
-        scheduler: Scheduler,
-        recorder: Recorder,
-        files: Files,
-        folders: Mapping[str, Folder],
-        quarantine: Quarantine,
-        clock: Clock,
+        self, catalog: Catalog, scheduler: Scheduler, recorder: Recorder, clock: Clock
     ) -> None:
         self._catalog = catalog
         self._scheduler = scheduler
         self._recorder = recorder
-        self._files = files
-        self._folders = folders
-        self._quarantine = quarantine
         self._clock = clock
 
     def pause(self, pipeline: str) -> None:
@@ -81,7 +34,8 @@ class Operations:
         self._catalog.pipeline(pipeline)
         # At once: an incident does not wait for a store that cannot be written.
         self._scheduler.set_paused(pipeline, paused)
-        self._store(PipelinePaused(at=self._clock.now(), pipeline=pipeline, paused=paused))
+        event = PipelinePaused(at=self._clock.now(), pipeline=pipeline, paused=paused)
+        store_decision(self._recorder, event)
 
     def run_now(self, pipeline: str, source: str | None = None) -> str:
         """Starts a cycle, of one source or all; returns its id. Raises `NotFound`, `Conflict`."""
@@ -89,98 +43,3 @@ class Operations:
         if source is not None:
             self._catalog.source(pipeline, source)
         return self._scheduler.run_now(pipeline, source, Trigger.MANUAL)
-
-    def retry_files(self, source: str, paths: Sequence[str] | None = None) -> FilesChanged:
-        """Reads files again, all that failed or those named, and starts at once if it can."""
-        chosen = self._chosen(source, paths, (FileStatus.FAILED, FileStatus.PARTIAL))
-        for path in chosen if paths is not None else ():
-            self._require_retryable(source, path)
-        chosen = [path for path in chosen if self._original(source, path).is_file()]
-        self._mark(source, chosen, FileStatus.RETRYING)
-        return FilesChanged(chosen, self._start(source) if chosen else False)
-
-    def _require_retryable(self, source: str, path: str) -> None:
-        if self._files.get(source, path).status in (FileStatus.QUARANTINED, FileStatus.IGNORED):
-            raise Conflict(f"{path} is set aside: release it instead")
-        if not self._original(source, path).is_file():
-            raise Conflict(f"{path} is no longer in its folder")
-
-    def ignore_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
-        """Leaves files alone, changed or not, until they are released."""
-        chosen = self._chosen(source, paths, ())
-        self._mark(source, chosen, FileStatus.IGNORED)
-        return FilesChanged(chosen, False)
-
-    def quarantine_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
-        """Copies files aside with a manifest and leaves them alone until they are released."""
-        chosen = self._chosen(source, paths, ())
-        for path in chosen:
-            record = self._files.get(source, path)
-            occasion = Occasion(
-                category=record.category or "",
-                user_message=record.user_message or "",
-                run_id=record.run_id,
-                quarantined_at=self._clock.now(),
-            )
-            self._quarantine.put(source, path, self._original(source, path), occasion)
-        self._mark(source, chosen, FileStatus.QUARANTINED)
-        return FilesChanged(chosen, False)
-
-    def release_files(self, source: str, paths: Sequence[str]) -> FilesChanged:
-        """Brings quarantined or ignored files back: they are read in the next run."""
-        chosen = self._chosen(source, paths, ())
-        for path in chosen:
-            status = self._files.get(source, path).status
-            if status not in (FileStatus.QUARANTINED, FileStatus.IGNORED):
-                raise Conflict(f"{path} is neither quarantined nor ignored")
-        copies = [(path, self._quarantine.find(source, path)) for path in chosen]
-        for path, versions in copies:
-            # One that is still in its folder stays as it is there: it may have been fixed in place.
-            if versions and not self._original(source, path).exists():
-                self._quarantine.release(source, versions[0].id, self._original(source, path))
-        self._mark(source, chosen, FileStatus.RETRYING)
-        for _, versions in copies:
-            for version in versions:
-                self._quarantine.discard(source, version.id)
-        return FilesChanged(chosen, self._start(source))
-
-    def _original(self, source: str, path: str) -> Path:
-        return self._folders[source].resolve(path)
-
-    def _chosen(
-        self, source: str, paths: Sequence[str] | None, statuses: Sequence[FileStatus]
-    ) -> list[str]:
-        """The tracked files among `paths`, or without them all of the given statuses."""
-        self._catalog.source("ingest", source)
-        if paths is None:
-            return [
-                path
-                for status in statuses
-                for path in self._files.paths(source, FileFilter(status=status))
-            ]
-        unknown = set(paths) - self._files.tracked(source, paths)
-        if unknown:
-            raise NotFound(f"{len(unknown)} of the paths are not files that this ingestion tracks")
-        return list(dict.fromkeys(paths))
-
-    def _mark(self, source: str, paths: Sequence[str], status: FileStatus) -> None:
-        if paths:
-            self._store(
-                FilesMarked(
-                    at=self._clock.now(),
-                    pipeline="ingest",
-                    source=source,
-                    paths=tuple(paths),
-                    status=status,
-                )
-            )
-
-    def _start(self, source: str) -> bool:
-        try:
-            self._scheduler.run_now("ingest", source, Trigger.RETRY)
-        except Conflict:
-            return False  # it is running: the files are due in its next cycle
-        return True
-
-    def _store(self, event: FilesMarked | PipelinePaused) -> None:
-        store_decision(self._recorder, event)

@@ -9,7 +9,7 @@ import msgspec
 from daemon import events
 from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound
-from daemon.operations.pipelines import store_decision
+from daemon.operations.decision import store_decision
 from daemon.recorder import Recorder
 from daemon.runner import new_id
 from daemon.store.failures import Failures

@@ -10,6 +10,9 @@ from msgspec import Meta
 from daemon.config.schema import PipelineConfig, SourceName, Table
 from daemon.config.values import Duration, Size
 
+PIPELINE = "ingest"
+"""The name of the pipeline in the configuration, and wherever else it is named."""
+
 Identifier = Annotated[
     str,
     Meta(

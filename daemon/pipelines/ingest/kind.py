@@ -5,7 +5,7 @@ from __future__ import annotations
 from daemon.config import Settings
 from daemon.errors import Problem
 from daemon.pipelines.catalog import Registered, Source
-from daemon.pipelines.ingest.config import IngestConfig
+from daemon.pipelines.ingest.config import PIPELINE, IngestConfig
 from daemon.pipelines.kind import Kind, Surroundings
 from daemon.pipelines.versions import fixed
 
@@ -31,4 +31,4 @@ def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:
     return Registered(name, pipeline, config, sources, retries)
 
 
-INGEST = Kind(name="ingest", config=IngestConfig, check=_check, build=_build)
+INGEST = Kind(name=PIPELINE, config=IngestConfig, check=_check, build=_build)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from daemon.config import Config, Settings
-from daemon.pipelines.ingest.config import IngestConfig, IngestSource
+from daemon.pipelines.ingest.config import PIPELINE, IngestConfig, IngestSource
 from daemon.pipelines.ingest.folder import Folder
 
 
 def ingestions(config: Config) -> dict[str, IngestSource]:
     """The ingestions of a configuration, by name."""
-    ingest = config.pipelines.get("ingest")
+    ingest = config.pipelines.get(PIPELINE)
     return ingest.sources if isinstance(ingest, IngestConfig) else {}
 
 

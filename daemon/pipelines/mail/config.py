@@ -9,6 +9,9 @@ from msgspec import Meta
 from daemon.config.schema import FunctionPath, PipelineConfig, SourceName, Table
 from daemon.config.values import Duration
 
+PIPELINE = "mail"
+"""The name of the pipeline in the configuration, and wherever else it is named."""
+
 CategoryName = Annotated[
     str,
     Meta(

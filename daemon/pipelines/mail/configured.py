@@ -6,13 +6,13 @@ from daemon.config import Config, Settings
 from daemon.errors import CredentialsMissing, NotFound
 from daemon.pipelines.catalog import Source
 from daemon.pipelines.mail.account import Account, Credentials, OAuth, Password
-from daemon.pipelines.mail.config import MailConfig, MailSource
+from daemon.pipelines.mail.config import PIPELINE, MailConfig, MailSource
 from daemon.pipelines.versions import opaque, version_of, version_with_secret
 
 
 def mail_config(config: Config) -> MailConfig:
     """The mail pipeline of a configuration; one without accounts where it has none."""
-    found = config.pipelines.get("mail")
+    found = config.pipelines.get(PIPELINE)
     return found if isinstance(found, MailConfig) else MailConfig()
 
 

@@ -6,7 +6,7 @@ from daemon.config import Settings
 from daemon.errors import Problem
 from daemon.pipelines.catalog import Registered
 from daemon.pipelines.kind import Kind, Surroundings
-from daemon.pipelines.mail.config import MailConfig
+from daemon.pipelines.mail.config import PIPELINE, MailConfig
 from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.pipelines.mail.ports import KeptAccounts
 from daemon.pipelines.mail.retry import plan_messages
@@ -35,4 +35,4 @@ def _build(name: str, config: MailConfig, around: Surroundings) -> Registered:
     return Registered(name, pipeline, config, sources, plan_messages)
 
 
-MAIL = Kind(name="mail", config=MailConfig, check=_check, build=_build)
+MAIL = Kind(name=PIPELINE, config=MailConfig, check=_check, build=_build)

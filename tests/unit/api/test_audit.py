@@ -175,7 +175,7 @@ def test_the_trail_knows_keys_that_came_and_went_while_no_daemon_ran(tmp_path: P
 def test_work_in_the_background_is_nobodys_attempt(served: Served) -> None:
     body = {"filter": {"status": "open"}, "include_not_retryable": True}
     assert served.client.post("/api/retries", json=body).status_code == 202
-    served.daemon.operations.pause("mailbox")
+    served.daemon.pipeline_operations.pause("mailbox")
     assert Audit(served.daemon.database).total(AuditFilter()) == 1
 
 

@@ -97,7 +97,7 @@ def test_a_key_that_may_read_cannot_operate(with_keys: Served, method: str, path
     assert with_keys.daemon.runs.paused() == set()
     allowed = with_keys.client.request(method, path, headers={"x-api-key": OPERATE_KEY})
     assert allowed.is_success
-    with_keys.daemon.operations.resume("mailbox")
+    with_keys.daemon.pipeline_operations.resume("mailbox")
 
 
 @pytest.mark.requirement("S6")
@@ -185,7 +185,7 @@ def test_another_origin_changes_nothing(open_to_all: Served, origin: str) -> Non
 def test_the_own_origin_may_operate(open_to_all: Served, origin: str) -> None:
     headers = {"origin": origin}
     assert open_to_all.client.post(PAUSE, headers=headers).status_code == 200
-    open_to_all.daemon.operations.resume("mailbox")
+    open_to_all.daemon.pipeline_operations.resume("mailbox")
 
 
 @pytest.mark.requirement("X4")

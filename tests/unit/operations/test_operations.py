@@ -68,12 +68,12 @@ def failures(daemon: Daemon, path: str) -> list[str]:
 @pytest.mark.requirement("S9")
 def test_a_pause_holds_over_a_restart_until_it_is_lifted(tmp_path: Path) -> None:
     daemon = opened(tmp_path)
-    daemon.operations.pause("ingest")
+    daemon.pipeline_operations.pause("ingest")
     assert daemon.scheduler.describe()[0].paused
     daemon.stop(PATIENCE)
     daemon = opened(tmp_path)
     assert daemon.scheduler.describe()[0].paused
-    daemon.operations.resume("ingest")
+    daemon.pipeline_operations.resume("ingest")
     assert not daemon.scheduler.describe()[0].paused
     daemon.stop(PATIENCE)
     daemon = opened(tmp_path)
@@ -85,12 +85,12 @@ def test_a_pause_holds_over_a_restart_until_it_is_lifted(tmp_path: Path) -> None
 def test_a_pause_that_cannot_be_stored_yet_is_told_and_holds_all_the_same(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.operations.pipelines.STORE_SECONDS", 0.05)
+    monkeypatch.setattr("daemon.operations.decision.STORE_SECONDS", 0.05)
     monkeypatch.setattr("daemon.store.writer.RETRY_SECONDS", (0.01,))
     with daemon.database.cursor() as cursor:
         cursor.execute("ALTER TABLE paused_pipelines RENAME TO away")
     with pytest.raises(StoreUnavailable, match="could not be stored yet"):
-        daemon.operations.pause("ingest")
+        daemon.pipeline_operations.pause("ingest")
     assert daemon.scheduler.describe()[0].paused
     assert daemon.health().status == "degraded"
     with daemon.database.cursor() as cursor:
@@ -104,7 +104,7 @@ def test_files_to_retry_are_read_again_and_what_they_failed_with_is_resolved(
     daemon: Daemon, tmp_path: Path
 ) -> None:
     (tmp_path / "inbox/bad.csv").write_text("id\n2\n")
-    changed = daemon.operations.retry_files("orders")
+    changed = daemon.file_operations.retry("orders")
     assert (sorted(changed.paths), changed.started) == (["bad.csv", "worse.csv"], True)
     wait_for(lambda: statuses(daemon)["bad.csv"] == "success")
     assert daemon.scheduler.wait(PATIENCE)
@@ -119,9 +119,9 @@ def test_files_to_retry_are_read_again_and_what_they_failed_with_is_resolved(
 
 
 def test_nothing_to_retry_starts_nothing(daemon: Daemon) -> None:
-    changed = daemon.operations.retry_files("other")
+    changed = daemon.file_operations.retry("other")
     assert (changed.paths, changed.started) == ([], False)
-    changed = daemon.operations.retry_files("orders", [])
+    changed = daemon.file_operations.retry("orders", [])
     assert (changed.paths, changed.started) == ([], False)
 
 
@@ -129,8 +129,8 @@ def test_nothing_to_retry_starts_nothing(daemon: Daemon) -> None:
 def test_files_that_are_set_aside_are_left_alone_until_they_are_released(
     daemon: Daemon, tmp_path: Path
 ) -> None:
-    daemon.operations.quarantine_files("orders", ["bad.csv", "bad.csv"])
-    daemon.operations.ignore_files("orders", ["worse.csv"])
+    daemon.file_operations.quarantine("orders", ["bad.csv", "bad.csv"])
+    daemon.file_operations.ignore("orders", ["worse.csv"])
     (tmp_path / "inbox/bad.csv").write_text("id\n2\n3\n")
     (tmp_path / "inbox/worse.csv").write_text("id\n4\n5\n")
     run(daemon)
@@ -145,7 +145,7 @@ def test_files_that_are_set_aside_are_left_alone_until_they_are_released(
     )
     assert list((tmp_path / "data/quarantine/orders").iterdir())
     (tmp_path / "inbox/bad.csv").unlink()
-    daemon.operations.release_files("orders", ["bad.csv", "worse.csv"])
+    daemon.file_operations.release("orders", ["bad.csv", "worse.csv"])
     wait_for(lambda: statuses(daemon)["worse.csv"] == "success")
     assert daemon.scheduler.wait(PATIENCE)
     assert statuses(daemon)["bad.csv"] == "partial"
@@ -159,31 +159,31 @@ def test_files_that_are_set_aside_are_left_alone_until_they_are_released(
 def test_a_quarantined_file_that_was_fixed_in_place_is_read_as_it_is_now(
     daemon: Daemon, tmp_path: Path
 ) -> None:
-    daemon.operations.quarantine_files("orders", ["bad.csv"])
+    daemon.file_operations.quarantine("orders", ["bad.csv"])
     (tmp_path / "inbox/bad.csv").write_text("id\n2\n3\n")
-    daemon.operations.release_files("orders", ["bad.csv"])
+    daemon.file_operations.release("orders", ["bad.csv"])
     wait_for(lambda: statuses(daemon)["bad.csv"] == "success")
     assert (tmp_path / "inbox/bad.csv").read_text() == "id\n2\n3\n"
     assert not list((tmp_path / "data/quarantine/orders").iterdir())
 
 
 def test_only_what_was_set_aside_can_be_released(daemon: Daemon) -> None:
-    daemon.operations.ignore_files("orders", ["bad.csv"])
+    daemon.file_operations.ignore("orders", ["bad.csv"])
     with pytest.raises(Conflict, match="neither quarantined nor ignored"):
-        daemon.operations.release_files("orders", ["bad.csv", "good.csv"])
+        daemon.file_operations.release("orders", ["bad.csv", "good.csv"])
     assert statuses(daemon)["bad.csv"] == "ignored"
 
 
 @pytest.mark.requirement("I6", "X4")
 def test_paths_that_are_not_tracked_are_refused_and_change_nothing(daemon: Daemon) -> None:
     before = statuses(daemon)
-    operations = daemon.operations
+    operations = daemon.file_operations
     for path in ("gone.csv", "../triaged.toml", "/etc/passwd", "", "inbox/bad.csv"):
         for decide in (
-            operations.retry_files,
-            operations.ignore_files,
-            operations.quarantine_files,
-            operations.release_files,
+            operations.retry,
+            operations.ignore,
+            operations.quarantine,
+            operations.release,
         ):
             with pytest.raises(NotFound):
                 decide("orders", ["bad.csv", path])
@@ -191,22 +191,22 @@ def test_paths_that_are_not_tracked_are_refused_and_change_nothing(daemon: Daemo
 
 
 def test_pipelines_and_sources_that_do_not_exist_are_refused(daemon: Daemon) -> None:
-    operations = daemon.operations
+    operations = daemon.pipeline_operations
     for refuse in (operations.pause, operations.resume, operations.run_now):
         with pytest.raises(NotFound):
             refuse("gone")
     with pytest.raises(NotFound):
         operations.run_now("ingest", "gone")
     with pytest.raises(NotFound):
-        operations.retry_files("gone")
+        daemon.file_operations.retry("gone")
     assert daemon.runs.paused() == set()
 
 
 @pytest.mark.requirement("S9")
 def test_run_now_starts_a_cycle_even_of_a_paused_pipeline(daemon: Daemon, tmp_path: Path) -> None:
-    daemon.operations.pause("ingest")
+    daemon.pipeline_operations.pause("ingest")
     (tmp_path / "inbox/new.csv").write_text("id\n9\n")
-    cycle = daemon.operations.run_now("ingest", "orders")
+    cycle = daemon.pipeline_operations.run_now("ingest", "orders")
     wait_for(lambda: statuses(daemon).get("new.csv") == "success")
     assert daemon.scheduler.wait(PATIENCE)
     assert daemon.writer.flush(PATIENCE)
@@ -226,7 +226,7 @@ def test_a_daemon_stops_once_and_refuses_what_comes_afterwards(tmp_path: Path) -
     assert daemon.stop(PATIENCE) == 0
     assert daemon.health().status == "stopping"
     with pytest.raises(Conflict):
-        daemon.operations.run_now("ingest")
+        daemon.pipeline_operations.run_now("ingest")
 
 
 def test_a_daemon_that_was_not_started_can_be_stopped(tmp_path: Path) -> None:

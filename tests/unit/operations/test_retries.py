@@ -226,7 +226,7 @@ def test_files_are_read_again_and_nothing_else(daemon: Daemon, tmp_path: Path) -
     (tmp_path / "inbox/gone.csv").unlink()
     before = {f.item: f.id for f in daemon.failures.page(FailureFilter(), 100).failures}
     operation = ask(daemon, failure_ids=tuple(before.values()), include_not_retryable=True)
-    daemon.operations.ignore_files("orders", ["aside.csv"])
+    daemon.file_operations.ignore("orders", ["aside.csv"])
     operation = finish(daemon, operation)
     assert sums(daemon, operation) == (5, 2, 1, 2)
     assert unsuccessful(daemon, operation) == {
@@ -245,14 +245,14 @@ def test_files_are_read_again_and_nothing_else(daemon: Daemon, tmp_path: Path) -
 
 def test_an_operation_waits_for_a_paused_pipeline_and_says_so(daemon: Daemon) -> None:
     failing(daemon, ann=refused())
-    daemon.operations.pause("letters")
+    daemon.pipeline_operations.pause("letters")
     operation = ask(daemon)
     daemon.retry_worker.start()
     text = wait_for(lambda: daemon.retry_worker.text(operation.operation_id))
     assert text == "waits: the pipeline letters is paused"
     assert daemon._retries_pending() == {"letters": 1}
     assert runs == []
-    daemon.operations.resume("letters")
+    daemon.pipeline_operations.resume("letters")
     assert finish(daemon, operation).state == "completed"
     assert daemon._retries_pending() == {}
 
