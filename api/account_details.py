@@ -12,7 +12,7 @@ from daemon.errors import CredentialsMissing, NotFound
 from daemon.pipelines.mail.config import PIPELINE, MailSource
 from daemon.pipelines.mail.configured import address_of
 from daemon.service import Daemon
-from daemon.store.accounts import StoredAccount
+from daemon.store.ledgers.accounts.reading import StoredAccount
 from daemon.taxonomy import RunStatus
 
 

@@ -23,7 +23,7 @@ from api.streaming import stream
 from daemon.errors import NotFound
 from daemon.pipelines.ingest.folder import Folder
 from daemon.service import Daemon
-from daemon.store.files import FileFilter
+from daemon.store.ledgers.files.reading import FileFilter
 from daemon.taxonomy import CATEGORY_ALIASES, Category, FileStatus
 
 _CHUNK = 256 * 1024

@@ -14,7 +14,7 @@ from daemon.errors import NotFound
 from daemon.pipelines.ingest.config import PIPELINE, IngestSource
 from daemon.pipelines.ingest.places import ingestions
 from daemon.service import Daemon
-from daemon.store.files import NO_FILES
+from daemon.store.ledgers.files.reading import NO_FILES
 
 IngestionName = Annotated[str, PathParameter(description="Name of the ingestion.")]
 

@@ -12,6 +12,7 @@ TriagedError
     ├── StoreCorrupt         the file is not a readable database
     ├── StoreTooNew          written by a later version of triaged
     ├── StoreUnavailable     the file or its folder cannot be written or opened
+    ├── UnknownEvent         an event, or facts that it carries, which the store has no place for
     └── RecorderClosed       an event arrived after the recorder was closed
 
 A class docstring is its default message.
@@ -91,6 +92,10 @@ class StoreUnavailable(StoreError):
 
 class QueryTooLong(StoreError):
     """That query takes longer than one may."""
+
+
+class UnknownEvent(StoreError):
+    """The store has no place for such an event."""
 
 
 class RecorderClosed(StoreError):

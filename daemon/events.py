@@ -15,7 +15,6 @@ import msgspec
 
 from daemon.taxonomy import (
     AuditOutcome,
-    FileStatus,
     GroupDecision,
     RetryOutcome,
     RetryReason,
@@ -54,7 +53,7 @@ class Rows(NamedTuple):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Base of what a pipeline says of an item for a ledger of its own. Each kind has a tag of its own.
+    """Base of what a ledger takes: of an item, or of a person's decision. Each kind has a tag of its own.
 
     The core hands facts on without looking at them.
     """
@@ -154,29 +153,32 @@ class RunEnded(RunEvent, frozen=True, kw_only=True, tag="run_ended"):
     progress_total: int | None
 
 
-class CycleStarted(Event, frozen=True, kw_only=True, tag="cycle_started"):
+class CycleEvent(Event, frozen=True, kw_only=True):
+    """Something about the cycles of one pipeline."""
+
+    pipeline: str
+
+
+class CycleStarted(CycleEvent, frozen=True, kw_only=True, tag="cycle_started"):
     """A sweep over a pipeline's sources began."""
 
     cycle_id: str
-    pipeline: str
     trigger: Trigger
     sources: tuple[str, ...]
 
 
-class CycleEnded(Event, frozen=True, kw_only=True, tag="cycle_ended"):
+class CycleEnded(CycleEvent, frozen=True, kw_only=True, tag="cycle_ended"):
     """A sweep ended."""
 
     cycle_id: str
-    pipeline: str
     outcome: RunStatus
     """success, partial, failed or interrupted."""
     duration_seconds: float
 
 
-class CycleSkipped(Event, frozen=True, kw_only=True, tag="cycle_skipped"):
+class CycleSkipped(CycleEvent, frozen=True, kw_only=True, tag="cycle_skipped"):
     """A due cycle did not run."""
 
-    pipeline: str
     reason: str
     """overlap, missed or paused."""
 
@@ -188,17 +190,10 @@ class PipelinePaused(Event, frozen=True, kw_only=True, tag="pipeline_paused"):
     paused: bool
 
 
-class FilesMarked(Event, frozen=True, kw_only=True, tag="files_marked"):
-    """A person decided about tracked files: retry, quarantine, ignore, or release.
+class LedgerChanged(Event, frozen=True, kw_only=True, tag="ledger_changed"):
+    """A person decided about what a ledger holds; the facts say what."""
 
-    `status` is the file status they take. With RETRYING the next cycle reads them whether or not
-    they changed.
-    """
-
-    pipeline: str
-    source: str
-    paths: tuple[str, ...]
-    status: FileStatus
+    facts: Facts
 
 
 class GroupEvent(Event, frozen=True, kw_only=True):
@@ -245,10 +240,15 @@ class GroupSplit(GroupEvent, frozen=True, kw_only=True, tag="group_split"):
     split_group: str
 
 
-class RetryRequested(Event, frozen=True, kw_only=True, tag="retry_requested"):
-    """A person asked for failures to be retried. Which items these are is resolved as it is stored."""
+class RetryEvent(Event, frozen=True, kw_only=True):
+    """Something that happened to a retry operation."""
 
     operation_id: str
+
+
+class RetryRequested(RetryEvent, frozen=True, kw_only=True, tag="retry_requested"):
+    """A person asked for failures to be retried. Which items these are is resolved as it is stored."""
+
     asked_by: str
     """Name of the API key, or ``local`` without keys."""
     selection: str
@@ -274,17 +274,15 @@ class RetryResult(msgspec.Struct, frozen=True, kw_only=True):
     """Of the new failure."""
 
 
-class RetryProgressed(Event, frozen=True, kw_only=True, tag="retry_progressed"):
+class RetryProgressed(RetryEvent, frozen=True, kw_only=True, tag="retry_progressed"):
     """Some items of a retry operation have a result."""
 
-    operation_id: str
     results: tuple[RetryResult, ...]
 
 
-class RetryChanged(Event, frozen=True, kw_only=True, tag="retry_changed"):
+class RetryChanged(RetryEvent, frozen=True, kw_only=True, tag="retry_changed"):
     """A retry operation began, ended, or was cancelled. One that has ended stays as it is."""
 
-    operation_id: str
     state: RetryState
     error: str | None = None
     """Why it failed."""
@@ -306,33 +304,8 @@ class Audited(Event, frozen=True, kw_only=True, tag="audited"):
     """What else the request said, as JSON: masked and cut."""
 
 
-class AccountEvent(Event, frozen=True, kw_only=True):
-    """A person changed a mail account."""
-
-    by: str
-    """Name of the API key, or ``local`` without keys."""
-    name: str
-
-
-class AccountSaved(AccountEvent, frozen=True, kw_only=True, tag="account_saved"):
-    """An account was made, or replaced."""
-
-    settings: str
-    """A `MailSource` as JSON; it holds no secret."""
-    mailbox: str
-    """Stands for the mailbox behind it: another server or user has another."""
-    sealed: bytes
-    """The secret, encrypted."""
-    version: int
-    """1 for a new account; one more with every change."""
-    changed: tuple[str, ...]
-    """Names of the settings that changed, for the audit trail; ``secret`` if that was given."""
-
-
-class AccountRemoved(AccountEvent, frozen=True, kw_only=True, tag="account_removed"):
-    """An account was removed."""
-
-
+AnyGroupEvent = GroupDecided | GroupsMerged | GroupUnmerged | GroupSplit
+AnyRetryEvent = RetryRequested | RetryProgressed | RetryChanged
 AnyEvent = (
     RunStarted
     | StepEntered
@@ -345,15 +318,9 @@ AnyEvent = (
     | CycleEnded
     | CycleSkipped
     | PipelinePaused
-    | FilesMarked
-    | GroupDecided
-    | GroupsMerged
-    | GroupUnmerged
-    | GroupSplit
-    | RetryRequested
-    | RetryProgressed
-    | RetryChanged
+    | LedgerChanged
+    | AnyGroupEvent
+    | AnyRetryEvent
     | Audited
-    | AccountSaved
-    | AccountRemoved
 )
+"""Every event that there is. A match over it ends in `assert_never`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import assert_never
 
 from daemon import events
 from daemon.store.entries import Committed, Entry
@@ -28,12 +29,24 @@ def write(committed: Committed) -> None:
                     _failure(entry.event, entry)
             case events.GroupEvent() as event:
                 _group_event(event)
-            case events.AccountEvent() as event:
-                _account_event(event)
             case events.RunEnded() as event:
                 _run_ended(event, entry)
             case events.RunStarted() as event:
                 log.debug("a run began", extra={"event": "run_started", **_who(event)})
+            case (
+                events.StepEntered()
+                | events.ProgressMade()
+                | events.ItemSucceeded()
+                | events.ItemSkipped()
+                | events.CycleEvent()
+                | events.RetryEvent()
+                | events.PipelinePaused()
+                | events.LedgerChanged()
+                | events.Audited()
+            ):
+                pass  # too many for a log, or logged where they are made
+            case _:
+                assert_never(entry.event)
     if failures > LINES_PER_BATCH:
         log.warning(
             "further failures were stored and are not logged one by one",
@@ -65,21 +78,6 @@ def _group_event(event: events.GroupEvent) -> None:
     log.info(
         "a person decided about failure groups",
         extra={"event": "group_decided", "by": event.by, **decided},
-    )
-
-
-def _account_event(event: events.AccountEvent) -> None:
-    """Who changed which settings of which account, without their values."""
-    saved = isinstance(event, events.AccountSaved)
-    log.info(
-        "a person changed a mail account" if saved else "a person removed a mail account",
-        extra={
-            "event": "account_saved" if saved else "account_removed",
-            "by": event.by,
-            "pipeline": "mail",
-            "source": event.name,
-            **({"changed": list(event.changed)} if isinstance(event, events.AccountSaved) else {}),
-        },
     )
 
 

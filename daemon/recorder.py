@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import assert_never
 
 import msgspec
 
@@ -83,6 +84,20 @@ class Recorder:
                 return Entry(shown, summary=summary.result())
             case events.StepEntered():
                 return Entry(msgspec.structs.replace(event, text=self._shown(event.text)))
+            case (
+                events.ItemSucceeded()
+                | events.ItemSkipped()
+                | events.ProgressMade()
+                | events.CycleEvent()
+                | events.GroupEvent()
+                | events.RetryEvent()
+                | events.PipelinePaused()
+                | events.LedgerChanged()
+                | events.Audited()
+            ):
+                pass  # stored as it is
+            case _:
+                assert_never(event)
         return entry
 
     def _triaged(self, event: events.ItemFailed) -> Entry:
@@ -125,3 +140,15 @@ class Recorder:
                     self._live.fail(event, entry.assessment.user_message)
                 case events.RunEnded() as event:
                     self._live.end(event)
+                case (
+                    events.ProgressMade()
+                    | events.CycleEvent()
+                    | events.GroupEvent()
+                    | events.RetryEvent()
+                    | events.PipelinePaused()
+                    | events.LedgerChanged()
+                    | events.Audited()
+                ):
+                    pass  # progress goes its own way, and the others are no part of a run
+                case _:
+                    assert_never(entry.event)

@@ -42,8 +42,9 @@ from daemon.store import upkeep
 from daemon.store.audit import Audit
 from daemon.store.database import Database
 from daemon.store.failures import Failures
-from daemon.store.files import Files
-from daemon.store.messages import Messages
+from daemon.store.ledgers import LEDGERS
+from daemon.store.ledgers.files.reading import Files
+from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
@@ -93,7 +94,7 @@ class Daemon:
             raise
         self.recorder = Recorder(self.triage, self.live)
         self.writer = Writer(
-            self.database, self.clock, self.recorder.announce, self.recorder.prepare
+            self.database, LEDGERS, self.clock, self.recorder.announce, self.recorder.prepare
         )
         self.recorder.connect(self.writer)
         self.runner = Runner(self.recorder, self.clock)
@@ -215,7 +216,7 @@ class Daemon:
     def keep_up(self) -> None:
         """Forgets what is older than the retention and compacts the store, between two batches."""
         retention = timedelta(seconds=self.settings.config.store.retention)
-        self.writer.do(lambda connection: upkeep.expire(connection, self.clock.now(), retention))
+        self.writer.do(lambda c: upkeep.expire(c, LEDGERS, self.clock.now(), retention))
 
     def stop(self, grace: float | None = None) -> int:
         """Ends in order: no new runs, running ones get `grace` seconds, everything is stored.

@@ -12,8 +12,8 @@ from api.schemas import fields
 from api.schemas.runs import RunDetail
 from daemon.operations.files import FilesChanged
 from daemon.pipelines.ingest.config import IngestSource
-from daemon.store import files as stored
-from daemon.store.records import FileRecord
+from daemon.store.ledgers.files import reading as stored
+from daemon.store.ledgers.files.ledger import FileRow
 from daemon.taxonomy import CATEGORIES, Category, FileStatus, Group
 
 Mode = Literal["permissive", "failfast"]
@@ -143,7 +143,7 @@ class FileDetail(msgspec.Struct, frozen=True, kw_only=True):
     log_url: fields.LogUrl
 
     @classmethod
-    def of(cls, record: FileRecord) -> FileDetail:
+    def of(cls, record: FileRow) -> FileDetail:
         """The stored file."""
         category = Category(record.category) if record.category else None
         return cls(

@@ -20,7 +20,7 @@ from daemon.pipelines.catalog import Source
 from daemon.pipelines.mail import account
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.configured import address_of, mailbox_of
-from daemon.store.accounts import StoredAccount
+from daemon.store.ledgers.accounts.reading import StoredAccount
 
 
 class KeptAccount(msgspec.Struct, frozen=True):

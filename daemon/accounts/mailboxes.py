@@ -6,8 +6,8 @@ import logging
 
 from daemon.accounts.accounts import Accounts
 from daemon.pipelines.mail.config import PIPELINE
-from daemon.store import mailboxes
 from daemon.store.database import Database
+from daemon.store.ledgers.messages import mailboxes
 
 log = logging.getLogger("triaged.accounts")
 

@@ -6,8 +6,8 @@ from daemon.accounts.accounts import Accounts
 from daemon.accounts.key_file import KeyFile
 from daemon.config import Settings
 from daemon.pipelines.mail.configured import ConfiguredAccounts, mail_config
-from daemon.store.accounts import read_accounts
 from daemon.store.database import Database
+from daemon.store.ledgers.accounts.reading import read_accounts
 
 
 def open_accounts(settings: Settings, database: Database) -> Accounts:

@@ -51,11 +51,10 @@ class Cycle:
 
     def _note(self, committed: Committed) -> None:
         for entry in committed.entries:
-            match entry.event:
-                case events.RunStarted() as event:
-                    self.run_ids.append(event.run_id)
-                case events.RunEnded() as event:
-                    self._ended.put(event.run_id)
+            if isinstance(entry.event, events.RunStarted):
+                self.run_ids.append(entry.event.run_id)
+            elif isinstance(entry.event, events.RunEnded):
+                self._ended.put(entry.event.run_id)
 
     def wait(self, seconds: float) -> bool:
         """Waits for the end; False when the time ran out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container
+from typing import assert_never
 
 from daemon import events
 from daemon.metrics.declared import Declared
@@ -59,6 +60,20 @@ class Counting:
                 for result in event.results:
                     if result.outcome is RetryOutcome.NOT_RETRIED:
                         self._count_not_retried(result.pipeline)
+            case (
+                events.RunStarted()
+                | events.StepEntered()
+                | events.ProgressMade()
+                | events.CycleStarted()
+                | events.GroupEvent()
+                | events.RetryEvent()
+                | events.PipelinePaused()
+                | events.LedgerChanged()
+                | events.Audited()
+            ):
+                pass  # not counted
+            case _:
+                assert_never(entry.event)
 
     def _count_retry(self, event: events.RunEvent, outcome: str) -> None:
         if event.run_id in self._retrying:

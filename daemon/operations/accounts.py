@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime
 
-from daemon import events
 from daemon.accounts.accounts import Accounts, KeptAccount
 from daemon.accounts.secret import Secret, destination
 from daemon.accounts.settings import changed_settings, encode_settings
 from daemon.accounts.verification import Verification, Verifier
 from daemon.clock import Clock
 from daemon.errors import Conflict, CredentialsMissing
+from daemon.events import LedgerChanged
+from daemon.journal import log as journal
 from daemon.operations.decision import store_decision
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.mail.config import PIPELINE, MailSource
 from daemon.pipelines.mail.configured import mailbox_of
+from daemon.pipelines.mail.facts import AccountFacts, AccountRemoved, AccountSaved
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries
-from daemon.store.accounts import StoredAccount
 from daemon.store.entries import Committed
+from daemon.store.ledgers.accounts.reading import StoredAccount
 
 log = logging.getLogger("triaged.accounts")
 
@@ -84,9 +87,7 @@ class AccountOperations:
             if name not in self._accounts.all_kept():
                 self._require_unconfigured(name)
             self._accounts.kept(name)
-            store_decision(
-                self._recorder, events.AccountRemoved(at=self._clock.now(), by=by, name=name)
-            )
+            self._store(AccountRemoved(by=by, name=name))
 
     def verify(self, name: str) -> Verification:
         """Tries the login now. One that works lets an account go that was held, and runs it."""
@@ -116,8 +117,7 @@ class AccountOperations:
         else:
             assert before is not None, "a new account has a secret"
             sealed = before.stored.sealed
-        event = events.AccountSaved(
-            at=self._clock.now(),
+        saved = AccountSaved(
             by=by,
             name=name,
             settings=encode_settings(source),
@@ -126,24 +126,38 @@ class AccountOperations:
             version=before.stored.version + 1 if before else 1,
             changed=changed,
         )
-        store_decision(self._recorder, event)
+        self._store(saved)
+
+    def _store(self, facts: AccountFacts) -> None:
+        store_decision(self._recorder, LedgerChanged(at=self._clock.now(), facts=facts))
 
     def follow(self, committed: Committed) -> None:
         """A subscriber of the recorder: what is on disk takes effect."""
         for entry in committed.entries:
-            match entry.event:
-                case events.AccountSaved() as event:
-                    self._saved(event)
-                case events.AccountRemoved() as event:
-                    self._removed(event.name)
+            if isinstance(entry.event, LedgerChanged):
+                self._take_in(entry.event)
 
-    def _saved(self, event: events.AccountSaved) -> None:
-        before = self._accounts.all_kept().get(event.name)
-        kept = self._accounts.put(StoredAccount.of(event, before.stored if before else None))
-        if PIPELINE in self._catalog.pipelines and event.name not in self._accounts.configured():
+    def _take_in(self, event: LedgerChanged) -> None:
+        match event.facts:
+            case AccountSaved() as saved:
+                self._saved(saved, event.at)
+            case AccountRemoved() as removed:
+                self._removed(removed)
+            case _:
+                pass  # a change of another ledger
+
+    def _saved(self, saved: AccountSaved, at: datetime) -> None:
+        fields = {"event": "account_saved", **_who(saved), "changed": list(saved.changed)}
+        journal.info("a person changed a mail account", extra=fields)
+        before = self._accounts.all_kept().get(saved.name)
+        kept = self._accounts.put(StoredAccount.of(saved, at, before.stored if before else None))
+        if PIPELINE in self._catalog.pipelines and saved.name not in self._accounts.configured():
             self._catalog.set_source(PIPELINE, kept.to_run())
 
-    def _removed(self, name: str) -> None:
+    def _removed(self, removed: AccountRemoved) -> None:
+        fields = {"event": "account_removed", **_who(removed)}
+        journal.info("a person removed a mail account", extra=fields)
+        name = removed.name
         self._accounts.drop(name)
         if name not in self._accounts.configured() and self._catalog.find(PIPELINE, name):
             self._catalog.remove_source(PIPELINE, name)
@@ -158,3 +172,7 @@ class AccountOperations:
                     "the secret of a mail account cannot be had",
                     extra={"event": "account_secret_missing", "source": name, "reason": str(error)},
                 )
+
+
+def _who(facts: AccountFacts) -> dict[str, str]:
+    return {"by": facts.by, "pipeline": PIPELINE, "source": facts.name}

@@ -9,15 +9,16 @@ import msgspec
 
 from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound
-from daemon.events import FilesMarked
+from daemon.events import LedgerChanged
 from daemon.operations.decision import store_decision
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.ingest.config import PIPELINE
+from daemon.pipelines.ingest.facts import FilesMarked
 from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.quarantine import Occasion, Quarantine
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
-from daemon.store.files import FileFilter, Files
+from daemon.store.ledgers.files.reading import FileFilter, Files
 from daemon.taxonomy import FileStatus, Trigger
 
 
@@ -126,16 +127,8 @@ class FileOperations:
 
     def _mark(self, source: str, paths: Sequence[str], status: FileStatus) -> None:
         if paths:
-            store_decision(
-                self._recorder,
-                FilesMarked(
-                    at=self._clock.now(),
-                    pipeline=PIPELINE,
-                    source=source,
-                    paths=tuple(paths),
-                    status=status,
-                ),
-            )
+            marks = FilesMarked(pipeline=PIPELINE, source=source, paths=tuple(paths), status=status)
+            store_decision(self._recorder, LedgerChanged(at=self._clock.now(), facts=marks))
 
     def _start(self, source: str) -> bool:
         try:

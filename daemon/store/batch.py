@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import assert_never
+
 from daemon import events
 from daemon.item_key import item_key
-from daemon.pipelines.ingest.facts import FileFacts
-from daemon.pipelines.mail.facts import MessageFacts
 from daemon.store import build, rows
 from daemon.store.entries import Entry, NewFailure
-from daemon.store.retry_changes import RetryEvent
-from daemon.taxonomy import FailureStatus, FileStatus, RunStatus
+from daemon.store.ledger import LedgerBatches
+from daemon.taxonomy import FailureStatus, RunStatus
 from daemon.triage.assessment import Assessment
-
-FAILURE_STATUS_OF_MARK = {
-    FileStatus.RETRYING: FailureStatus.RETRYING,
-    FileStatus.QUARANTINED: FailureStatus.QUARANTINED,
-    FileStatus.IGNORED: FailureStatus.IGNORED,
-}
 
 
 class Batch:
     """What a list of entries comes to. `next_id` is the id of the next failure."""
 
-    def __init__(self, next_id: int) -> None:
+    def __init__(self, next_id: int, ledgers: LedgerBatches) -> None:
+        """`ledgers` take in what events carry for them."""
         self.next_id = next_id
+        self.ledgers = ledgers
         self.cycles: list[rows.Row] = []
         self.cycle_ends: list[rows.Row] = []
         self.runs: list[rows.Row] = []
         self.run_ends: list[rows.Row] = []
         self.run_log: list[rows.Row] = []
         self.failures: list[NewFailure] = []
-        self.file_outcomes: list[tuple[FileFacts, events.ItemSucceeded | NewFailure]] = []
-        """What became of tracked files, in the order in which it happened."""
-        self.messages: list[tuple[str | None, rows.MessageRow]] = []
-        """What is done, each with the mailbox that it is in."""
         self.decisions: list[rows.ItemRow] = []
-        self.marks: list[rows.Row] = []
         self.pauses: list[events.PipelinePaused] = []
-        self.group_events: list[events.GroupEvent] = []
-        self.account_events: list[events.AccountEvent] = []
-        self.retries: list[RetryEvent] = []
+        self.group_events: list[events.AnyGroupEvent] = []
+        self.retries: list[events.AnyRetryEvent] = []
         self.audit: list[rows.Row] = []
         self.decided_again: set[int] = set()
         """Keys of items that were decided about before in this batch, so it may change its own failures."""
@@ -47,9 +38,9 @@ class Batch:
         """The run that decided about an item last; empty for a person."""
 
     @classmethod
-    def of(cls, entries: list[Entry], next_id: int) -> Batch:
+    def of(cls, entries: list[Entry], next_id: int, ledgers: LedgerBatches) -> Batch:
         """The batch that `entries` come to."""
-        batch = cls(next_id)
+        batch = cls(next_id, ledgers)
         for entry in entries:
             batch.add(entry)
         return batch
@@ -68,59 +59,60 @@ class Batch:
                 assert entry.summary is not None, "the recorder sums up every run"
                 self.run_ends.append(build.run_end_row(event, entry.summary))
                 if event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
-                    key = item_key(event.pipeline, event.source, None)
-                    self._decide(event, key, FailureStatus.RESOLVED, event.run_id)
+                    self._resolve(event, None)
             case events.StepEntered() as event:
                 self._log(event, "step", f"{event.state}: {event.text}")
             case events.CycleStarted() as event:
                 self._add_cycle(event)
             case events.CycleEnded() as event:
                 self._add_cycle_end(event)
-            case events.FilesMarked() as event:
-                self._add_marks(event)
+            case events.LedgerChanged() as event:
+                self._add_change(event)
             case events.PipelinePaused() as event:
                 self.pauses.append(event)
             case events.GroupEvent() as event:
                 self.group_events.append(event)
-            case events.AccountEvent() as event:
-                self.account_events.append(event)
-            case (
-                events.RetryRequested() | events.RetryProgressed() | events.RetryChanged() as event
-            ):
+            case events.RetryEvent() as event:
                 self.retries.append(event)
             case events.Audited() as event:
                 self.audit.append(build.audit_row(event))
             case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
+            case _:
+                assert_never(entry.event)
 
     def _add_failure(
         self, event: events.ItemFailed, assessment: Assessment, shown_item: str | None
     ) -> None:
         key = item_key(event.pipeline, event.source, event.item)
         if self._latest_run.get(key) != event.run_id:
-            self._decide(event, key, FailureStatus.RETRYING, event.run_id)
+            where = (event.pipeline, event.source, key)
+            self._decide(*where, FailureStatus.RETRYING, event.at, event.run_id)
         new = NewFailure(self.next_id, key, event, assessment, shown_item)
         self.failures.append(new)
-        if isinstance(event.facts, FileFacts):
-            self.file_outcomes.append((event.facts, new))
+        if event.facts is not None:
+            self.ledgers.add(event.facts, new)
         if assessment.full_text is not None:
             self._log(event, "failure_text", assessment.full_text, self.next_id)
         self.next_id += 1
 
     def _add_success(self, event: events.ItemSucceeded) -> None:
-        key = item_key(event.pipeline, event.source, event.item)
-        self._decide(event, key, FailureStatus.RESOLVED, event.run_id)
-        if isinstance(event.facts, FileFacts):
-            self.file_outcomes.append((event.facts, event))
-        if isinstance(event.facts, MessageFacts):
-            row = build.message_row(event, event.facts)
-            self.messages.append((event.facts.mailbox, row))
+        self._resolve(event, event.item)
+        if event.facts is not None:
+            self.ledgers.add(event.facts, event)
+
+    def _resolve(self, event: events.RunEvent, item: str | None) -> None:
+        key = item_key(event.pipeline, event.source, item)
+        where = (event.pipeline, event.source, key)
+        self._decide(*where, FailureStatus.RESOLVED, event.at, event.run_id)
 
     def _decide(
         self,
-        event: events.RunEvent | events.FilesMarked,
+        pipeline: str,
+        source: str,
         key: int,
         status: FailureStatus,
+        at: datetime,
         run_id: str,
     ) -> None:
         """From here on the item's failures of other runs have another status."""
@@ -129,14 +121,14 @@ class Batch:
         self._latest_run[key] = run_id
         self.decisions.append(
             rows.ItemRow(
-                pipeline=event.pipeline,
-                source=event.source,
+                pipeline=pipeline,
+                source=source,
                 item_key=key,
                 run_id=run_id,
                 before_id=self.next_id,
                 position=len(self.decisions),
                 status=status,
-                decided_at=event.at,
+                decided_at=at,
             )
         )
 
@@ -173,13 +165,7 @@ class Batch:
             )
         )
 
-    def _add_marks(self, event: events.FilesMarked) -> None:
-        status = FAILURE_STATUS_OF_MARK[event.status]
-        for path in event.paths:
-            self.marks.append(
-                rows.FileMarkRow(
-                    pipeline=event.pipeline, source=event.source, path=path, status=event.status
-                )
-            )
-            key = item_key(event.pipeline, event.source, path)
-            self._decide(event, key, status, run_id="")
+    def _add_change(self, event: events.LedgerChanged) -> None:
+        for pipeline, source, item, status in self.ledgers.change(event):
+            key = item_key(pipeline, source, item)
+            self._decide(pipeline, source, key, status, event.at, run_id="")

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from daemon import events
-from daemon.pipelines.ingest.facts import FileFacts
-from daemon.pipelines.mail.facts import MessageFacts
 from daemon.store import rows
 from daemon.store.entries import FailedRun, NewFailure, RunSummary
-from daemon.taxonomy import FileStatus
 from daemon.triage import strategy
 from daemon.triage.assessment import Assessment
 
@@ -116,71 +112,6 @@ def group_row(event: events.ItemFailed, assessment: Assessment) -> rows.GroupRow
         suggested_action=assessment.suggested_action,
         exception_type=assessment.exception_type,
     )
-
-
-def loaded_file_row(event: events.ItemSucceeded, file: FileFacts) -> rows.FileRow:
-    return rows.FileRow(
-        **_file_columns(event, file),
-        status=FileStatus.SUCCESS,
-        category=None,
-        retryable=None,
-        user_message=None,
-        suggested_action=None,
-        error_message=None,
-        exception_type=None,
-        retry_count=0,
-        retry_at=None,
-    )
-
-
-def failed_file_row(
-    event: events.ItemFailed, file: FileFacts, failure: rows.FailureRow
-) -> rows.FileRow:
-    return rows.FileRow(
-        **_file_columns(event, file),
-        status=FileStatus.PARTIAL if event.in_part else FileStatus.FAILED,
-        category=failure.category,
-        retryable=failure.retryable,
-        user_message=failure.user_message,
-        suggested_action=failure.suggested_action,
-        error_message=failure.error_message,
-        exception_type=failure.exception_type,
-        retry_count=failure.attempt - 1,
-        retry_at=failure.retry_at,
-    )
-
-
-def message_row(event: events.ItemSucceeded, message: MessageFacts) -> rows.MessageRow:
-    return rows.MessageRow(
-        pipeline=event.pipeline,
-        source=event.source,
-        folder=message.folder,
-        uidvalidity=message.uidvalidity,
-        uid=message.uid,
-        gm_msgid=message.gm_msgid,
-        received=message.received,
-        category=message.category,
-        rule=message.rule,
-        label=message.label,
-        run_id=event.run_id,
-        done_at=event.at,
-    )
-
-
-def _file_columns(event: events.RunEvent, file: FileFacts) -> dict[str, Any]:
-    return {
-        "pipeline": event.pipeline,
-        "source": event.source,
-        "path": file.path,
-        "size": file.size,
-        "mtime_ns": file.mtime_ns,
-        "content_hash": file.content_hash,
-        "run_id": event.run_id,
-        "last_attempt": event.at,
-        "rows_loaded": file.rows_loaded,
-        "rows_rejected": file.rows_rejected,
-        "rejects": file.rejects,
-    }
 
 
 def audit_row(event: events.Audited) -> rows.AuditRow:

@@ -11,11 +11,12 @@ from datetime import date, datetime
 import duckdb
 import msgspec
 
-from daemon.store import accounts, build, group_changes, mailboxes, retry_changes, rows
+from daemon.store import build, group_changes, retry_changes, rows
 from daemon.store.attempts import Attempts, StoredAttempt
 from daemon.store.batch import Batch
-from daemon.store.entries import FailedRun, NewFailure, TallyKey
+from daemon.store.entries import FailedRun, TallyKey
 from daemon.store.sql import SQL
+from daemon.store.tables import Tables
 from daemon.taxonomy import FailureStatus
 
 _OPEN, _RESOLVED = FailureStatus.OPEN, FailureStatus.RESOLVED
@@ -38,7 +39,7 @@ class Transaction:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._connection = connection
-        self._buffer = buffer
+        self._tables = Tables(connection, buffer)
         self._batch = batch
         self._unresolved = unresolved
         self._jitter = jitter
@@ -63,13 +64,13 @@ class Transaction:
 
     def _write(self) -> None:
         batch = self._batch
-        self._buffer.insert(self._connection, "cycles", batch.cycles)
-        self._buffer.insert(self._connection, "run_log", batch.run_log)
-        self._buffer.insert(self._connection, "messages", self._messages())
-        self._buffer.insert(self._connection, "audit", batch.audit)
-        self._run("insert_runs", batch.runs)
-        self._run("end_runs", batch.run_ends)
-        self._run("end_cycles", batch.cycle_ends)
+        tables = self._tables
+        tables.insert("cycles", batch.cycles)
+        tables.insert("run_log", batch.run_log)
+        tables.insert("audit", batch.audit)
+        tables.run(SQL["insert_runs"], batch.runs)
+        tables.run(SQL["end_runs"], batch.run_ends)
+        tables.run(SQL["end_cycles"], batch.cycle_ends)
         for pause in batch.pauses:
             self._connection.execute(SQL["resume_pipeline"], [pause.pipeline])
             if pause.paused:
@@ -78,32 +79,16 @@ class Transaction:
                 )
         stored = self._stored_attempts()
         self._write_failures(stored)
-        self._run("mark_files", batch.marks)
         self._apply_decisions(stored)
         for event in batch.group_events:
             group_changes.apply(self._connection, event)
-        for change in batch.account_events:
-            accounts.apply(self._connection, change)
-        retry_changes.write(self._connection, self._buffer, batch.retries)
-
-    def _messages(self) -> list[rows.MessageRow]:
-        """What is done, but for a run under way in a mailbox that its account does not stand for any more."""
-        pipelines = {row.pipeline for _, row in self._batch.messages}
-        present = {p: mailboxes.known(self._connection, p) for p in pipelines}
-        return [
-            row
-            for mailbox, row in self._batch.messages
-            if mailbox is None or mailbox == present[row.pipeline].get(row.source, mailbox)
-        ]
-
-    def _run(self, query: str, batch: Sequence[rows.Row]) -> None:
-        if batch:
-            self._connection.execute(SQL[query].replace("{rows}", self._buffer.relation(batch)))
+        retry_changes.write(tables, batch.retries)
 
     def _write_failures(self, stored: Sequence[StoredAttempt]) -> None:
         failures = self._failure_rows(Attempts(stored))
-        self._run("replace_files", self._file_rows(failures))
-        self._run("insert_failures", failures)
+        self._tables.run(SQL["insert_failures"], failures)
+        first = failures[0].id if failures else 0
+        self._batch.ledgers.write(self._tables, lambda new: failures[new.id - first])
         self._write_groups()
         self._count_new(failures)
 
@@ -135,24 +120,10 @@ class Transaction:
         }
         return self._connection.execute(SQL["last_attempts"], asked).fetchall()
 
-    def _file_rows(self, failures: Sequence[rows.FailureRow]) -> list[rows.FileRow]:
-        """What the newest run says of each file: of its causes the first, which is the largest."""
-        files: dict[tuple[str, str, str], rows.FileRow] = {}
-        for file, outcome in self._batch.file_outcomes:
-            if isinstance(outcome, NewFailure):
-                failure = failures[outcome.id - failures[0].id]
-                row = build.failed_file_row(outcome.event, file, failure)
-            else:
-                row = build.loaded_file_row(outcome, file)
-            key = (row.pipeline, row.source, row.path)
-            if key not in files or files[key].run_id != row.run_id:
-                files[key] = row
-        return list(files.values())
-
     def _write_groups(self) -> None:
         examples = {new.assessment.failure_group: new for new in self._batch.failures}
         groups = [build.group_row(new.event, new.assessment) for new in examples.values()]
-        self._run("insert_groups", groups)
+        self._tables.run(SQL["insert_groups"], groups)
 
     def _count_new(self, failures: Sequence[rows.FailureRow]) -> None:
         tally: defaultdict[tuple[date, _Kind, str], list[datetime]] = defaultdict(list)
@@ -177,7 +148,7 @@ class Transaction:
                     last_seen=max(times),
                 )
             )
-        self._buffer.insert(self._connection, "failure_tally", batch)
+        self._tables.insert("failure_tally", batch)
 
     def _apply_decisions(self, stored: Sequence[StoredAttempt]) -> None:
         """Changes the status of earlier failures: resolved, superseded, quarantined, ignored."""
@@ -185,7 +156,7 @@ class Transaction:
         concerned = [d for d in self._batch.decisions if d.item_key in earlier]
         if not concerned:
             return
-        self._run("find_changes", concerned)
+        self._tables.run(SQL["find_changes"], concerned)
         changed = self._connection.execute(SQL["summed_changes"]).fetchall()
         if not changed:
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import duckdb
 
 from daemon import events
@@ -9,7 +11,7 @@ from daemon.store.records import stored
 from daemon.store.sql import SQL
 
 
-def apply(connection: duckdb.DuckDBPyConnection, event: events.GroupEvent) -> None:
+def apply(connection: duckdb.DuckDBPyConnection, event: events.AnyGroupEvent) -> None:
     """Carries out one decision."""
     match event:
         case events.GroupDecided():
@@ -23,6 +25,8 @@ def apply(connection: duckdb.DuckDBPyConnection, event: events.GroupEvent) -> No
             connection.execute(SQL["follow_merges"])
         case events.GroupSplit():
             _split(connection, event)
+        case _:
+            assert_never(event)
 
 
 def _decide(connection: duckdb.DuckDBPyConnection, event: events.GroupDecided) -> None:

@@ -66,31 +66,6 @@ class RunRecord(msgspec.Struct, frozen=True):
     top_errors: list[RunError]
 
 
-class FileRecord(msgspec.Struct, frozen=True):
-    """A tracked file."""
-
-    pipeline: str
-    source: str
-    path: str
-    size: int
-    mtime_ns: int
-    content_hash: str
-    status: str
-    category: str | None
-    retryable: bool | None
-    user_message: str | None
-    suggested_action: str | None
-    error_message: str | None
-    exception_type: str | None
-    retry_count: int
-    run_id: str
-    last_attempt: datetime
-    retry_at: datetime | None
-    rows_loaded: int
-    rows_rejected: int
-    rejects: str | None
-
-
 class GroupRecord(msgspec.Struct, frozen=True):
     """Failures with the same cause."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, assert_never
 
-import duckdb
 import msgspec
 
 from daemon import events
@@ -13,13 +12,13 @@ from daemon.store import rows
 from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time
 from daemon.store.records import stored
 from daemon.store.sql import SQL
+from daemon.store.tables import Tables
 from daemon.taxonomy import RetryState
 
 PART = 100_000
 """Failures, on average, whose items are resolved at once: what DuckDB's memory_limit allows."""
 Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Answers a query with all its rows."""
-RetryEvent = events.RetryRequested | events.RetryProgressed | events.RetryChanged
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -57,39 +56,31 @@ def chosen_failures(failure_ids: Sequence[int] | None, f: FailureFilter) -> Wher
     return by_kind(f) + by_text(f) + by_time(f.since, f.until)
 
 
-def write(
-    connection: duckdb.DuckDBPyConnection, buffer: rows.RowBuffer, changes: Sequence[RetryEvent]
-) -> None:
+def write(tables: Tables, changes: Sequence[events.AnyRetryEvent]) -> None:
     """Writes the changes in their order."""
     for change in changes:
         match change:
             case events.RetryRequested():
-                _request(connection, buffer, change)
-            case events.RetryProgressed() if change.results:
-                _progress(connection, buffer, change)
+                _request(tables, change)
+            case events.RetryProgressed():
+                _progress(tables, change)
             case events.RetryChanged():
-                _change(connection, change)
+                _change(tables, change)
+            case _:
+                assert_never(change)
 
 
-def _request(
-    connection: duckdb.DuckDBPyConnection, buffer: rows.RowBuffer, event: events.RetryRequested
-) -> None:
+def _request(tables: Tables, event: events.RetryRequested) -> None:
     """Resolves the selection where the failures are: they never become a list in memory."""
-
-    def ask(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return connection.execute(sql, parameters).fetchall()
-
     f = msgspec.json.decode(event.filter or "{}", type=FailureFilter)
     where = chosen_failures(event.failure_ids, f)
     total = Choice()
-    for part in choices(ask, where, include_not_retryable=event.include_not_retryable):
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE retry_choice AS {part.sql}", part.parameters
-        )
-        counted = ask(SQL["count_choice"].replace("{choice}", "retry_choice"), ())
+    for part in choices(tables.execute, where, include_not_retryable=event.include_not_retryable):
+        tables.execute(f"CREATE OR REPLACE TEMP TABLE retry_choice AS {part.sql}", part.parameters)
+        counted = tables.execute(SQL["count_choice"].replace("{choice}", "retry_choice"))
         total += Choice(*counted[0])
-        connection.execute(SQL["insert_retry_targets"], [event.operation_id])
-    connection.execute("DROP TABLE retry_choice")
+        tables.execute(SQL["insert_retry_targets"], [event.operation_id])
+    tables.execute("DROP TABLE retry_choice")
     row = rows.RetryOperationRow(
         operation_id=event.operation_id,
         asked_at=event.at,
@@ -99,12 +90,10 @@ def _request(
         rate=event.rate,
         **msgspec.structs.asdict(total),
     )
-    connection.execute(SQL["insert_retry_operation"].replace("{rows}", buffer.relation([row])))
+    tables.run(SQL["insert_retry_operation"], [row])
 
 
-def _progress(
-    connection: duckdb.DuckDBPyConnection, buffer: rows.RowBuffer, event: events.RetryProgressed
-) -> None:
+def _progress(tables: Tables, event: events.RetryProgressed) -> None:
     results = [
         rows.RetryResultRow(
             failure_id=result.failure_id,
@@ -115,17 +104,13 @@ def _progress(
         )
         for result in event.results
     ]
-    connection.execute(
-        SQL["write_retry_results"].replace("{rows}", buffer.relation(results)),
-        [stored(event.at), event.operation_id],
-    )
+    tables.run(SQL["write_retry_results"], results, [stored(event.at), event.operation_id])
 
 
-def _change(connection: duckdb.DuckDBPyConnection, event: events.RetryChanged) -> None:
+def _change(tables: Tables, event: events.RetryChanged) -> None:
     at = stored(event.at)
     if event.state is RetryState.RUNNING:
-        connection.execute(SQL["begin_retry_operation"], [at, event.operation_id])
+        tables.execute(SQL["begin_retry_operation"], [at, event.operation_id])
     else:
-        connection.execute(
-            SQL["end_retry_operation"], [event.state, at, event.error, event.operation_id]
-        )
+        values = [event.state, at, event.error, event.operation_id]
+        tables.execute(SQL["end_retry_operation"], values)

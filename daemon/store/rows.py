@@ -6,11 +6,16 @@ import os
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cache
+from typing import Annotated
 
 import duckdb
 import msgspec
 
 _ENCODER = msgspec.json.Encoder(uuid_format="hex")
+
+
+UInt64 = Annotated[int, "unsigned"]
+"""A number of 64 bits that may use the highest."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -70,7 +75,7 @@ class FailureRow(Row, frozen=True, kw_only=True):
     pipeline: str
     source: str
     item: str | None
-    item_key: int
+    item_key: UInt64
     step: str
     duration_seconds: float
     category: str
@@ -127,7 +132,7 @@ class ItemRow(Row, frozen=True, kw_only=True):
 
     pipeline: str
     source: str
-    item_key: int
+    item_key: UInt64
     run_id: str
     """The run that decided: its own failures are not concerned. Empty for a person."""
     before_id: int
@@ -136,51 +141,6 @@ class ItemRow(Row, frozen=True, kw_only=True):
     """Of several decisions about an item the one with the highest position holds."""
     status: str
     decided_at: datetime
-
-
-class FileRow(Row, frozen=True, kw_only=True):
-    pipeline: str
-    source: str
-    path: str
-    size: int
-    mtime_ns: int
-    content_hash: str
-    status: str
-    category: str | None
-    retryable: bool | None
-    user_message: str | None
-    suggested_action: str | None
-    error_message: str | None
-    exception_type: str | None
-    retry_count: int
-    run_id: str
-    last_attempt: datetime
-    retry_at: datetime | None
-    rows_loaded: int
-    rows_rejected: int
-    rejects: str | None
-
-
-class MessageRow(Row, frozen=True, kw_only=True):
-    pipeline: str
-    source: str
-    folder: str
-    uidvalidity: int
-    uid: int
-    gm_msgid: int | None
-    received: datetime
-    category: str
-    rule: str
-    label: str | None
-    run_id: str
-    done_at: datetime
-
-
-class FileMarkRow(Row, frozen=True, kw_only=True):
-    pipeline: str
-    source: str
-    path: str
-    status: str
 
 
 class RetryOperationRow(Row, frozen=True, kw_only=True):
@@ -222,11 +182,11 @@ _TYPES = {
     int: "BIGINT",
     float: "DOUBLE",
     bool: "BOOLEAN",
+    UInt64: "UBIGINT",
     datetime: "TIMESTAMP",
     date: "DATE",
     tuple[int, ...]: "BIGINT[]",
 }
-_UNSIGNED = {"item_key": "UBIGINT", "gm_msgid": "UBIGINT"}
 
 
 LONGEST_ROW = 1024 * 1024
@@ -278,5 +238,5 @@ def structure(record: type[Row]) -> str:
     for field in msgspec.structs.fields(record):
         given = [k for k in getattr(field.type, "__args__", (field.type,)) if k is not type(None)]
         kind = field.type if field.type in _TYPES else given[0]
-        parts.append(f'"{field.name}":"{_UNSIGNED.get(field.name) or _TYPES[kind]}"')
+        parts.append(f'"{field.name}":"{_TYPES[kind]}"')
     return "{" + ",".join(parts) + "}"

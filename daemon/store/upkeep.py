@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
+from daemon.store.ledger import Ledgers
 from daemon.store.records import midnight, stored
 from daemon.store.sql import SQL
 
@@ -17,12 +18,15 @@ def interrupt_unfinished(connection: duckdb.DuckDBPyConnection, now: datetime) -
     connection.execute(SQL["interrupt_cycles"], [stored(now)])
 
 
-def expire(connection: duckdb.DuckDBPyConnection, now: datetime, retention: timedelta) -> None:
+def expire(
+    connection: duckdb.DuckDBPyConnection, ledgers: Ledgers, now: datetime, retention: timedelta
+) -> None:
     """Forgets whole days that are older than `retention`, and sums up what the tally has got of others."""
     first = (stored(now) - retention).date()
     connection.execute("BEGIN")
     try:
         _forget_before(connection, first)
+        ledgers.forget_before(connection, midnight(first))
         for (day,) in connection.execute(SQL["crowded_days"]).fetchall():
             connection.execute(SQL["compact_day_1"], [day])
             connection.execute(SQL["compact_day_2"], [day])
@@ -50,8 +54,6 @@ def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
     connection.execute("DELETE FROM retry_operations WHERE ended_at < ?", [start])
     connection.execute("DELETE FROM audit WHERE audited_at < ?", [start])
     connection.execute("DELETE FROM cycles WHERE started_at < ?", [start])
-    # A message whose date lies in the future comes up until that date is over.
-    connection.execute("DELETE FROM messages WHERE greatest(done_at, received) < ?", [start])
     connection.execute(
         "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT DISTINCT failure_group FROM failure_tally) "
         "AND failure_group NOT IN (SELECT merged_into FROM group_merges)"

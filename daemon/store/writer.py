@@ -6,25 +6,26 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import duckdb
 
 from daemon.clock import Clock
-from daemon.errors import RecorderClosed, StoreError
+from daemon.errors import RecorderClosed, StoreError, UnknownEvent
 from daemon.events import (
-    FilesMarked,
-    GroupEvent,
+    AnyGroupEvent,
     GroupSplit,
     ItemFailed,
     ItemSkipped,
     ItemSucceeded,
+    LedgerChanged,
     StepEntered,
 )
 from daemon.store.batch import Batch
 from daemon.store.commit import Transaction
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry
+from daemon.store.ledger import Ledgers
 from daemon.store.rows import RowBuffer
 from daemon.store.splits import Splits
 from daemon.store.standing import Standing
@@ -48,7 +49,7 @@ _DATA_ERRORS = (
 
 _BOUNDED = (ItemFailed, ItemSucceeded, ItemSkipped, StepEntered)
 """Events that wait for room in the queue. The few others always find some, so a run can end."""
-_ALONE = frozenset({FilesMarked, *GroupEvent.__subclasses__()})
+_ALONE = frozenset({LedgerChanged, *get_args(AnyGroupEvent)})
 """What a person decided about what is stored: a batch of its own, in its order."""
 
 
@@ -70,6 +71,7 @@ class Writer:
     def __init__(
         self,
         database: Database,
+        ledgers: Ledgers,
         clock: Clock,
         announce: Callable[[Committed], None],
         prepare: Callable[[Entry], Entry] | None = None,
@@ -81,6 +83,7 @@ class Writer:
         """Failed attempts to write since the start."""
         self.trouble: Trouble | None = None
         self._database = database
+        self._ledgers = ledgers
         self._clock = clock
         self._announce = announce
         self._prepare = prepare
@@ -110,8 +113,12 @@ class Writer:
         return self._put - self._done
 
     def put(self, entry: Entry) -> int:
-        """Queues an entry; returns its position, for `wait`. Raises `RecorderClosed`."""
+        """Queues an entry; returns its position, for `wait`.
+
+        Raises `RecorderClosed`, and `UnknownEvent` for what would be stored nowhere.
+        """
         with self._lock:
+            self._require_known(entry)
             if len(self._queue) >= QUEUE_LIMIT and isinstance(entry.event, _BOUNDED):
                 self._changed.wait_for(lambda: len(self._queue) < QUEUE_LIMIT or self._closing)
             if self._closing:
@@ -121,6 +128,13 @@ class Writer:
             if len(self._queue) == 1:
                 self._changed.notify_all()
             return self._put
+
+    def _require_known(self, entry: Entry) -> None:
+        try:
+            self._ledgers.require(entry.event)
+        except UnknownEvent as error:
+            self._refuse(entry, error)
+            raise
 
     def wait(self, position: int, timeout: float | None = None) -> bool:
         """Waits till everything up to `position` is on disk; False when the time ran out."""
@@ -256,7 +270,7 @@ class Writer:
     def _commit(self, entries: list[Entry]) -> Committed:
         begun = self._clock.monotonic()
         entries = self._splits.place(entries)
-        batch = Batch.of(entries, self._next_id)
+        batch = Batch.of(entries, self._next_id, self._ledgers.begin())
         unresolved = self.standing.has_unresolved
         again = len(self._queue) >= BATCH_LIMIT
         with self._database.writing(again=again) as connection:

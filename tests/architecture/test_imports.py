@@ -115,6 +115,18 @@ def test_a_package_does_not_import_what_is_built_upon_it(package: str) -> None:
     assert strays == []
 
 
+def test_the_core_of_the_store_knows_no_ledger_and_no_pipeline() -> None:
+    beyond = ("daemon.store.ledgers", "daemon.pipelines")
+    strays = [
+        f"{module} imports {name}"
+        for module, name in IMPORTS
+        if within(module, "daemon.store")
+        and not within(module, "daemon.store.ledgers")
+        and any(within(name, package) for package in beyond)
+    ]
+    assert strays == []
+
+
 def test_of_the_daemon_only_its_commands_import_the_api() -> None:
     importers = {m for m, name in IMPORTS if within(m, "daemon") and within(name, "api")}
     assert "daemon.cli.serve" in importers

@@ -15,6 +15,7 @@ from daemon.live import Live
 from daemon.recorder import Recorder
 from daemon.run import Run
 from daemon.store.database import Database
+from daemon.store.ledgers import LEDGERS
 from daemon.store.writer import Writer
 from daemon.taxonomy import Trigger
 from daemon.triage import Triage
@@ -50,7 +51,7 @@ def recording(folder: Path) -> Iterator[Parts]:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         database = Database(Path(name) / "store.duckdb", memory_limit=MEMORY_LIMIT)
         recorder = Recorder(Triage.load(), Live())
-        writer = Writer(database, SystemClock(), recorder.announce, recorder.prepare)
+        writer = Writer(database, LEDGERS, SystemClock(), recorder.announce, recorder.prepare)
         recorder.connect(writer)
         writer.start()
         try:

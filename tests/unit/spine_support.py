@@ -19,7 +19,7 @@ from daemon.gate import Gate
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.contract import Pipeline
-from daemon.pipelines.ingest.facts import FileFacts
+from daemon.pipelines.ingest.facts import FileFacts, FilesMarked
 from daemon.pipelines.own.config import OwnConfig
 from daemon.recorder import Recorder
 from daemon.run import Run
@@ -30,11 +30,12 @@ from daemon.store.commit import Transaction
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry, RunSummary
 from daemon.store.failures import Failures
+from daemon.store.ledgers import LEDGERS
 from daemon.store.rows import RowBuffer
 from daemon.store.runs import Runs
 from daemon.store.standing import Standing
 from daemon.store.writer import Writer
-from daemon.taxonomy import CATEGORIES, Category, RunState, RunStatus, Trigger
+from daemon.taxonomy import CATEGORIES, Category, FileStatus, RunState, RunStatus, Trigger
 from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
 from daemon.triage.retry import as_stored
@@ -154,6 +155,16 @@ def facts(path: str, **more: Any) -> FileFacts:
     return FileFacts(path=path, size=10, mtime_ns=1, content_hash="00", **more)
 
 
+def decided(facts: events.Facts, at: datetime = START) -> Entry:
+    """A person's decision about what a ledger holds."""
+    return Entry(events.LedgerChanged(at=at, facts=facts))
+
+
+def marked(status: FileStatus, *paths: str, at: datetime = START, source: str = "orders") -> Entry:
+    """A person's decision about files."""
+    return decided(FilesMarked(pipeline="ingest", source=source, paths=paths, status=status), at)
+
+
 class Store:
     """An open store whose writer announces to `committed`, and through a recorder to `live`."""
 
@@ -165,7 +176,7 @@ class Store:
         self.committed: list[Committed] = []
         self.recorder.subscribe(self.committed.append)
         self.writer = Writer(
-            self.database, self.clock, self.recorder.announce, self.recorder.prepare
+            self.database, LEDGERS, self.clock, self.recorder.announce, self.recorder.prepare
         )
         self.recorder.connect(self.writer)
         self.failures = Failures(self.database)
@@ -225,7 +236,7 @@ def insert(database: Database, entries: Iterable[Entry], first_id: int = 1) -> N
     buffer = RowBuffer()
     try:
         standing = Standing.read(database)
-        batch = Batch.of(list(entries), first_id)
+        batch = Batch.of(list(entries), first_id, LEDGERS.begin())
         with database.writing() as connection:
             Transaction(connection, buffer, batch, standing.has_unresolved).commit()
     finally:

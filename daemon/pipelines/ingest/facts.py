@@ -1,8 +1,9 @@
-"""What the ingest pipeline says of a file, for the ledger of files."""
+"""What the ledger of files takes: versions of files, and what people decide about them."""
 
 from __future__ import annotations
 
 from daemon.events import Facts, Rows
+from daemon.taxonomy import FileStatus
 
 
 class FileFacts(Facts, frozen=True, kw_only=True, tag="file"):
@@ -24,3 +25,16 @@ class FileFacts(Facts, frozen=True, kw_only=True, tag="file"):
 
     def rows(self) -> Rows | None:
         return None if self.repeated else Rows(self.rows_loaded, self.rows_rejected)
+
+
+class FilesMarked(Facts, frozen=True, kw_only=True, tag="files_marked"):
+    """A person decided about tracked files: retry, quarantine, ignore, or release.
+
+    `status` is the file status they take. With RETRYING the next cycle reads them whether or not
+    they changed.
+    """
+
+    pipeline: str
+    source: str
+    paths: tuple[str, ...]
+    status: FileStatus

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from daemon.clock import Clock
 from daemon.errors import UnsafePath
-from daemon.events import FilesMarked
+from daemon.events import LedgerChanged
 from daemon.item_key import item_key
+from daemon.pipelines.ingest.facts import FilesMarked
 from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.ports import TrackedFiles
 from daemon.pipelines.retry_plan import Chosen, RetryPlan, names_or_all
@@ -73,14 +74,10 @@ class FileRetries:
         except UnsafePath:
             return False
 
-    def _marks(self, source: str, paths: tuple[str, ...]) -> tuple[FilesMarked, ...]:
+    def _marks(self, source: str, paths: tuple[str, ...]) -> tuple[LedgerChanged, ...]:
         if not paths:
             return ()
-        mark = FilesMarked(
-            at=self._clock.now(),
-            pipeline=self._pipeline,
-            source=source,
-            paths=paths,
-            status=FileStatus.RETRYING,
+        marks = FilesMarked(
+            pipeline=self._pipeline, source=source, paths=paths, status=FileStatus.RETRYING
         )
-        return (mark,)
+        return (LedgerChanged(at=self._clock.now(), facts=marks),)

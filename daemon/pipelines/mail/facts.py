@@ -1,4 +1,4 @@
-"""What the mail pipeline says of a message, for the ledger of messages."""
+"""What the ledgers of messages and of mail accounts take."""
 
 from __future__ import annotations
 
@@ -23,3 +23,30 @@ class MessageFacts(Facts, frozen=True, kw_only=True, tag="message"):
     """Label or keyword that the server confirmed; None when none was to be written."""
     mailbox: str | None = None
     """Stands for the mailbox that it is in, as in `AccountSaved`; None where that is not known."""
+
+
+class AccountFacts(Facts, frozen=True, kw_only=True):
+    """A person changed a mail account."""
+
+    by: str
+    """Name of the API key, or ``local`` without keys."""
+    name: str
+
+
+class AccountSaved(AccountFacts, frozen=True, kw_only=True, tag="account_saved"):
+    """An account was made, or replaced."""
+
+    settings: str
+    """A `MailSource` as JSON; it holds no secret."""
+    mailbox: str
+    """Stands for the mailbox behind it: another server or user has another."""
+    sealed: bytes
+    """The secret, encrypted."""
+    version: int
+    """1 for a new account; one more with every change."""
+    changed: tuple[str, ...]
+    """Names of the settings that changed, for the audit trail; ``secret`` if that was given."""
+
+
+class AccountRemoved(AccountFacts, frozen=True, kw_only=True, tag="account_removed"):
+    """An account was removed."""

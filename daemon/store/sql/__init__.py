@@ -6,9 +6,10 @@ import re
 from importlib import resources
 
 
-def _read() -> dict[str, str]:
+def read_statements(package: str) -> dict[str, str]:
+    """The statements in the .sql files of a package, by name."""
     statements: dict[str, str] = {}
-    for file in resources.files("daemon.store.sql").iterdir():
+    for file in resources.files(package).iterdir():
         if file.name.endswith(".sql"):
             parts = re.split(r"^-- name: (\w+)\n", file.read_text("utf-8"), flags=re.MULTILINE)
             names, bodies = parts[1::2], parts[2::2]
@@ -18,5 +19,5 @@ def _read() -> dict[str, str]:
     return statements
 
 
-SQL = _read()
-"""Statements by name."""
+SQL = read_statements(__name__)
+"""The statements of the store itself. Those of a ledger are in its own folder."""

@@ -81,19 +81,6 @@ FROM (SELECT *, old_status AS status, -1 AS n FROM changes
       UNION ALL SELECT *, new_status AS status, 1 AS n FROM changes)
 GROUP BY ALL;
 
--- name: mark_files
--- What a person decided about files. A file to be retried is due at once.
-UPDATE files SET status = marks.status, retry_at = NULL
-FROM {rows} AS marks
-WHERE files.pipeline = marks.pipeline AND files.source = marks.source AND files.path = marks.path;
-
--- name: replace_files
--- New rows of files. Of several causes in one run the first, which is the largest, describes a file.
-MERGE INTO files USING {rows} AS fresh
-ON files.pipeline = fresh.pipeline AND files.source = fresh.source AND files.path = fresh.path
-WHEN MATCHED AND files.run_id <> fresh.run_id THEN UPDATE BY NAME
-WHEN NOT MATCHED THEN INSERT BY NAME;
-
 -- name: resume_pipeline
 -- A pipeline is not paused any more.
 DELETE FROM paused_pipelines WHERE pipeline = ?;

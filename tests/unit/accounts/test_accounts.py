@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import events
 from daemon.accounts.accounts import Accounts
 from daemon.accounts.key_file import KeyFile
 from daemon.accounts.sealing import seal, unseal
@@ -26,10 +25,10 @@ from daemon.errors import Conflict, CredentialsMissing, NotFound
 from daemon.pipelines.mail.account import Account, OAuth, Password
 from daemon.pipelines.mail.config import MailConfig, MailOAuth, MailSource
 from daemon.pipelines.mail.configured import ConfiguredAccounts, mailbox_of
-from daemon.store.accounts import StoredAccount, read_accounts
-from daemon.store.entries import Entry
+from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved
+from daemon.store.ledgers.accounts.reading import StoredAccount, read_accounts
 from daemon.taxonomy import Category
-from tests.unit.spine_support import START, TRIAGE, in_thread, store
+from tests.unit.spine_support import START, TRIAGE, decided, in_thread, store
 
 KEY = bytes(range(32))
 PASSWORD = "correct-horse-battery"
@@ -37,10 +36,9 @@ SOURCE = MailSource(host="imap.example.com", username="ann@example.com")
 OAUTH = MailOAuth(token_url="https://auth.example.com/token", client_id="client", scope="mail")
 
 
-def saved(name: str = "ann", **changes: Any) -> events.AccountSaved:
+def saved(name: str = "ann", **changes: Any) -> AccountSaved:
     source = msgspec.structs.replace(SOURCE, **changes.pop("settings", {}))
     values: dict[str, Any] = {
-        "at": START,
         "by": "admin",
         "name": name,
         "settings": encode_settings(source),
@@ -49,7 +47,7 @@ def saved(name: str = "ann", **changes: Any) -> events.AccountSaved:
         "version": 1,
         "changed": ("host",),
     }
-    return events.AccountSaved(**values | changes)
+    return AccountSaved(**values | changes)
 
 
 @pytest.mark.requirement("S10")
@@ -166,18 +164,16 @@ def test_settings_are_stored_without_loss() -> None:
 def test_accounts_are_stored_replaced_and_removed_in_their_order(tmp_path: Path) -> None:
     later = START + timedelta(hours=1)
     with store(tmp_path) as target:
-        target.put(Entry(saved()), Entry(saved("bob")))
+        target.put(decided(saved()), decided(saved("bob")))
+        again = saved(by="eve", version=2, settings={"hours": 1}, sealed=b"two")
         target.put(
-            Entry(events.AccountRemoved(at=later, by="eve", name="bob")),
-            Entry(saved("bob", version=7)),
-            Entry(saved(at=later, by="eve", version=2, settings={"hours": 1}, sealed=b"two")),
-            Entry(events.AccountRemoved(at=later, by="eve", name="nobody")),
+            decided(AccountRemoved(by="eve", name="bob"), later),
+            decided(saved("bob", version=7)),
+            decided(again, later),
+            decided(AccountRemoved(by="eve", name="nobody"), later),
         )
         ann, bob = read_accounts(target.database)
-        assert ann == StoredAccount.of(
-            saved(at=later, by="eve", version=2, settings={"hours": 1}, sealed=b"two"),
-            StoredAccount.of(saved(), None),
-        )
+        assert ann == StoredAccount.of(again, later, StoredAccount.of(saved(), START, None))
         assert (ann.created_at, ann.created_by, ann.updated_by) == (START, "admin", "eve")
         assert (bob.version, bob.sealed) == (7, saved().sealed)
     with store(tmp_path) as target:
@@ -228,7 +224,7 @@ def test_secrets_of_the_configuration_are_looked_up_for_every_run(tmp_path: Path
 def test_the_configuration_wins_over_an_account_of_the_same_name(tmp_path: Path) -> None:
     by_api = accounts(tmp_path)
     sealed = by_api.sealed("ann", SOURCE, Secret(password="by api"))
-    kept = StoredAccount.of(saved(sealed=sealed), None)
+    kept = StoredAccount.of(saved(sealed=sealed), START, None)
     by_api.put(kept)
     assert by_api.account("ann").credentials == Password("by api")
     assert [source.email_address for source in by_api.to_run()] == ["ann@example.com"]
@@ -243,9 +239,11 @@ def test_the_configuration_wins_over_an_account_of_the_same_name(tmp_path: Path)
 def test_the_version_of_a_source_changes_with_settings_and_secret(tmp_path: Path) -> None:
     found = accounts(tmp_path)
     changes = ({}, {"sealed": b"other"}, {"settings": {"hours": 1}}, {"version": 2})
-    versions = {found.put(StoredAccount.of(saved(**c), None)).to_run().version() for c in changes}
+    versions = {
+        found.put(StoredAccount.of(saved(**c), START, None)).to_run().version() for c in changes
+    }
     assert len(versions) == 4
-    again = accounts(tmp_path, StoredAccount.of(saved(), None))
+    again = accounts(tmp_path, StoredAccount.of(saved(), START, None))
     assert again.to_run()[0].version() in versions
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from daemon.pipelines.mail.account import Password
-from daemon.store.messages import Messages
+from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.runs import RunFilter
 from tests.support.imap_login import ImapLogin, imap_login
 from tests.support.product import ROOT, free_port

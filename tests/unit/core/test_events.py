@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from daemon import events
 from daemon.clock import FakeClock, SystemClock
 from daemon.event_codec import EventCodec
-from daemon.pipelines.ingest.facts import FileFacts
-from daemon.pipelines.mail.facts import MessageFacts
+from daemon.store.ledgers import LEDGERS
 
 KINDS: tuple[type[events.Event], ...] = get_args(events.AnyEvent)
-FACTS = (FileFacts, MessageFacts)
+FACTS = LEDGERS.facts
 CODEC = EventCodec(FACTS)
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=("Cs",)), max_size=20),

@@ -22,7 +22,7 @@ from daemon.metrics import Measured, Metrics
 from daemon.metrics.exposition import exposition
 from daemon.pipelines.catalog import Catalog, Registered
 from daemon.store.entries import Committed, Entry
-from daemon.store.files import Files
+from daemon.store.ledgers.files.reading import Files
 from daemon.taxonomy import CATEGORIES, Category, RunStatus, Trigger
 from tests.unit.spine_support import (
     START,

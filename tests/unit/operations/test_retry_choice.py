@@ -18,7 +18,7 @@ from daemon.store.entries import Entry
 from daemon.store.filters import FailureFilter
 from daemon.store.retries import Retries
 from daemon.taxonomy import Category, FileStatus, RetryOutcome, RetryState
-from tests.unit.spine_support import MEMORY, START, assessed, failed, insert, succeeded
+from tests.unit.spine_support import MEMORY, START, assessed, failed, insert, marked, succeeded
 
 ITEMS = ("a", "b", "c")
 CATEGORIES = (Category.CONNECTION, Category.VALIDATION)
@@ -57,10 +57,7 @@ def record(database: Database, history: list[tuple[str, str, list[Category]]]) -
         if what == "succeed":
             entries = [succeeded(run, item, at)]
         if what == "ignore":
-            decided = events.FilesMarked(
-                at=at, pipeline="ingest", source="orders", paths=(item,), status=FileStatus.IGNORED
-            )
-            entries = [Entry(decided)]
+            entries = [marked(FileStatus.IGNORED, item, at=at)]
         (found,) = database.rows("SELECT coalesce(max(id), 0) + 1 FROM failures")
         insert(database, entries, found[0])
 

@@ -15,6 +15,7 @@ from daemon.store import upkeep
 from daemon.store.audit import COLUMNS, Audit, AuditFilter, KeyChange, audit_csv
 from daemon.store.database import Database
 from daemon.store.entries import Entry
+from daemon.store.ledgers import LEDGERS
 from daemon.taxonomy import AuditOutcome
 from tests.unit.spine_support import MEMORY, START, insert
 
@@ -113,6 +114,6 @@ def test_changes_of_keys_are_known_again(database: Database) -> None:
 def test_old_entries_are_forgotten_like_the_rest(tmp_path: Path) -> None:
     opened = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
     insert(opened, map(Entry, [audited(0), audited(1, at=START + timedelta(days=20))]))
-    upkeep.expire(opened.writer, START + timedelta(days=21), timedelta(days=10))
+    upkeep.expire(opened.writer, LEDGERS, START + timedelta(days=21), timedelta(days=10))
     assert [entry.subject for entry in Audit(opened).page(AuditFilter(), 9).entries] == ["s1"]
     opened.close()

@@ -19,6 +19,7 @@ from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.store.failures import Failures, TrendKey, answer
 from daemon.store.filters import FailureFilter
+from daemon.store.ledgers import LEDGERS
 from daemon.store.records import FailureRecord
 from daemon.taxonomy import CATEGORIES, Category, Group, RunStatus
 from tests.unit.spine_support import (
@@ -339,7 +340,7 @@ def test_expiry_forgets_whole_days_and_keeps_the_tally_exact(
         "SELECT id FROM failures WHERE error_time >= ? ORDER BY id", [first.replace(tzinfo=None)]
     )
     for _ in range(1 + again):
-        upkeep.expire(database.writer, now, timedelta(days=age))
+        upkeep.expire(database.writer, LEDGERS, now, timedelta(days=age))
     assert database.rows("SELECT id FROM failures ORDER BY id") == kept
     assert_counts_agree(database)
     kinds = "day, pipeline, source, category, retryable, status, failure_group"

@@ -10,14 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon import events
 from daemon.clock import FakeClock
 from daemon.errors import NotFound
 from daemon.pipelines.ingest.ports import Listed
-from daemon.store.entries import Entry
-from daemon.store.files import NO_FILES, FileFilter, Files
+from daemon.store.ledgers.files.reading import NO_FILES, FileFilter, Files
 from daemon.taxonomy import Category, FileStatus
-from tests.unit.spine_support import START, Store, assessed, facts, failed, store, succeeded
+from tests.unit.spine_support import START, Store, assessed, facts, failed, marked, store, succeeded
 
 RETRYABLE = assessed("refused", category=Category.CONNECTION)
 
@@ -36,12 +34,6 @@ def files(target: Store) -> Files:
 def listed(*paths: str, size: int = 10, mtime_ns: int = 1) -> list[Listed]:
     """Files as a folder lists them; unchanged since `facts` unless said."""
     return [Listed(path, size, mtime_ns) for path in paths]
-
-
-def mark(status: FileStatus, *paths: str) -> Entry:
-    return Entry(
-        events.FilesMarked(at=START, pipeline="ingest", source="orders", paths=paths, status=status)
-    )
 
 
 def due(files: Files, *paths: str, **facts: int) -> list[str]:
@@ -84,9 +76,9 @@ def test_a_file_is_due_again_when_its_retry_is_and_not_before(target: Store, fil
 def test_what_a_person_decided_about_a_file_holds(target: Store, files: Files) -> None:
     target.put(*(failed("run", path, facts=facts(path), assessment=RETRYABLE) for path in "abc"))
     target.put(
-        mark(FileStatus.RETRYING, "a"),
-        mark(FileStatus.QUARANTINED, "b"),
-        mark(FileStatus.IGNORED, "c"),
+        marked(FileStatus.RETRYING, "a"),
+        marked(FileStatus.QUARANTINED, "b"),
+        marked(FileStatus.IGNORED, "c"),
     )
     (candidate,) = files.candidates("orders", listed("a", "b", "c"))
     assert (candidate.listed.path, candidate.forced) == ("a", True)
@@ -144,9 +136,9 @@ def test_paging_finds_every_file_once_by_path_and_the_badge_counts_them(
             else:
                 in_part = wanted == "partial"
                 target.writer.put(failed("run", path, facts=facts(path), in_part=in_part))
-        for decided in STATUSES[3:]:
-            marked = tuple(path for path, wanted in found.items() if wanted == decided)
-            target.writer.put(mark(FileStatus(decided), *marked))
+        for given_status in STATUSES[3:]:
+            paths = [path for path, wanted in found.items() if wanted == given_status]
+            target.writer.put(marked(FileStatus(given_status), *paths))
         target.put()
         seen, after = [], None
         f = FileFilter(status=status)

@@ -18,7 +18,7 @@ from daemon.store.group_state import GroupFacts, state_of
 from daemon.store.groups import Groups
 from daemon.store.records import DecisionRecord
 from daemon.taxonomy import FileStatus, GroupDecision, GroupState
-from tests.unit.spine_support import START, Store, assessed, failed, store, succeeded
+from tests.unit.spine_support import START, Store, assessed, failed, marked, store, succeeded
 
 HOURS = 40
 """Everything happens within so many hours from `START`; then the state is looked at."""
@@ -136,14 +136,7 @@ def entries_of(group: str, lives: list[Life], decisions: list[Decided]) -> list[
         if life.ends is not None and life.by_success:
             strand.append(succeeded(f"later-{item}", item, at(life.ends)))
         elif life.ends is not None:
-            marked = events.FilesMarked(
-                at=at(life.ends),
-                pipeline="ingest",
-                source="orders",
-                paths=(item,),
-                status=FileStatus.QUARANTINED,
-            )
-            strand.append(Entry(marked))
+            strand.append(marked(FileStatus.QUARANTINED, item, at=at(life.ends)))
         strands.append(strand)
     return strands + [[Entry(decision_event(group, decided))] for decided in decisions]
 

@@ -22,6 +22,7 @@ from daemon.store import upkeep
 from daemon.store.export import failures_csv
 from daemon.store.filters import FailureFilter
 from daemon.store.groups import Groups
+from daemon.store.ledgers import LEDGERS
 from daemon.taxonomy import GroupDecision, GroupState
 from tests.unit.spine_support import (
     START,
@@ -341,7 +342,9 @@ def test_what_people_decided_outlives_the_failures_it_was_about(tmp_path: Path) 
         operations.merge([other], one, None)
         target.clock.advance(40 * 86400)
         target.writer.do(
-            lambda connection: upkeep.expire(connection, target.clock.now(), timedelta(days=30))
+            lambda connection: upkeep.expire(
+                connection, LEDGERS, target.clock.now(), timedelta(days=30)
+            )
         )
         fail(target, other)
         fail(target, one, "beta")

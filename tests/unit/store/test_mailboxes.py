@@ -12,22 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import events
 from daemon.clock import FakeClock
 from daemon.item_key import item_key
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.configured import mailbox_of
+from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved
 from daemon.pipelines.mail.retry import plan_messages
 from daemon.pipelines.retry_plan import Chosen
-from daemon.store import mailboxes
 from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.store.filters import FailureFilter
-from daemon.store.messages import Messages
+from daemon.store.ledgers.messages import mailboxes
+from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.migrate import MIGRATIONS, migrate
 from daemon.taxonomy import Category
 from tests.unit.message_support import done, failure, place
-from tests.unit.spine_support import MEMORY, START, Store, ended, failed, store
+from tests.unit.spine_support import MEMORY, START, Store, decided, ended, failed, store
 
 SOURCE = MailSource(host="imap.example.com", username="ann@example.com")
 
@@ -198,8 +198,7 @@ def test_after_an_upgrade_the_mailboxes_are_learnt_and_nothing_is_forgotten(
 
 
 def save(mailbox: str, *changed: str, version: int = 2) -> Entry:
-    saved = events.AccountSaved(
-        at=START,
+    saved = AccountSaved(
         by="ann",
         name="support",
         settings="{}",
@@ -208,11 +207,11 @@ def save(mailbox: str, *changed: str, version: int = 2) -> Entry:
         version=version,
         changed=changed,
     )
-    return Entry(saved)
+    return decided(saved)
 
 
 def remove() -> Entry:
-    return Entry(events.AccountRemoved(at=START, by="ann", name="support"))
+    return decided(AccountRemoved(by="ann", name="support"))
 
 
 @pytest.mark.requirement("S2", "S10")

@@ -13,7 +13,8 @@ import pytest
 from daemon.clock import FakeClock
 from daemon.store import upkeep
 from daemon.store.database import Database
-from daemon.store.messages import Messages
+from daemon.store.ledgers import LEDGERS
+from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.migrate import MIGRATIONS, migrate
 from daemon.taxonomy import Category
 from tests.unit.message_support import VALIDITY, done, failure, place
@@ -106,7 +107,7 @@ def test_messages_are_forgotten_with_the_rest_unless_they_come_up_again(target: 
         done(recent, at=now - timedelta(days=1)),
         done(future, received=now + timedelta(days=1)),
     )
-    upkeep.expire(target.database.writer, now, timedelta(days=90))
+    upkeep.expire(target.database.writer, LEDGERS, now, timedelta(days=90))
     messages = Messages(target.database, target.clock)
     assert messages.done("support", [old, recent, future]) == {recent, future}
 

@@ -13,6 +13,7 @@ import pytest
 from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreTooNew, StoreUnavailable
 from daemon.store import upkeep
 from daemon.store.database import Database
+from daemon.store.ledgers import LEDGERS
 from daemon.store.migrate import migrate
 from daemon.store.standing import Standing
 from daemon.taxonomy import RunStatus
@@ -196,7 +197,7 @@ def test_expiry_forgets_old_days_of_everything_but_what_still_goes_on(tmp_path: 
             *(started("run-new", new), failed("run-new", "b", new), ended("run-new", at=new)),
         ],
     )
-    upkeep.expire(database.writer, START, timedelta(days=5))
+    upkeep.expire(database.writer, LEDGERS, START, timedelta(days=5))
     assert database.rows("SELECT run_id FROM runs ORDER BY 1") == [("run-long",), ("run-new",)]
     assert database.rows("SELECT item FROM failures") == [("b",)]
     groups = database.rows("SELECT failure_group FROM failure_groups")
@@ -213,7 +214,7 @@ def test_upkeep_sums_the_tally_up_and_changes_no_count(tmp_path: Path) -> None:
         before = Standing.read(target.database).open()
         rows = "SELECT count(*) FROM failure_tally"
         ((many,),) = target.database.rows(rows)
-        upkeep.expire(target.database.writer, START, timedelta(days=5))
+        upkeep.expire(target.database.writer, LEDGERS, START, timedelta(days=5))
         ((few,),) = target.database.rows(rows)
         assert few < many
         assert few == 2
@@ -229,7 +230,7 @@ def test_only_days_with_several_rows_for_the_same_are_summed_up(tmp_path: Path) 
     by_day = "SELECT day, count(*), sum(n)::BIGINT, min(rowid) FROM failure_tally GROUP BY day ORDER BY day"
     before = database.rows(by_day)
     assert [(rows, n) for _, rows, n, _ in before] == [(2, 2), (1, 1), (2, 2), (1, 1)]
-    upkeep.expire(database.writer, START, timedelta(days=30))
+    upkeep.expire(database.writer, LEDGERS, START, timedelta(days=30))
     after = database.rows(by_day)
     assert [(rows, n) for _, rows, n, _ in after] == [(1, 2), (1, 1), (1, 2), (1, 1)]
     assert [after[1], after[3]] == [before[1], before[3]], "the others are left as they are"
@@ -242,7 +243,7 @@ def test_upkeep_goes_on_while_somebody_reads(tmp_path: Path) -> None:
     insert(database, [failed("run", "a", START - timedelta(days=9)), failed("run", "b")])
     with database.snapshot() as snapshot:
         assert snapshot.rows("SELECT count(*) FROM failures") == [(2,)]
-        upkeep.expire(database.writer, START, timedelta(days=5))
+        upkeep.expire(database.writer, LEDGERS, START, timedelta(days=5))
         assert snapshot.rows("SELECT count(*) FROM failures") == [(2,)]
     assert database.rows("SELECT count(*) FROM failures") == [(1,)]
     assert_counts_agree(database)

@@ -20,6 +20,7 @@ from daemon.item_key import item_key
 from daemon.store import upkeep
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry
+from daemon.store.ledgers import LEDGERS
 from daemon.store.standing import Standing
 from daemon.store.writer import Writer
 from daemon.taxonomy import Category, FileStatus, RunStatus
@@ -34,6 +35,7 @@ from tests.unit.spine_support import (
     facts,
     failed,
     in_thread,
+    marked,
     started,
     store,
     succeeded,
@@ -148,11 +150,7 @@ def play_outcome(
 
 
 def mark(source: str, path: str, status: FileStatus, clock: FakeClock) -> Entry:
-    return Entry(
-        events.FilesMarked(
-            at=clock.now(), pipeline="ingest", source=source, paths=(path,), status=status
-        )
-    )
+    return marked(status, path, at=clock.now(), source=source)
 
 
 def stored_failures(database: Database) -> list[Failure]:
@@ -412,7 +410,7 @@ def test_entries_are_announced_when_they_are_on_disk_and_not_before(tmp_path: Pa
         assert found is not None
         seen.append(found[0])
 
-    writer = Writer(database, FakeClock(START), look)
+    writer = Writer(database, LEDGERS, FakeClock(START), look)
     writer.start()
     for n in range(1, 4):
         assert writer.wait(writer.put(failed("run-1", f"{n}")), PATIENCE)
@@ -517,7 +515,7 @@ def test_closing_a_store_that_cannot_be_written_ends_and_says_what_was_lost(
 def test_counts_in_memory_are_right_after_upkeep(tmp_path: Path) -> None:
     with store(tmp_path) as target:
         target.put(failed("run-1", "old", START - timedelta(days=9)), failed("run-2", "new"))
-        target.writer.do(lambda c: upkeep.expire(c, START, timedelta(days=5)))
+        target.writer.do(lambda c: upkeep.expire(c, LEDGERS, START, timedelta(days=5)))
         wait_for(lambda: sum(target.writer.standing.open().values()) == 1)
         assert_counts_agree(target.database, target.writer.standing)
         assert target.writer.trouble is None
@@ -549,7 +547,7 @@ def test_ids_go_on_where_they_were_after_a_restart(tmp_path: Path) -> None:
 def test_a_batch_too_large_for_the_memory_is_stored_in_parts(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=9_000_000)
     announced: list[Committed] = []
-    writer = Writer(database, FakeClock(START), announced.append)
+    writer = Writer(database, LEDGERS, FakeClock(START), announced.append)
     for number in range(9_000):
         message = f"{number} " + "".join(chr(97 + (number * k) % 26) for k in range(1_900))
         writer.put(failed("run", f"{number}", assessment=assessed(message)))
@@ -568,7 +566,7 @@ def test_a_writer_that_dies_says_so_and_keeps_nobody_waiting(tmp_path: Path) -> 
         raise RuntimeError(f"{len(committed.entries)} too many")
 
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
-    writer = Writer(database, FakeClock(START), refuse)
+    writer = Writer(database, LEDGERS, FakeClock(START), refuse)
     writer.start()
     position = writer.put(failed("run", "a"))
     assert not writer.wait(position, PATIENCE)
@@ -594,7 +592,7 @@ def test_nobody_is_told_that_an_entry_is_stored_because_a_later_one_was_refused(
     def look(committed: Committed) -> None:
         stored_when_done.append(writer.pending)
 
-    writer = Writer(database, FakeClock(START), look, prepare)
+    writer = Writer(database, LEDGERS, FakeClock(START), look, prepare)
     for item in ("a", "odd", "b"):
         last = writer.put(failed("run", item))
     writer.start()

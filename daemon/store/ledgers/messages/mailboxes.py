@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from daemon.store.sql import SQL
+from daemon.store.ledgers.messages import SQL
 
 
 def known(connection: duckdb.DuckDBPyConnection, pipeline: str) -> dict[str, str]:

@@ -12,7 +12,9 @@ from daemon.clock import Clock
 from daemon.errors import NotFound
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.store.database import Database
-from daemon.store.records import FileRecord, select, stored, utc
+from daemon.store.ledgers.files import SQL
+from daemon.store.ledgers.files.ledger import FileRow
+from daemon.store.records import select, stored, utc
 from daemon.taxonomy import FileStatus
 
 
@@ -29,7 +31,7 @@ class FileFilter(msgspec.Struct, frozen=True, kw_only=True):
 class FilePage(NamedTuple):
     """Some of the files that match, by path."""
 
-    files: list[FileRecord]
+    files: list[FileRow]
     next_cursor: str | None
     total: int
 
@@ -70,7 +72,7 @@ class Files:
         if not listed:
             return []
         rows = self._database.rows(
-            _CANDIDATES,
+            SQL["candidate_files"],
             {
                 "pipeline": self._pipeline,
                 "source": source,
@@ -102,7 +104,7 @@ class Files:
             sql += " AND path > ?"
             parameters.append(after)
         rows = self._database.rows(
-            f"SELECT {select(FileRecord)} FROM files WHERE {sql} ORDER BY path LIMIT ?",
+            f"SELECT {select(FileRow)} FROM files WHERE {sql} ORDER BY path LIMIT ?",
             [*parameters, limit + 1],
         )
         files = [_file(row) for row in rows[:limit]]
@@ -110,11 +112,10 @@ class Files:
             files, files[-1].path if len(rows) > limit else None, found[0] if found else 0
         )
 
-    def get(self, source: str, path: str) -> FileRecord:
+    def get(self, source: str, path: str) -> FileRow:
         """One tracked file. Raises `NotFound`."""
         row = self._database.row(
-            f"SELECT {select(FileRecord)} FROM files "
-            "WHERE pipeline = ? AND source = ? AND path = ?",
+            f"SELECT {select(FileRow)} FROM files WHERE pipeline = ? AND source = ? AND path = ?",
             [self._pipeline, source, path],
         )
         if row is None:
@@ -129,20 +130,11 @@ class Files:
 
     def tracked(self, source: str, paths: Sequence[str]) -> set[str]:
         """Those of `paths` that the ingestion tracks."""
-        rows = self._database.rows(
-            "SELECT path FROM files WHERE pipeline = ? AND source = ? "
-            "AND path IN (SELECT unnest(?::VARCHAR[]))",
-            [self._pipeline, source, list(paths)],
-        )
-        return {path for (path,) in rows}
+        return set(self.statuses(source, paths))
 
     def statuses(self, source: str, paths: Sequence[str]) -> dict[str, FileStatus]:
         """How those of `paths` stand that the ingestion tracks."""
-        rows = self._database.rows(
-            "SELECT path, status FROM files WHERE pipeline = ? AND source = ? "
-            "AND path IN (SELECT unnest(?::VARCHAR[]))",
-            [self._pipeline, source, list(paths)],
-        )
+        rows = self._database.rows(SQL["tracked_files"], [self._pipeline, source, list(paths)])
         return {path: FileStatus(status) for path, status in rows}
 
     def badge(self, source: str) -> Badge:
@@ -151,28 +143,19 @@ class Files:
 
     def badges(self, source: str | None = None) -> dict[str, Badge]:
         """All ingestions that have files (or the one of that name), at a glance."""
-        rows = self._database.rows(_BADGES, {"pipeline": self._pipeline, "source": source})
+        rows = self._database.rows(
+            SQL["file_badges"], {"pipeline": self._pipeline, "source": source}
+        )
         return {source: Badge(*map(utc, row)) for source, *row in rows}
 
     def retries_pending(self) -> dict[str, int]:
         """Files that wait for another attempt, by pipeline."""
-        return dict(
-            self._database.rows(
-                "SELECT pipeline, count(*) FROM files WHERE status = 'retrying' "
-                "OR (status IN ('failed', 'partial') AND retry_at IS NOT NULL) GROUP BY ALL"
-            )
-        )
+        return dict(self._database.rows(SQL["files_pending"]))
 
     def rejects(self, source: str) -> list[tuple[str, str]]:
         """Paths with rejected rows, and the names of the files that hold those rows."""
-        return [
-            (path, name)
-            for path, name in self._database.rows(
-                "SELECT path, rejects FROM files "
-                "WHERE pipeline = ? AND source = ? AND rejects IS NOT NULL ORDER BY path",
-                [self._pipeline, source],
-            )
-        ]
+        rows = self._database.rows(SQL["rejects_of_files"], [self._pipeline, source])
+        return [(path, name) for path, name in rows]
 
     def _where(self, source: str, f: FileFilter) -> tuple[str, list[Any]]:
         sql, parameters = "pipeline = ? AND source = ?", [self._pipeline, source]
@@ -186,34 +169,5 @@ class Files:
         return sql, parameters
 
 
-_CANDIDATES = """
-    WITH listed AS (
-        SELECT unnest($paths::VARCHAR[]) AS path, unnest($sizes::BIGINT[]) AS size,
-               unnest($times::BIGINT[]) AS mtime_ns, unnest(range(len($paths))) AS n),
-    known AS (
-        SELECT path, size, mtime_ns, content_hash, status, rows_loaded, run_id,
-               status = 'retrying'
-                   OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false)) AS due
-        FROM files WHERE pipeline = $pipeline AND source = $source)
-    SELECT n, content_hash, status, coalesce(rows_loaded, 0), coalesce(due, false), run_id
-    FROM listed LEFT JOIN known USING (path)
-    WHERE known.path IS NULL OR due
-       OR (status NOT IN ('quarantined', 'ignored')
-           AND (known.size <> listed.size OR known.mtime_ns <> listed.mtime_ns))
-    ORDER BY n"""
-
-_BADGES = """
-    SELECT source, count(*),
-           count(*) FILTER (status = 'success'), count(*) FILTER (status = 'partial'),
-           count(*) FILTER (status = 'failed'), count(*) FILTER (status = 'retrying'),
-           count(*) FILTER (status = 'quarantined'), count(*) FILTER (status = 'ignored'),
-           count(*) FILTER (status IN ('failed', 'partial')),
-           count(*) FILTER (status IN ('failed', 'partial') AND retryable),
-           max(last_attempt) FILTER (status IN ('failed', 'partial', 'retrying')),
-           mode(category) FILTER (status IN ('failed', 'partial', 'retrying')),
-           sum(rows_loaded)::BIGINT, sum(rows_rejected)::BIGINT
-    FROM files WHERE pipeline = $pipeline AND ($source IS NULL OR source = $source) GROUP BY source"""
-
-
-def _file(row: tuple[Any, ...]) -> FileRecord:
-    return FileRecord(*map(utc, row))
+def _file(row: tuple[Any, ...]) -> FileRow:
+    return FileRow(*map(utc, row))

@@ -1,0 +1,145 @@
+"""What the store keeps beyond runs and failures: a ledger for each kind of thing.
+
+To the rest a ledger is one record: what it takes, what a batch comes to in it, what expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from importlib.resources.abc import Traversable
+from typing import NamedTuple, get_args
+
+import duckdb
+import msgspec
+
+from daemon.errors import UnknownEvent
+from daemon.events import AnyEvent, Facts, ItemFailed, ItemSucceeded, LedgerChanged
+from daemon.store.entries import NewFailure
+from daemon.store.rows import FailureRow
+from daemon.store.tables import Tables
+from daemon.taxonomy import FailureStatus
+
+Outcome = ItemSucceeded | NewFailure
+"""What became of an item."""
+FailureRows = Callable[[NewFailure], FailureRow]
+"""The row of a failure of the batch."""
+
+
+class ItemDecision(NamedTuple):
+    """The status that the failures of an item take, because a person decided so."""
+
+    pipeline: str
+    source: str
+    item: str
+    status: FailureStatus
+
+
+class LedgerBatch:
+    """What one batch comes to in one ledger: first it takes in everything, then it is written.
+
+    A ledger takes of items, of changes, or of both.
+    """
+
+    def add(self, facts: Facts, outcome: Outcome) -> None:
+        """Takes in what became of an item. Called in the order in which it happened."""
+        raise UnknownEvent(f"{type(facts).__name__} of {outcome}")
+
+    def change(self, facts: Facts, event: LedgerChanged) -> Iterable[ItemDecision]:
+        """Takes in what a person decided, which is the only event of its batch."""
+        raise UnknownEvent(f"{type(facts).__name__} of {event}")
+
+    def write(self, tables: Tables, failure_rows: FailureRows) -> None:
+        """Writes it within the transaction of the batch, whose failures are written already."""
+        raise NotImplementedError
+
+
+def keep_all(connection: duckdb.DuckDBPyConnection, start: datetime) -> None:
+    """Forgets nothing, however old it is."""
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """One ledger, as the rest of the store knows it."""
+
+    name: str
+    batch: Callable[[], LedgerBatch]
+    of_items: tuple[type[Facts], ...] = ()
+    """What it takes of an item that succeeded or failed."""
+    of_changes: tuple[type[Facts], ...] = ()
+    """What it takes of a person's decision."""
+    forget_before: Callable[[duckdb.DuckDBPyConnection, datetime], None] = keep_all
+    """Deletes what is older than the start of a day, within a transaction. The time is UTC, without offset."""
+    migrations: Traversable | None = None
+    """The folder of its migrations, unless the store's own make its tables."""
+
+
+_EVENTS = frozenset(get_args(AnyEvent))
+
+
+class Ledgers:
+    """All ledgers of a store: what is for which of them."""
+
+    def __init__(self, ledgers: Iterable[Ledger]) -> None:
+        self._all = tuple(ledgers)
+        self._of: dict[type[Facts], Ledger] = {}
+        for ledger in self._all:
+            for kind in (*ledger.of_items, *ledger.of_changes):
+                assert self._of.setdefault(kind, ledger) is ledger, f"two ledgers take {kind}"
+        self._of_items = frozenset(kind for ledger in self._all for kind in ledger.of_items)
+        self._of_changes = frozenset(kind for ledger in self._all for kind in ledger.of_changes)
+
+    @property
+    def facts(self) -> tuple[type[Facts], ...]:
+        """All kinds of facts that an event may carry."""
+        return tuple(self._of)
+
+    @property
+    def migrations(self) -> dict[str, Traversable]:
+        """Folders of migrations beside those of the store, by ledger."""
+        return {each.name: each.migrations for each in self._all if each.migrations is not None}
+
+    def require(self, event: AnyEvent) -> None:
+        """Raises `UnknownEvent` for an event that would be stored nowhere."""
+        if type(event) not in _EVENTS:
+            raise UnknownEvent(f"the store has no place for {type(event).__name__}")
+        match event:
+            case ItemSucceeded() | ItemFailed():
+                taken = event.facts is None or type(event.facts) in self._of_items
+            case LedgerChanged():
+                taken = type(event.facts) in self._of_changes
+            case _:
+                return  # it carries no facts
+        if not taken:
+            raise UnknownEvent(
+                f"no ledger takes {type(event.facts).__name__} of {type(event).__name__}"
+            )
+
+    def begin(self) -> LedgerBatches:
+        """What a batch comes to in all ledgers: nothing yet."""
+        batches = [(ledger, ledger.batch()) for ledger in self._all]
+        return LedgerBatches({k: b for one, b in batches for k in (*one.of_items, *one.of_changes)})
+
+    def forget_before(self, connection: duckdb.DuckDBPyConnection, start: datetime) -> None:
+        """Lets every ledger forget what is older."""
+        for ledger in self._all:
+            ledger.forget_before(connection, start)
+
+
+class LedgerBatches:
+    """What one batch comes to in all ledgers, each of which takes its own kinds of facts."""
+
+    def __init__(self, of: dict[type[Facts], LedgerBatch]) -> None:
+        self._of = of
+
+    def add(self, facts: Facts, outcome: Outcome) -> None:
+        """See `LedgerBatch.add`."""
+        self._of[type(facts)].add(facts, outcome)
+
+    def change(self, event: LedgerChanged) -> Iterable[ItemDecision]:
+        """See `LedgerBatch.change`."""
+        return self._of[type(event.facts)].change(event.facts, event)
+
+    def write(self, tables: Tables, failure_rows: FailureRows) -> None:
+        """See `LedgerBatch.write`."""
+        for batch in dict.fromkeys(self._of.values()):
+            batch.write(tables, failure_rows)

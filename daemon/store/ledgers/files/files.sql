@@ -1,0 +1,59 @@
+-- The statements about the files that ingestions track. {rows} stands for the rows of a batch.
+
+-- name: mark_files
+-- What a person decided about files. A file to be retried is due at once.
+UPDATE files SET status = marks.status, retry_at = NULL
+FROM {rows} AS marks
+WHERE files.pipeline = marks.pipeline AND files.source = marks.source AND files.path = marks.path;
+
+-- name: replace_files
+-- New rows of files. Of several causes in one run the first, which is the largest, describes a file.
+MERGE INTO files USING {rows} AS fresh
+ON files.pipeline = fresh.pipeline AND files.source = fresh.source AND files.path = fresh.path
+WHEN MATCHED AND files.run_id <> fresh.run_id THEN UPDATE BY NAME
+WHEN NOT MATCHED THEN INSERT BY NAME;
+
+-- name: candidate_files
+-- Of the files in a folder those that are to be read: new, changed, or due again.
+WITH listed AS (
+    SELECT unnest($paths::VARCHAR[]) AS path, unnest($sizes::BIGINT[]) AS size,
+           unnest($times::BIGINT[]) AS mtime_ns, unnest(range(len($paths))) AS n),
+known AS (
+    SELECT path, size, mtime_ns, content_hash, status, rows_loaded, run_id,
+           status = 'retrying'
+               OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false)) AS due
+    FROM files WHERE pipeline = $pipeline AND source = $source)
+SELECT n, content_hash, status, coalesce(rows_loaded, 0), coalesce(due, false), run_id
+FROM listed LEFT JOIN known USING (path)
+WHERE known.path IS NULL OR due
+   OR (status NOT IN ('quarantined', 'ignored')
+       AND (known.size <> listed.size OR known.mtime_ns <> listed.mtime_ns))
+ORDER BY n;
+
+-- name: file_badges
+-- Ingestions at a glance.
+SELECT source, count(*),
+       count(*) FILTER (status = 'success'), count(*) FILTER (status = 'partial'),
+       count(*) FILTER (status = 'failed'), count(*) FILTER (status = 'retrying'),
+       count(*) FILTER (status = 'quarantined'), count(*) FILTER (status = 'ignored'),
+       count(*) FILTER (status IN ('failed', 'partial')),
+       count(*) FILTER (status IN ('failed', 'partial') AND retryable),
+       max(last_attempt) FILTER (status IN ('failed', 'partial', 'retrying')),
+       mode(category) FILTER (status IN ('failed', 'partial', 'retrying')),
+       sum(rows_loaded)::BIGINT, sum(rows_rejected)::BIGINT
+FROM files WHERE pipeline = $pipeline AND ($source IS NULL OR source = $source) GROUP BY source;
+
+-- name: files_pending
+-- Files that wait for another attempt, by pipeline.
+SELECT pipeline, count(*) FROM files
+WHERE status = 'retrying' OR (status IN ('failed', 'partial') AND retry_at IS NOT NULL) GROUP BY ALL;
+
+-- name: tracked_files
+-- How those of some paths stand that are tracked.
+SELECT path, status FROM files
+WHERE pipeline = ? AND source = ? AND path IN (SELECT unnest(?::VARCHAR[]));
+
+-- name: rejects_of_files
+-- Paths with rejected rows, and the names of the files that hold those rows.
+SELECT path, rejects FROM files
+WHERE pipeline = ? AND source = ? AND rejects IS NOT NULL ORDER BY path;
