@@ -11,7 +11,6 @@ alerts/rules/*.yml     from alerts/thresholds.toml
 dashboards/json, docs/panels.md  from the functions of dashboards/ and alerts/thresholds.toml
 deploy/kubernetes/*.yaml  from alerts and dashboards
 deploy/compose/prometheus.yml, demo.toml  from alerts/prometheus.yml and examples/triaged.toml
-daemon/triage/rules/bundled/words.json  what the patterns of the bundled rules need
 """
 
 from __future__ import annotations
@@ -35,9 +34,6 @@ from daemon.config.load import Settings
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.kinds import KINDS
 from daemon.service import Daemon
-from daemon.triage.matching import words
-from daemon.triage.matching.numbers import relaxed
-from daemon.triage.rules.files import load_rules
 from dashboards.make import dashboard_files, dashboards
 from dashboards.page import panels_page
 from deploy.containers import container_files
@@ -221,13 +217,6 @@ def fields(document: str) -> str:
     return json.dumps(listed, indent=1) + "\n"
 
 
-def word_table() -> str:
-    """What the patterns of the bundled rules need, read anew."""
-    patterns = [pattern for rule in load_rules() for pattern in rule.patterns]
-    forms = [form for form in map(relaxed, patterns) if form is not None]
-    return words.word_file([*patterns, *forms]).decode()
-
-
 def generated() -> Iterator[tuple[Path, str]]:
     """Every generated file with its content."""
     with tempfile.TemporaryDirectory() as folder:
@@ -244,7 +233,6 @@ def generated() -> Iterator[tuple[Path, str]]:
             yield DOCS / "api.md", with_tables(page, json.loads(document))
             yield DOCS / "asyncapi.json", asyncapi()
             yield FIELDS, fields(document)
-            yield Path(str(words.FILE)), word_table()
             yield from rule_files()
             yield from dashboard_files()
             yield DOCS / "panels.md", panels_page(dashboards())

@@ -35,7 +35,7 @@ _BARE_TYPES = frozenset(
 """Exceptions of Python's own that have no attributes of their own."""
 
 
-def describe(error: BaseException | str, **facts: Any) -> events.ErrorInfo:
+def describe(error: BaseException | str, /, **facts: Any) -> events.ErrorInfo:
     """The error with every structured fact that it or its causes carry. Never raises.
 
     `facts` are fields of `ErrorInfo` and win over what was found; those that are unknown, None or of

@@ -12,7 +12,6 @@ from daemon import events
 from daemon.triage.matching.conditions import NO_FACTS, Facts, conditions_of, facts_of, kinds_of
 from daemon.triage.matching.numbers import shape
 from daemon.triage.matching.patterns import DigitPatterns, PatternIndex, Searched, first_match
-from daemon.triage.matching.words import WordTable
 from daemon.triage.rules.rule import EMPTY, UNMATCHED, Rule, by_standing
 
 _HEAD, _TAIL = 8192, 4096
@@ -40,9 +39,8 @@ class Classifier:
                 self._facts[fact].append(rank)
         expressions = [pattern for rule in self.rules for pattern in rule.patterns]
         owners = array("I", (n for n, rule in enumerate(self.rules) for _ in rule.patterns))
-        table = WordTable.bundled()
-        self.patterns = PatternIndex(expressions, owners, table)
-        self._digits = DigitPatterns(expressions, owners, table)
+        self.patterns = PatternIndex(expressions, owners)
+        self._digits = DigitPatterns(expressions, owners)
         self._seen = array("q", bytes(8 * _SEEN))
         self._remembered = lru_cache(_REMEMBERED)(self._weigh)
 

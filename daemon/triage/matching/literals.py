@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import NamedTuple
 
 SHORTEST = 3
@@ -161,9 +160,8 @@ def _literal(text: str) -> Needs:
     return Needs(frozenset({text}), (), True)
 
 
-@cache
 def _any_of(words: str) -> Needs:
-    """A group of plain words; the same groups are used again and again."""
+    """A group of plain words."""
     return _some(frozenset(words.lower().split("|")), bare=True)
 
 
@@ -221,7 +219,6 @@ def _useful(words: Iterable[Words | None]) -> tuple[Words, ...]:
     return tuple([w for w in words if w and len(min(w, key=len)) >= SHORTEST])
 
 
-@cache
 def _rarity(words: Words) -> tuple[bool, int, int]:
     """How few texts hold any of the words, as far as their looks tell."""
     common = not _COMMON.isdisjoint(words)

@@ -16,8 +16,8 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from daemon.triage.matching.literals import needs
 from daemon.triage.matching.numbers import relaxed
-from daemon.triage.matching.postings import Needed, Postings
-from daemon.triage.matching.words import Certainty, WordTable
+from daemon.triage.matching.postings import Postings
+from daemon.triage.matching.words import Certainty, NeededWords
 
 FLAGS = "(?im)"
 """Any case; `^` and `$` match at line ends."""
@@ -94,29 +94,24 @@ class PatternIndex:
     Threads may share it.
     """
 
-    def __init__(self, expressions: Sequence[str], owners: Iterable[int], table: WordTable) -> None:
-        """`table` may know the expressions already; others are added."""
-        places = table.places(expressions)
-        needed = Needed(table.needed, places)
+    def __init__(self, expressions: Sequence[str], owners: Iterable[int]) -> None:
+        needed = NeededWords(expressions)
         self._expressions = expressions
         self._owners = array("I", owners)
-        self._certainty = bytes(table.needed[place] for place in places)
-        self._by_word = Postings.of(len(table.words), needed)
+        self._certainty = needed.certainty
+        self._by_word = Postings.of(needed)
         self._also = dict(needed.further())
         self._wordless = [number for number, words in enumerate(needed.rarest()) if not words]
         self._others = search_set(*(expressions[number] for number in self._wordless))
-        self._looked_for = array("I", needed.words(len(table.words), self._also.values()))
         self._words = AhoCorasick(
-            (table.words[word] for word in self._looked_for),
-            store_patterns=False,
-            implementation=Implementation.ContiguousNFA,
+            needed.words, store_patterns=False, implementation=Implementation.ContiguousNFA
         )
 
     def candidates(self, text: Searched) -> dict[int, list[int]]:
         """By owner, the numbers of the patterns that may match the text; ask `any_in` whether they do."""
         hits = self._words.find_matches_as_indexes(text.lowered, overlapping=True)
-        looked_for, (starts, patterns) = self._looked_for, self._by_word
-        present = {looked_for[place] for place, _, _ in hits}
+        starts, patterns = self._by_word
+        present = {word for word, _, _ in hits}
         further, owners, missing = self._also.get, self._owners, present.isdisjoint
         found: dict[int, list[int]] = {}
         for word in present:
@@ -143,10 +138,10 @@ class PatternIndex:
 class DigitPatterns:
     """The patterns that name digits, and so tell apart texts of the same shape."""
 
-    def __init__(self, expressions: Sequence[str], owners: Sequence[int], table: WordTable) -> None:
+    def __init__(self, expressions: Sequence[str], owners: Sequence[int]) -> None:
         forms = {n: form for n, e in enumerate(expressions) if (form := relaxed(e)) is not None}
         self._patterns = {n: Pattern(expressions[n], owners[n]) for n in forms}
-        self._forms = PatternIndex(list(forms.values()), forms, table)
+        self._forms = PatternIndex(list(forms.values()), forms)
 
     def __contains__(self, number: object) -> bool:
         return number in self._patterns

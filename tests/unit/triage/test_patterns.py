@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from daemon.triage.matching.literals import needs
 from daemon.triage.matching.patterns import PatternIndex, Searched, search_set
-from daemon.triage.matching.words import WordTable
 from daemon.triage.rules.files import BUNDLED, load_rules, parse_rules
 
 CORPORA = sorted(Path("tests/corpus").glob("*.jsonl"))
@@ -51,7 +50,7 @@ def found_one_by_one(expressions: list[str], text: str) -> set[int]:
     texts=st.lists(st.text("abAB1 -\n", max_size=12), min_size=1, max_size=8),
 )
 def test_the_index_finds_what_each_pattern_finds_alone(chosen: list[str], texts: list[str]) -> None:
-    index = PatternIndex(chosen, range(len(chosen)), WordTable())
+    index = PatternIndex(chosen, range(len(chosen)))
     for text in texts:
         assert found_by_index(index, text) == found_one_by_one(chosen, text)
 
@@ -60,7 +59,7 @@ def test_the_index_finds_what_each_pattern_finds_alone(chosen: list[str], texts:
 def test_the_index_of_the_bundled_rules_misses_nothing_in_real_messages(corpus: Path) -> None:
     expressions = [pattern for rule in load_rules() for pattern in rule.patterns]
     alone = search_set(*expressions, memory=256 * 1024 * 1024)
-    index = PatternIndex(expressions, range(len(expressions)), WordTable.bundled())
+    index = PatternIndex(expressions, range(len(expressions)))
     for line in corpus.read_text("utf-8").splitlines()[:200]:
         text = json.loads(line)["message"]
         assert found_by_index(index, text) == set(alone.Match(text) or ())
