@@ -6,10 +6,13 @@ import ast
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from daemon.config.schema import Config, Table
 from tests import generated
 from tests.api_tables import listed_paths
 from tests.support.product import ROOT, Product
@@ -45,7 +48,29 @@ def test_no_operation_is_described_by_what_it_is_made_with(made: dict[Path, str]
     assert [o["operationId"] for o in operations if "thread pool" in o["description"]] == []
 
 
-def test_every_metric_and_setting_is_documented() -> None:
+def _records(base: type[Table]) -> Iterator[type[Table]]:
+    """The records of tables in the file: those that nothing is derived from."""
+    for record in base.__subclasses__():
+        if record.__subclasses__():
+            yield from _records(record)
+        elif not record.__name__.startswith("_"):
+            yield record
+
+
+def test_every_setting_is_documented() -> None:
+    """The records are found by what they are, not by a list that somebody has to think of."""
+    records = {record for record in _records(Table) if record.__module__.startswith("daemon.")}
+    described = dict(generated.tables())
+    assert len(records) > 12
+    assert [r.__name__ for r in records - {Config} if r not in described.values()] == []
+    for header, record in described.items():
+        _, found, section = DOCS["configuration.md"].partition(f"\n## `{header}`\n")
+        assert found, header
+        keys = re.findall(r"^\| `(\w+)` \| [^|]", section.partition("\n## ")[0], re.MULTILINE)
+        assert keys == [field.name for field in msgspec.structs.fields(record)]
+
+
+def test_every_metric_is_documented() -> None:
     sources = (ROOT / "daemon/metrics").glob("*.py")
     metrics = {
         node.value
