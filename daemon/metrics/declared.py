@@ -22,7 +22,7 @@ SKIP_REASONS = ("overlap", "missed", "paused")
 CYCLE_OUTCOMES = ("success", "partial", "failed", "interrupted")
 RUN_STATUSES = tuple(status.value for status in RunStatus if status is not RunStatus.RUNNING)
 ITEM_OUTCOMES = ("succeeded", "failed", "skipped")
-ROW_OUTCOMES = {"ingest": ("loaded", "rejected")}
+ROW_OUTCOMES = ("loaded", "rejected")
 RETRY_OUTCOMES = ("succeeded", "failed", "not_retried")
 
 
@@ -124,7 +124,9 @@ class Declared:
             registry=registry,
         )
 
-    def create_at_zero(self, pipeline: str, interval_seconds: float | None) -> None:
+    def create_at_zero(
+        self, pipeline: str, interval_seconds: float | None, *, counts_rows: bool
+    ) -> None:
         """Makes every series that a pipeline will ever have."""
         for outcome in CYCLE_OUTCOMES:
             self.cycles.labels(pipeline, outcome)
@@ -135,7 +137,7 @@ class Declared:
             self.run_seconds.labels(pipeline, status)
         for outcome in ITEM_OUTCOMES:
             self.items.labels(pipeline, outcome)
-        for outcome in ROW_OUTCOMES.get(pipeline, ()):
+        for outcome in ROW_OUTCOMES if counts_rows else ():
             self.rows.labels(pipeline, outcome)
         for outcome in RETRY_OUTCOMES:
             self.retries.labels(pipeline, outcome)

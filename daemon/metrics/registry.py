@@ -24,7 +24,9 @@ class Metrics:
         self._declared = Declared(version)
         self._sources = SourceStates(catalog, max_sources)
         for pipeline in catalog.pipelines.values():
-            self._declared.create_at_zero(pipeline.name, pipeline.interval_seconds)
+            self._declared.create_at_zero(
+                pipeline.name, pipeline.interval_seconds, counts_rows=pipeline.counts_rows
+            )
         self.registry = self._declared.registry
         self.live_clients = self._declared.live_clients
         self.live_dropped = self._declared.live_dropped

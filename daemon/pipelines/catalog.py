@@ -38,6 +38,8 @@ class Registered(msgspec.Struct, frozen=True):
     sources: dict[str, Source]
     plan_retry: PlanRetry = plan_by_name
     """What a retry by hand means for it."""
+    counts_rows: bool = False
+    """Whether its items have rows that are loaded or rejected."""
 
     @property
     def interval_seconds(self) -> float | None:

@@ -28,7 +28,7 @@ def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:
     pipeline = IngestPipeline(config, settings.base, files, rejects, clock)
     sources = {n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()}
     retries = FileRetries(name, files, folders(settings), clock)
-    return Registered(name, pipeline, config, sources, retries)
+    return Registered(name, pipeline, config, sources, retries, counts_rows=True)
 
 
 INGEST = Kind(name=PIPELINE, config=IngestConfig, check=_check, build=_build)

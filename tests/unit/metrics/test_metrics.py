@@ -44,8 +44,9 @@ def nothing(run: Any) -> None:
 
 
 def catalog(*pipelines: Registered) -> Catalog:
+    ingest = pipeline(nothing, "orders", "events", name="ingest", every=Duration(60))
     found = pipelines or (
-        pipeline(nothing, "orders", "events", name="ingest", every=Duration(60)),
+        msgspec.structs.replace(ingest, counts_rows=True),
         pipeline(nothing, "one", name="nightly", cron="0 3 * * *"),
     )
     return Catalog({pipeline.name: pipeline for pipeline in found})
