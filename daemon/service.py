@@ -280,7 +280,7 @@ def check(settings: Settings, kinds: Kinds = KINDS) -> list[Problem]:
         for problem in [*check_schedule(name, config), *kinds.check(name, settings)]
     ]
     try:
-        load_rules(settings.rules_path)
+        load_rules(settings.rules_path, examples=False)
     except ConfigError as error:
         problems += error.problems
     return problems

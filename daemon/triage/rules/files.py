@@ -6,6 +6,7 @@ import errno as errno_numbers
 import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,14 +39,20 @@ def load_rules(extra: Path | None = None, *, examples: bool = True) -> list[Rule
 
     Raises ConfigError with all mistakes of the file at once.
     """
-    bundled = (bundled_rules(text, examples=examples) for _, text in bundled_texts())
-    rules = {rule.name: rule for read in bundled for rule in read}
+    rules = {rule.name: rule for rule in _bundled(examples=examples)}
     if extra is not None:
         own = parse_file(read_text(extra), extra.name, rules)
         for name in own.disabled:
             del rules[name]
         rules.update((rule.name, rule) for rule in own.rules)
     return list(rules.values())
+
+
+@cache
+def _bundled(*, examples: bool) -> tuple[Rule, ...]:
+    """Read once: they never change while a process lives."""
+    texts = bundled_texts()
+    return tuple(rule for _, text in texts for rule in bundled_rules(text, examples=examples))
 
 
 def parse_rules(text: str, file: str) -> list[Rule]:
