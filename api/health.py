@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,8 +10,8 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from msgspec import Meta
 
-from api.compression import accepts_gzip
 from api.description import Content
+from api.negotiation import packed
 from api.routes import reads
 from daemon.health import Check, Health
 from daemon.service import Daemon
@@ -87,8 +86,5 @@ def readyz(daemon: NamedDependency[Daemon]) -> HealthStatus:
 def metrics(daemon: NamedDependency[Daemon], request: Request[Any, Any, Any]) -> Response[bytes]:
     """What Prometheus scrapes; compressed when `Accept-Encoding` allows gzip."""
     body, content_type = daemon.metrics.exposition(request.headers.get("accept", ""))
-    headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
-    if accepts_gzip(request.headers.get("accept-encoding", "")):
-        body = gzip.compress(body, _COMPRESSION)
-        headers["content-encoding"] = "gzip"
-    return Response(body, headers=headers, media_type=content_type)
+    headers = {"content-type": content_type}
+    return packed(request, body, content_type, headers, level=_COMPRESSION)

@@ -15,6 +15,7 @@ from msgspec import Meta
 from api.description import Content
 from api.filters import CURSOR, Limit, PathCursor
 from api.ingestions import IngestionName, find
+from api.negotiation import accepted
 from api.problems import BadRequest, Mistake
 from api.query import Path, Query, Text
 from api.routes import reads
@@ -124,7 +125,7 @@ def list_rejected(
     """Bad rows of permissive loads, with their reason, as a page or as a file to fix and load again."""
     source = find(daemon, name)
     chosen = Filter(path=wanted.path, cause=wanted.cause)
-    match wanted.format or _accepted(request.headers.get("accept", "")):
+    match wanted.format or accepted(request, _BY_ACCEPT, "json"):
         case "csv":
             delimiter = source.delimiter or ","
             rows = csv_of(rejected_rows, name, chosen, _categories(daemon.triage), delimiter)
@@ -159,11 +160,6 @@ def _categories(triage: Triage) -> Callable[[str], Category]:
         return triage.classify(ErrorInfo(message="", error_class=error_class), PIPELINE).category
 
     return category
-
-
-def _accepted(accept: str) -> Format:
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    return next((_BY_ACCEPT[kind] for kind in kinds if kind in _BY_ACCEPT), "json")
 
 
 def _file(chunks: Iterator[bytes], media_type: str, file_name: str) -> Stream:

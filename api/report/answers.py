@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,15 +11,16 @@ from typing import Any, Literal
 import msgspec
 from litestar import Request, Response
 
-from api.compression import accepts_gzip
+from api.negotiation import accepted, packed
 from daemon.pipelines.ingest.spreadsheet import defuse
 
 Format = Literal["json", "csv"]
 
 _LEVEL = 3
-_WORTH_COMPRESSING = 1_000
+_WORTH_COMPRESSING = 1_001
 """Bytes."""
 _CSV = "text/csv; charset=utf-8; header=present"
+_BY_ACCEPT: dict[str, Format] = {"application/json": "json", "text/csv": "csv"}
 
 
 def rows(
@@ -34,28 +34,16 @@ def rows(
 
     `columns` are those of CSV. `headers` say what has no place in a list.
     """
-    sent = {**(headers or {}), "vary": "Accept, Accept-Encoding"}
-    if (wanted or _accepted(request.headers.get("accept", ""))) == "csv":
+    if (wanted or accepted(request, _BY_ACCEPT, "json")) == "csv":
         body, media_type = _csv(found, columns), _CSV
     else:
         body, media_type = _json(found), "application/json"
-    if len(body) > _WORTH_COMPRESSING and accepts_gzip(request.headers.get("accept-encoding", "")):
-        body = gzip.compress(body, _LEVEL)
-        sent["content-encoding"] = "gzip"
-    return Response(body, headers=sent, media_type=media_type)
+    return packed(request, body, media_type, headers or {}, level=_LEVEL, least=_WORTH_COMPRESSING)
 
 
 def columns_of(record: type[msgspec.Struct]) -> tuple[str, ...]:
     """All columns of a record, by the names that answers have."""
     return tuple(field.encode_name for field in msgspec.structs.fields(record))
-
-
-def _accepted(accept: str) -> Format:
-    for part in accept.split(","):
-        kind = part.partition(";")[0].strip().lower()
-        if kind in ("application/json", "text/csv"):
-            return "csv" if kind == "text/csv" else "json"
-    return "json"
 
 
 def _json(found: Iterable[msgspec.Struct]) -> bytes:

@@ -11,6 +11,7 @@ from api.schemas.live import FromClient, GetRecentRuns, Ping
 from api.sockets.admission import Socket
 from api.sockets.board import Board
 from api.sockets.follower import Follower
+from daemon.access.rate_limit import Bucket
 from daemon.clock import Clock
 from daemon.errors import StoreError
 
@@ -22,30 +23,14 @@ PER_SECOND = 5.0
 _decoder: msgspec.json.Decoder[Ping | GetRecentRuns] = msgspec.json.Decoder(FromClient)
 
 
-class Allowance:
-    """How many messages may be answered now: refilled as time passes, up to a burst."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._left = float(BURST)
-        self._at = clock.monotonic()
-
-    def take(self) -> float:
-        """Counts a message; returns how many seconds its answer has to wait."""
-        now = self._clock.monotonic()
-        self._left = min(BURST, self._left + (now - self._at) * PER_SECOND) - 1
-        self._at = now
-        return max(0.0, -self._left / PER_SECOND)
-
-
 async def converse(socket: Socket, follower: Follower, board: Board, clock: Clock) -> None:
     """Answers messages one after the other till the client leaves or is dropped."""
-    allowance = Allowance(clock)
+    allowance = Bucket(BURST, PER_SECOND, clock.monotonic())
     while True:
         event: Any = await socket.receive()
         if event["type"] == "websocket.disconnect":
             return
-        await asyncio.sleep(allowance.take())
+        await asyncio.sleep(allowance.take(clock.monotonic()))
         await follower.answer(await _answer(event, board))
 
 

@@ -1,4 +1,4 @@
-"""How often somebody may ask: a bucket of tokens each, which time fills again."""
+"""How often somebody may ask."""
 
 from __future__ import annotations
 
@@ -11,6 +11,30 @@ MOST_BUCKETS = 10_000
 """Who has not asked for longest is forgotten first."""
 
 
+class Bucket:
+    """Room for so many at once, which time makes anew. Moments are seconds of a monotonic clock."""
+
+    __slots__ = ("_at", "_left", "_most", "_per_second")
+
+    def __init__(self, most: float, per_second: float, now: float) -> None:
+        self._most = self._left = most
+        self._per_second = per_second
+        self._at = now
+
+    def wait(self, now: float) -> float:
+        """Seconds until there is room for one; 0 when there is. Uses nothing."""
+        return max(0.0, 1 - self._room(now)) / self._per_second
+
+    def take(self, now: float) -> float:
+        """Uses the room for one, also in advance; returns the seconds that this one has to wait."""
+        seconds = self.wait(now)
+        self._left, self._at = self._room(now) - 1, now
+        return seconds
+
+    def _room(self, now: float) -> float:
+        return min(self._most, self._left + (now - self._at) * self._per_second)
+
+
 class RateLimit:
     """So many requests a minute, with bursts, for each name. Not safe for several threads."""
 
@@ -18,32 +42,28 @@ class RateLimit:
         """Without a limit when `per_minute` is 0."""
         self._per_second = per_minute / 60
         self._most = max(1.0, self._per_second * BURST_SECONDS)
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def take(self, name: str, now: float) -> float:
-        """Uses the allowance of `name` at the moment `now`, in seconds of a monotonic clock.
+        """Uses the allowance of `name`, if it has any, at the moment `now` of a monotonic clock.
 
         Returns 0, or the seconds until the next request is allowed.
         """
-        if not self._per_second:
-            return 0.0
-        left = self._left(name, now) - 1
-        if left < 0:
-            return -left / self._per_second
-        self._buckets[name] = (left, now)
-        self._buckets.move_to_end(name)
-        if len(self._buckets) > MOST_BUCKETS:
-            self._buckets.popitem(last=False)
-        return 0.0
+        seconds = self.wait(name, now)
+        if self._per_second and not seconds:
+            bucket = self._buckets.setdefault(name, self._bucket(name, now))
+            bucket.take(now)
+            self._buckets.move_to_end(name)
+            if len(self._buckets) > MOST_BUCKETS:
+                self._buckets.popitem(last=False)
+        return seconds
 
     def wait(self, name: str, now: float) -> float:
         """As `take`, but uses nothing."""
-        missing = 1 - self._left(name, now)
-        return missing / self._per_second if missing > 0 and self._per_second else 0.0
+        return self._bucket(name, now).wait(now) if self._per_second else 0.0
 
-    def _left(self, name: str, now: float) -> float:
-        left, at = self._buckets.get(name, (self._most, now))
-        return min(self._most, left + (now - at) * self._per_second)
+    def _bucket(self, name: str, now: float) -> Bucket:
+        return self._buckets.get(name) or Bucket(self._most, self._per_second, now)
 
 
 class Remembered:

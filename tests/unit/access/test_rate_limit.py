@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from daemon.access.rate_limit import (
     BURST_SECONDS,
     MOST_BUCKETS,
+    Bucket,
     RateLimit,
     Remembered,
     client_of,
@@ -35,6 +36,17 @@ def test_who_waits_as_long_as_told_is_let_through(per_minute: int) -> None:
         pass
     assert limit.wait("ann", now) == wait
     assert limit.take("ann", now + wait + 0.001) == 0
+
+
+@given(pauses=st.lists(st.floats(0, 5), min_size=1, max_size=200))
+def test_who_takes_in_advance_waits_so_long_that_burst_and_rate_are_kept(
+    pauses: list[float],
+) -> None:
+    bucket, now = Bucket(20, 5, 0.0), 0.0
+    for number, pause in enumerate(pauses, 1):
+        now += pause
+        now += bucket.take(now)
+        assert number <= 20 + now * 5 + 1e-6
 
 
 def test_each_has_an_allowance_of_its_own() -> None:

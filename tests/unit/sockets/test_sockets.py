@@ -19,7 +19,6 @@ from api.schemas.live import FromServer
 from api.sockets.board import Board
 from api.sockets.broadcaster import Broadcaster, Limits, Pace
 from api.sockets.closing import LONGEST_REASON, MEANINGS, Close, Refused
-from api.sockets.conversation import BURST, PER_SECOND, Allowance
 from api.sockets.description import document
 from api.sockets.follower import Follower
 from api.sockets.tokens import LIFETIME, MOST_OF_ONE, Tokens
@@ -77,16 +76,6 @@ def test_the_tokens_of_one_key_do_not_crowd_out_those_of_another() -> None:
     assert (redeemed := tokens.redeem(other)) is not None
     assert redeemed.name == "other"
     assert len(tokens._issued) == MOST_OF_ONE - 1
-
-
-@given(waits=st.lists(st.floats(0, 5), min_size=1, max_size=200))
-def test_no_more_is_answered_than_the_burst_and_the_rate_allow(waits: list[float]) -> None:
-    clock = FakeClock()
-    allowance = Allowance(clock)
-    for number, wait in enumerate(waits, 1):
-        clock.advance(wait)
-        clock.advance(allowance.take())
-        assert number <= BURST + clock.monotonic() * PER_SECOND + 1e-6
 
 
 @given(reason=st.text(max_size=300))
