@@ -36,7 +36,7 @@ FORBIDDEN = {
         "api",
     },
     "daemon.store": {"daemon.recorder", "daemon.run", "daemon.scheduler", "daemon.metrics", "api"},
-    "daemon.pipelines.ingest": {
+    "daemon.pipelines": {
         "daemon.store",
         "daemon.recorder",
         "daemon.run",
@@ -47,17 +47,7 @@ FORBIDDEN = {
         "daemon.triage.matching.classifier",
         "api",
     },
-    "daemon.pipelines.mail": {
-        "daemon.store",
-        "daemon.recorder",
-        "daemon.run",
-        "daemon.scheduler",
-        "daemon.metrics",
-        "daemon.live",
-        "daemon.triage.triage",
-        "daemon.triage.matching.classifier",
-        "api",
-    },
+    "daemon.config": {"daemon.pipelines", "daemon.store", "daemon.recorder", "api"},
     # The configuration checks keys when it is loaded.
     "daemon.access.keys_file": {"daemon.config", "daemon.store", "api"},
     "daemon.access.checks": {"daemon.config", "daemon.store", "api"},

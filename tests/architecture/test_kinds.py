@@ -36,7 +36,6 @@ ROOMS = {
         "api.schemas.accounts",
         "api.schemas.account_orders",
     ),
-    "own": (),
 }
 """What else is a kind's own: what people do with its things, its ledger, its resources of the API."""
 
@@ -50,13 +49,27 @@ def test_every_kind_is_in_the_list() -> None:
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_a_kind_is_imported_only_by_what_is_its_own(kind: str) -> None:
     folder = f"daemon.pipelines.{kind}"
-    at_home = (folder, *ROOMS[kind], *COMPOSITION)
+    at_home = (folder, *ROOMS.get(kind, ()), *COMPOSITION)
     strays = [
         f"{module} imports {name}"
         for module, name in IMPORTS
         if within(name, folder) and not any(within(module, place) for place in at_home)
     ]
     assert strays == []
+
+
+def test_the_name_of_a_pipeline_stands_in_its_folder_only() -> None:
+    names = {kind.name for kind in KINDS if kind.name}
+    said = [
+        (module_name(path), node.value)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert len({name for _, name in said}) == len(names)
+    # The API describes itself with examples.
+    inside = [(m, name) for m, name in said if not within(m, "api.schemas")]
+    assert [(m, n) for m, n in inside if not within(m, f"daemon.pipelines.{n}")] == []
 
 
 def test_the_list_of_kinds_is_handed_to_the_core_and_not_imported_by_it() -> None:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.clock import Clock
-from daemon.errors import NotFound, Problem
+from daemon.errors import NotFound
 from daemon.pipelines.contract import RunHandle
-from daemon.pipelines.ingest.checks import problems_of
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import Folder
@@ -43,14 +42,6 @@ class IngestPipeline:
         self._tidied: set[str] = set()
         self._closed: dict[str, set[str]] = {}
         """By source, the folders that the latest run could not list."""
-
-    def check(self) -> list[Problem]:
-        """Mistakes of the configuration that only show against DuckDB and the file system."""
-        return problems_of(self._config)
-
-    def folder(self, source: str) -> Folder:
-        """The folder of an ingestion; raises `NotFound` for a name that is none."""
-        return Folder(self._base, self._source(source).files)
 
     def __call__(self, run: RunHandle) -> None:
         """Processes one source. Raises `FolderError` or `WarehouseError` when no file can load."""

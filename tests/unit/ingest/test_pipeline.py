@@ -18,6 +18,7 @@ import pytest
 from daemon.config.values import Duration
 from daemon.errors import NotFound
 from daemon.pipelines.ingest import file_load, pipeline
+from daemon.pipelines.ingest.checks import problems_of
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.failures import FolderError, WarehouseError
 from tests.unit.ingest_support import Ingestion, RecordingRun
@@ -578,7 +579,7 @@ def test_sources_run_at_the_same_time_into_one_warehouse_and_one_table(tmp_path:
 @pytest.mark.requirement("X4")
 def test_check_finds_every_mistake_and_says_where(tmp_path: Path):
     ingestion = Ingestion(tmp_path)
-    assert ingestion.pipeline.check() == []
+    assert problems_of(ingestion.config) == []
     ingestion.config = IngestConfig(
         sources={
             "a": IngestSource(files="in/", table="triaged_files", delimiter='"'),
@@ -589,7 +590,7 @@ def test_check_finds_every_mistake_and_says_where(tmp_path: Path):
             "c": IngestSource(files="in/*", table="T", columns={"y": "DECIMAL(50,2)"}),
         }
     )  # fmt: skip
-    places = [problem.where for problem in ingestion.restarted().check()]
+    places = [problem.where for problem in problems_of(ingestion.config)]
     prefix = "pipelines.ingest.sources"
     assert places == [
         f"{prefix}.a.files",

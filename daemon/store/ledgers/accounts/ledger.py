@@ -8,14 +8,13 @@ from typing import assert_never
 import duckdb
 
 from daemon.events import Facts, LedgerChanged
+from daemon.pipelines.mail.config import PIPELINE
 from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved
 from daemon.store.ledger import FailureRows, ItemDecision, Ledger, LedgerBatch
 from daemon.store.ledgers.accounts import SQL
 from daemon.store.ledgers.messages import mailboxes
 from daemon.store.records import stored
 from daemon.store.tables import Tables
-
-_PIPELINE = "mail"
 
 
 class AccountsBatch(LedgerBatch):
@@ -45,7 +44,7 @@ def _save(connection: duckdb.DuckDBPyConnection, saved: AccountSaved, event: Led
     connection.execute(SQL["update_account"], [*values, saved.name])
     connection.execute(SQL["insert_account"], [saved.name, *values, *values[-2:], saved.name])
     if _is_elsewhere(connection, saved):
-        mailboxes.replace(connection, _PIPELINE, saved.name, saved.mailbox)
+        mailboxes.replace(connection, PIPELINE, saved.name, saved.mailbox)
 
 
 def _is_elsewhere(connection: duckdb.DuckDBPyConnection, saved: AccountSaved) -> bool:
@@ -56,7 +55,7 @@ def _is_elsewhere(connection: duckdb.DuckDBPyConnection, saved: AccountSaved) ->
     """
     if saved.version > 1 and "port" in saved.changed:
         return True
-    return mailboxes.known(connection, _PIPELINE).get(saved.name) != saved.mailbox
+    return mailboxes.known(connection, PIPELINE).get(saved.name) != saved.mailbox
 
 
 ACCOUNTS = Ledger(name="accounts", batch=AccountsBatch, of_changes=(AccountSaved, AccountRemoved))

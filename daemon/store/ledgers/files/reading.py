@@ -10,6 +10,7 @@ import msgspec
 
 from daemon.clock import Clock
 from daemon.errors import NotFound
+from daemon.pipelines.ingest.config import PIPELINE
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.store.database import Database
 from daemon.store.ledgers.files import SQL
@@ -62,7 +63,7 @@ NO_FILES = Badge(0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, 0)
 class Files:
     """Queries over tracked files; also the ingest pipeline's `FileIndex`."""
 
-    def __init__(self, database: Database, clock: Clock, pipeline: str = "ingest") -> None:
+    def __init__(self, database: Database, clock: Clock, pipeline: str = PIPELINE) -> None:
         self._database = database
         self._clock = clock
         self._pipeline = pipeline

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from daemon.clock import Clock
 from daemon.item_key import item_key
+from daemon.pipelines.mail.config import PIPELINE
 from daemon.pipelines.mail.message import Identity
 from daemon.store.database import Database
 from daemon.store.ledgers.messages import SQL
@@ -16,7 +17,7 @@ from daemon.store.records import stored
 class Messages:
     """Queries over messages. Each looks at one chunk of an account."""
 
-    def __init__(self, database: Database, clock: Clock, pipeline: str = "mail") -> None:
+    def __init__(self, database: Database, clock: Clock, pipeline: str = PIPELINE) -> None:
         self._database = database
         self._clock = clock
         self._pipeline = pipeline
