@@ -42,9 +42,8 @@ from daemon.store import upkeep
 from daemon.store.audit import Audit
 from daemon.store.database import Database
 from daemon.store.failures import Failures
-from daemon.store.ledgers import LEDGERS
+from daemon.store.ledger import Ledgers
 from daemon.store.ledgers.files.reading import Files
-from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
@@ -79,7 +78,12 @@ class Daemon:
         self.keyring = Keyring(configured, KeysFile(settings.keys_path), self.clock)
         self.rejects = rejects_folder(settings)
         config = settings.config
-        self.database = Database(settings.store_path, memory_limit=config.store.memory_limit)
+        self.ledgers = Ledgers.named(kinds.ledgers)
+        self.database = Database(
+            settings.store_path,
+            memory_limit=config.store.memory_limit,
+            migrations=self.ledgers.migrations,
+        )
         self.failures = Failures(self.database)
         self.runs = Runs(self.database)
         self.files = Files(self.database, self.clock)
@@ -94,7 +98,7 @@ class Daemon:
             raise
         self.recorder = Recorder(self.triage, self.live)
         self.writer = Writer(
-            self.database, LEDGERS, self.clock, self.recorder.announce, self.recorder.prepare
+            self.database, self.ledgers, self.clock, self.recorder.announce, self.recorder.prepare
         )
         self.recorder.connect(self.writer)
         self.runner = Runner(self.recorder, self.clock)
@@ -155,8 +159,7 @@ class Daemon:
 
     def _ports(self) -> dict[str, Any]:
         """What pipelines ask of the rest."""
-        messages = Messages(self.database, self.clock)
-        return {"files": self.files, "messages": messages, "accounts": self.accounts}
+        return {**self.ledgers.readers(self.database, self.clock), "accounts": self.accounts}
 
     def _make_retry_worker(self) -> RetryWorker:
         chunks = Chunks(
@@ -216,7 +219,7 @@ class Daemon:
     def keep_up(self) -> None:
         """Forgets what is older than the retention and compacts the store, between two batches."""
         retention = timedelta(seconds=self.settings.config.store.retention)
-        self.writer.do(lambda c: upkeep.expire(c, LEDGERS, self.clock.now(), retention))
+        self.writer.do(lambda c: upkeep.expire(c, self.ledgers, self.clock.now(), retention))
 
     def stop(self, grace: float | None = None) -> int:
         """Ends in order: no new runs, running ones get `grace` seconds, everything is stored.

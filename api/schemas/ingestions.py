@@ -13,7 +13,7 @@ from api.schemas.runs import RunDetail
 from daemon.operations.files import FilesChanged
 from daemon.pipelines.ingest.config import IngestSource
 from daemon.store.ledgers.files import reading as stored
-from daemon.store.ledgers.files.ledger import FileRow
+from daemon.store.ledgers.files.rows import FileRow
 from daemon.taxonomy import CATEGORIES, Category, FileStatus, Group
 
 Mode = Literal["permissive", "failfast"]

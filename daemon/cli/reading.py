@@ -20,12 +20,13 @@ from daemon.clock import SystemClock
 from daemon.config import Settings
 from daemon.errors import StoreLocked, StoreUnavailable
 from daemon.pipelines.catalog import Catalog
-from daemon.pipelines.kinds import load_settings
+from daemon.pipelines.kinds import KINDS, load_settings
 from daemon.store.audit import Audit, AuditFilter, audit_csv
 from daemon.store.database import Database
 from daemon.store.export import failures_csv
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
+from daemon.store.ledger import Ledgers
 from daemon.store.runs import RunFilter, Runs
 from daemon.store.unmatched import Unmatched
 from daemon.taxonomy import GroupState
@@ -260,4 +261,6 @@ def _open_store(settings: Settings) -> Database:
     path = settings.store_path
     if not path.exists():
         raise StoreUnavailable(f"there is no store at {path} yet: nothing has run so far")
-    return Database(path, memory_limit=settings.config.store.memory_limit, read_only=True)
+    limit = settings.config.store.memory_limit
+    migrations = Ledgers.named(KINDS.ledgers).migrations
+    return Database(path, memory_limit=limit, read_only=True, migrations=migrations)

@@ -36,6 +36,9 @@ class Kind(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     """All mistakes that the record cannot see in a pipeline of a name, each with its key path."""
     build: Callable[[str, C, Surroundings], Registered]
     """The pipeline of a name with its sources, ready to run, of a configuration without mistakes."""
+    ledgers: tuple[str, ...] = ()
+    """What the store keeps of it beyond runs and failures, as ``package.module:NAME`` of a `Ledger`. By name,
+    because a pipeline knows nothing of the store."""
 
 
 class Kinds:
@@ -55,6 +58,11 @@ class Kinds:
     def record_of(self, pipeline: str) -> type[PipelineConfig]:
         """The record that a pipeline of that name is configured by."""
         return self.of(pipeline).config
+
+    @property
+    def ledgers(self) -> tuple[str, ...]:
+        """The names of the ledgers of all kinds."""
+        return tuple(name for kind in self for name in kind.ledgers)
 
     def check(self, pipeline: str, settings: Settings) -> list[Problem]:
         """All mistakes of one pipeline of the configuration."""

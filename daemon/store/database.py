@@ -6,8 +6,9 @@ import queue
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -82,8 +83,17 @@ class Snapshot:
 class Database:
     """An open database. `writer` belongs to the writer thread; anyone may read through `cursor`."""
 
-    def __init__(self, path: Path, *, memory_limit: int, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        memory_limit: int,
+        read_only: bool = False,
+        migrations: Mapping[str, Traversable] | None = None,
+    ) -> None:
+        """`migrations` are those that ledgers bring, besides the store's own."""
         self.path = path
+        self._migrations = migrations or {}
         self._memory_limit = memory_limit
         self._read_only = read_only
         self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
@@ -118,9 +128,9 @@ class Database:
             raise opening_error(self.path, error) from error
         try:
             if self._read_only:
-                require_newest(connection)
+                require_newest(connection, further=self._migrations)
             else:
-                migrate(connection)
+                migrate(connection, further=self._migrations)
         except duckdb.Error as error:
             connection.close()
             raise opening_error(self.path, error) from error

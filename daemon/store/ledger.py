@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from importlib import import_module
 from importlib.resources.abc import Traversable
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import duckdb
 import msgspec
 
+from daemon.clock import Clock
 from daemon.errors import UnknownEvent
 from daemon.events import AnyEvent, Facts, ItemFailed, ItemSucceeded, LedgerChanged
+from daemon.store.database import Database
 from daemon.store.entries import NewFailure
 from daemon.store.rows import FailureRow
 from daemon.store.tables import Tables
@@ -69,6 +72,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """What it takes of a person's decision."""
     forget_before: Callable[[duckdb.DuckDBPyConnection, datetime], None] = keep_all
     """Deletes what is older than the start of a day, within a transaction. The time is UTC, without offset."""
+    reader: Callable[[Database, Clock], Any] | None = None
+    """Makes what pipelines read it by, which they get as the port of its name."""
     migrations: Traversable | None = None
     """The folder of its migrations, unless the store's own make its tables."""
 
@@ -88,6 +93,12 @@ class Ledgers:
         self._of_items = frozenset(kind for ledger in self._all for kind in ledger.of_items)
         self._of_changes = frozenset(kind for ledger in self._all for kind in ledger.of_changes)
 
+    @classmethod
+    def named(cls, names: Iterable[str]) -> Ledgers:
+        """The ledgers of these names, each as ``package.module:NAME``."""
+        found = (name.partition(":") for name in names)
+        return cls(getattr(import_module(module), name) for module, _, name in found)
+
     @property
     def facts(self) -> tuple[type[Facts], ...]:
         """All kinds of facts that an event may carry."""
@@ -97,6 +108,10 @@ class Ledgers:
     def migrations(self) -> dict[str, Traversable]:
         """Folders of migrations beside those of the store, by ledger."""
         return {each.name: each.migrations for each in self._all if each.migrations is not None}
+
+    def readers(self, database: Database, clock: Clock) -> dict[str, Any]:
+        """What reads them, by ledger."""
+        return {each.name: each.reader(database, clock) for each in self._all if each.reader}
 
     def require(self, event: AnyEvent) -> None:
         """Raises `UnknownEvent` for an event that would be stored nowhere."""

@@ -1,7 +1,11 @@
-"""Brings a database to the newest schema: numbered SQL files, each applied once in a transaction."""
+"""Brings a database to the newest schema: numbered SQL files, each applied once in a transaction.
+
+Those of the store itself come first. A ledger may bring a folder of its own, which is numbered by itself.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -11,45 +15,67 @@ from daemon.errors import StoreTooNew, StoreUnavailable
 
 MIGRATIONS = resources.files("daemon.store") / "migrations"
 
+Further = Mapping[str, Traversable]
+"""Folders of migrations beside the store's own, by the name of their ledger."""
+
+_NONE: Further = {}
+
 
 def newest_version(folder: Traversable = MIGRATIONS) -> int:
     """The schema version that this triaged reads and writes."""
     return len(_steps(folder))
 
 
-def require_newest(connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATIONS) -> None:
+def require_newest(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Traversable = MIGRATIONS,
+    further: Further = _NONE,
+) -> None:
     """Makes sure that a database opened for reading has today's schema. Raises `StoreError`."""
-    present = _version(connection)
-    newest = newest_version(folder)
-    if present > newest:
-        raise _too_new(present, newest)
-    if present < newest:
-        raise StoreUnavailable(
-            f"the database has schema version {present}, and this triaged reads version {newest}: "
-            "start the daemon once, which upgrades it."
-        )
+    for prefix, steps in _all_steps(folder, further):
+        present = _version(connection, prefix)
+        if present > len(steps):
+            raise _too_new(prefix, present, len(steps))
+        if present < len(steps):
+            raise StoreUnavailable(
+                f"the database has schema version {prefix}{present}, and this triaged reads version "
+                f"{prefix}{len(steps)}: start the daemon once, which upgrades it."
+            )
 
 
-def migrate(connection: duckdb.DuckDBPyConnection, folder: Traversable = MIGRATIONS) -> int:
-    """Applies what is missing and returns the version reached. Raises `StoreTooNew`."""
+def migrate(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Traversable = MIGRATIONS,
+    further: Further = _NONE,
+) -> int:
+    """Applies what is missing and returns the version reached of the store itself. Raises `StoreTooNew`."""
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL, name VARCHAR NOT NULL)"
     )
-    present = _version(connection)
-    steps = _steps(folder)
-    newest = len(steps)
-    if present > newest:
-        raise _too_new(present, newest)
-    for version, step in enumerate(steps, start=1):
-        if version > present:
-            _apply(connection, version, step)
-    return newest
+    missing = []
+    for prefix, steps in _all_steps(folder, further):
+        present = _version(connection, prefix)
+        if present > len(steps):
+            raise _too_new(prefix, present, len(steps))
+        missing += [(n, prefix, step) for n, step in enumerate(steps, 1) if n > present]
+    for version, prefix, step in missing:
+        _apply(connection, version, prefix + step.name, step)
+    return newest_version(folder)
 
 
-def _version(connection: duckdb.DuckDBPyConnection) -> int:
+def _all_steps(folder: Traversable, further: Further) -> Iterator[tuple[str, list[Traversable]]]:
+    """Steps by what is put before their names."""
+    yield "", _steps(folder)
+    for name, its_folder in further.items():
+        yield f"{name}/", _steps(its_folder)
+
+
+def _version(connection: duckdb.DuckDBPyConnection, prefix: str) -> int:
     # Fetched to the end, or else the transaction would stay open as long as the connection.
     ((version,),) = connection.execute(
-        "SELECT coalesce(max(version), 0) FROM schema_migrations"
+        "SELECT coalesce(max(version), 0) FROM schema_migrations "
+        "WHERE starts_with(name, $prefix) AND NOT contains(substr(name, length($prefix) + 1), '/')",
+        {"prefix": prefix},
     ).fetchall()
     return int(version)
 
@@ -58,19 +84,21 @@ def _steps(folder: Traversable) -> list[Traversable]:
     return sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
 
 
-def _too_new(present: int, newest: int) -> StoreTooNew:
+def _too_new(prefix: str, present: int, newest: int) -> StoreTooNew:
     return StoreTooNew(
-        f"the database has schema version {present}, but this triaged knows versions up to {newest}: "
-        "it was written by a later version of triaged. Start that version, or name another file as "
+        f"the database has schema version {prefix}{present}, but this triaged knows versions up to "
+        f"{prefix}{newest}: it was written by a later version of triaged. Start that version, or name another file as "
         "store.path. Nothing was changed."
     )
 
 
-def _apply(connection: duckdb.DuckDBPyConnection, version: int, step: Traversable) -> None:
+def _apply(
+    connection: duckdb.DuckDBPyConnection, version: int, name: str, step: Traversable
+) -> None:
     connection.execute("BEGIN")
     try:
         connection.execute(step.read_text("utf-8"))
-        connection.execute("INSERT INTO schema_migrations VALUES (?, ?)", [version, step.name])
+        connection.execute("INSERT INTO schema_migrations VALUES (?, ?)", [version, name])
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

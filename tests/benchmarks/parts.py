@@ -12,10 +12,11 @@ from daemon import events
 from daemon.clock import SystemClock
 from daemon.config.schema import StoreConfig
 from daemon.live import Live
+from daemon.pipelines.kinds import KINDS
 from daemon.recorder import Recorder
 from daemon.run import Run
 from daemon.store.database import Database
-from daemon.store.ledgers import LEDGERS
+from daemon.store.ledger import Ledgers
 from daemon.store.writer import Writer
 from daemon.taxonomy import Trigger
 from daemon.triage import Triage
@@ -51,7 +52,13 @@ def recording(folder: Path) -> Iterator[Parts]:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         database = Database(Path(name) / "store.duckdb", memory_limit=MEMORY_LIMIT)
         recorder = Recorder(Triage.load(), Live())
-        writer = Writer(database, LEDGERS, SystemClock(), recorder.announce, recorder.prepare)
+        writer = Writer(
+            database,
+            Ledgers.named(KINDS.ledgers),
+            SystemClock(),
+            recorder.announce,
+            recorder.prepare,
+        )
         recorder.connect(writer)
         writer.start()
         try:

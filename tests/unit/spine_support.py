@@ -20,6 +20,7 @@ from daemon.live import Live
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.contract import Pipeline
 from daemon.pipelines.ingest.facts import FileFacts, FilesMarked
+from daemon.pipelines.kinds import KINDS
 from daemon.pipelines.own.config import OwnConfig
 from daemon.recorder import Recorder
 from daemon.run import Run
@@ -30,7 +31,7 @@ from daemon.store.commit import Transaction
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry, RunSummary
 from daemon.store.failures import Failures
-from daemon.store.ledgers import LEDGERS
+from daemon.store.ledger import Ledgers
 from daemon.store.rows import RowBuffer
 from daemon.store.runs import Runs
 from daemon.store.standing import Standing
@@ -44,6 +45,7 @@ from daemon.triage.strategy import default_strategy
 T = TypeVar("T")
 
 TRIAGE = Triage.load()
+LEDGERS = Ledgers.named(KINDS.ledgers)
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MEMORY = 64 * 1000**2
 PATIENCE = 10.0

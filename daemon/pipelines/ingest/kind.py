@@ -31,4 +31,10 @@ def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:
     return Registered(name, pipeline, config, sources, retries, counts_rows=True)
 
 
-INGEST = Kind(name=PIPELINE, config=IngestConfig, check=_check, build=_build)
+INGEST = Kind(
+    name=PIPELINE,
+    config=IngestConfig,
+    check=_check,
+    build=_build,
+    ledgers=("daemon.store.ledgers.files.ledger:FILES",),
+)

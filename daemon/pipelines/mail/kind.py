@@ -35,4 +35,13 @@ def _build(name: str, config: MailConfig, around: Surroundings) -> Registered:
     return Registered(name, pipeline, config, sources, plan_messages)
 
 
-MAIL = Kind(name=PIPELINE, config=MailConfig, check=_check, build=_build)
+MAIL = Kind(
+    name=PIPELINE,
+    config=MailConfig,
+    check=_check,
+    build=_build,
+    ledgers=(
+        "daemon.store.ledgers.messages.ledger:MESSAGES",
+        "daemon.store.ledgers.accounts.ledger:ACCOUNTS",
+    ),
+)

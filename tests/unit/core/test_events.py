@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from daemon import events
 from daemon.clock import FakeClock, SystemClock
 from daemon.event_codec import EventCodec
-from daemon.store.ledgers import LEDGERS
+from daemon.pipelines.kinds import KINDS
+from daemon.store.ledger import Ledgers
 
-KINDS: tuple[type[events.Event], ...] = get_args(events.AnyEvent)
-FACTS = LEDGERS.facts
+EVENTS: tuple[type[events.Event], ...] = get_args(events.AnyEvent)
+FACTS = Ledgers.named(KINDS.ledgers).facts
 CODEC = EventCodec(FACTS)
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=("Cs",)), max_size=20),
@@ -48,7 +49,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     return st.builds(kind, **fields)
 
 
-any_event = st.one_of([values(kind) for kind in KINDS])
+any_event = st.one_of([values(kind) for kind in EVENTS])
 
 
 @given(event=any_event)
@@ -64,7 +65,7 @@ def test_an_event_cannot_be_changed(event: events.AnyEvent) -> None:
 
 
 def test_every_kind_of_event_and_of_facts_has_a_name_of_its_own() -> None:
-    names = [kind.__struct_config__.tag for kind in (*KINDS, *FACTS)]
+    names = [kind.__struct_config__.tag for kind in (*EVENTS, *FACTS)]
     assert len(set(names)) == len(names)
     assert all(isinstance(name, str) and name.islower() for name in names)
 

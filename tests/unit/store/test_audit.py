@@ -15,9 +15,8 @@ from daemon.store import upkeep
 from daemon.store.audit import COLUMNS, Audit, AuditFilter, KeyChange, audit_csv
 from daemon.store.database import Database
 from daemon.store.entries import Entry
-from daemon.store.ledgers import LEDGERS
 from daemon.taxonomy import AuditOutcome
-from tests.unit.spine_support import MEMORY, START, insert
+from tests.unit.spine_support import LEDGERS, MEMORY, START, insert
 
 
 def audited(number: int, **fields: object) -> Audited:

@@ -19,10 +19,10 @@ from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.store.failures import Failures, TrendKey, answer
 from daemon.store.filters import FailureFilter
-from daemon.store.ledgers import LEDGERS
 from daemon.store.records import FailureRecord
 from daemon.taxonomy import CATEGORIES, Category, Group, RunStatus
 from tests.unit.spine_support import (
+    LEDGERS,
     MEMORY,
     START,
     assert_counts_agree,

@@ -22,9 +22,9 @@ from daemon.store import upkeep
 from daemon.store.export import failures_csv
 from daemon.store.filters import FailureFilter
 from daemon.store.groups import Groups
-from daemon.store.ledgers import LEDGERS
 from daemon.taxonomy import GroupDecision, GroupState
 from tests.unit.spine_support import (
+    LEDGERS,
     START,
     TRIAGE,
     Store,

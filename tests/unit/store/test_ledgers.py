@@ -14,9 +14,19 @@ from daemon.pipelines.ingest.facts import FileFacts, FilesMarked
 from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved, MessageFacts
 from daemon.store.entries import Entry
 from daemon.store.ledger import Ledger, LedgerBatch, Ledgers
-from daemon.store.ledgers import LEDGERS
+from daemon.store.ledgers.files.reading import Files
+from daemon.store.ledgers.messages.reading import Messages
 from daemon.taxonomy import FileStatus
-from tests.unit.spine_support import PATIENCE, START, decided, facts, failed, store, succeeded
+from tests.unit.spine_support import (
+    LEDGERS,
+    PATIENCE,
+    START,
+    decided,
+    facts,
+    failed,
+    store,
+    succeeded,
+)
 
 MESSAGE = MessageFacts(
     folder="INBOX",
@@ -102,6 +112,15 @@ def test_a_run_is_told_at_once_that_its_facts_have_no_place(tmp_path: Path) -> N
             run.fail("a", "it broke", facts=Gossip())
         assert target.writer.flush(PATIENCE)
         assert target.database.rows("SELECT item FROM failures") == []
+
+
+def test_every_kind_of_pipeline_gets_the_readers_of_its_ledgers_as_ports(tmp_path: Path) -> None:
+    with store(tmp_path) as target:
+        ports = LEDGERS.readers(target.database, target.clock)
+        assert {name: type(reader) for name, reader in ports.items()} == {
+            "files": Files,
+            "messages": Messages,
+        }
 
 
 def test_two_ledgers_never_take_the_same() -> None:

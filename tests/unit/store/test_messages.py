@@ -13,12 +13,11 @@ import pytest
 from daemon.clock import FakeClock
 from daemon.store import upkeep
 from daemon.store.database import Database
-from daemon.store.ledgers import LEDGERS
 from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.migrate import MIGRATIONS, migrate
 from daemon.taxonomy import Category
 from tests.unit.message_support import VALIDITY, done, failure, place
-from tests.unit.spine_support import MEMORY, START, Store, store, succeeded
+from tests.unit.spine_support import LEDGERS, MEMORY, START, Store, store, succeeded
 
 GMAIL_ID = 2**64 - 2  # unsigned
 

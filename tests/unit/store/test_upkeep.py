@@ -13,11 +13,11 @@ import pytest
 from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreTooNew, StoreUnavailable
 from daemon.store import upkeep
 from daemon.store.database import Database
-from daemon.store.ledgers import LEDGERS
-from daemon.store.migrate import migrate
+from daemon.store.migrate import migrate, require_newest
 from daemon.store.standing import Standing
 from daemon.taxonomy import RunStatus
 from tests.unit.spine_support import (
+    LEDGERS,
     MEMORY,
     START,
     assert_counts_agree,
@@ -99,6 +99,50 @@ def test_a_migration_that_fails_leaves_the_version_before_it_whole(steps: Path) 
         assert tables == {"t", "u", "schema_migrations"}
         (steps / "0003_bad.sql").write_text("CREATE TABLE v (a INTEGER);")
         assert migrate(connection, steps) == 3
+
+
+@pytest.fixture
+def further(tmp_path: Path) -> Path:
+    """Migrations that a ledger brings; they need those of the store."""
+    folder = tmp_path / "further"
+    folder.mkdir()
+    (folder / "0001_things.sql").write_text("CREATE TABLE things AS SELECT a FROM t;")
+    return folder
+
+
+def test_migrations_of_ledgers_come_after_those_of_the_store_and_have_numbers_of_their_own(
+    steps: Path, further: Path
+) -> None:
+    with duckdb.connect() as connection:
+        assert migrate(connection, steps, {"things": further}) == 1
+        (steps / "0002_second.sql").write_text("INSERT INTO t VALUES (2);")
+        (further / "0002_more.sql").write_text("INSERT INTO things SELECT max(a) FROM t;")
+        for _ in range(2):
+            assert migrate(connection, steps, {"things": further}) == 2
+        assert connection.execute("SELECT a FROM things ORDER BY a").fetchall() == [(1,), (2,)]
+        assert connection.execute("SELECT * FROM schema_migrations").fetchall() == [
+            (1, "0001_first.sql"),
+            (1, "things/0001_things.sql"),
+            (2, "0002_second.sql"),
+            (2, "things/0002_more.sql"),
+        ]
+        assert migrate(connection, steps) == 2  # a triaged that does not have the ledger
+
+
+def test_a_store_that_lacks_or_is_ahead_of_a_ledgers_migrations_is_not_read(
+    steps: Path, further: Path
+) -> None:
+    with duckdb.connect() as connection:
+        migrate(connection, steps)
+        with pytest.raises(StoreUnavailable, match=r"version things/0.*version things/1"):
+            require_newest(connection, steps, {"things": further})
+        migrate(connection, steps, {"things": further})
+        require_newest(connection, steps, {"things": further})
+        (further / "0001_things.sql").unlink()
+        with pytest.raises(StoreTooNew, match="version things/1"):
+            require_newest(connection, steps, {"things": further})
+        with pytest.raises(StoreTooNew, match="version things/1"):
+            migrate(connection, steps, {"things": further})
 
 
 def test_todays_schema_is_reached_by_all_its_migrations(tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ from daemon.item_key import item_key
 from daemon.store import upkeep
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry
-from daemon.store.ledgers import LEDGERS
 from daemon.store.standing import Standing
 from daemon.store.writer import Writer
 from daemon.taxonomy import Category, FileStatus, RunStatus
 from tests.unit.spine_support import (
+    LEDGERS,
     MEMORY,
     PATIENCE,
     START,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -11,7 +10,9 @@ from daemon.events import Facts, ItemFailed, ItemSucceeded, LedgerChanged, RunEv
 from daemon.pipelines.ingest.facts import FileFacts, FilesMarked
 from daemon.store.ledger import FailureRows, ItemDecision, Ledger, LedgerBatch, Outcome
 from daemon.store.ledgers.files import SQL
-from daemon.store.rows import FailureRow, Row
+from daemon.store.ledgers.files.reading import Files
+from daemon.store.ledgers.files.rows import FileMarkRow, FileRow
+from daemon.store.rows import FailureRow
 from daemon.store.tables import Tables
 from daemon.taxonomy import FailureStatus, FileStatus
 
@@ -21,40 +22,6 @@ _FAILURE_STATUS = {
     FileStatus.IGNORED: FailureStatus.IGNORED,
 }
 """What a mark makes of the failures of a file."""
-
-
-class FileRow(Row, frozen=True):
-    """A tracked file. The order of the fields is the order of the columns that are read."""
-
-    pipeline: str
-    source: str
-    path: str
-    size: int
-    mtime_ns: int
-    content_hash: str
-    status: str
-    category: str | None
-    retryable: bool | None
-    user_message: str | None
-    suggested_action: str | None
-    error_message: str | None
-    exception_type: str | None
-    retry_count: int
-    run_id: str
-    last_attempt: datetime
-    retry_at: datetime | None
-    rows_loaded: int
-    rows_rejected: int
-    rejects: str | None
-
-
-class FileMarkRow(Row, frozen=True):
-    """What a person decided about a file."""
-
-    pipeline: str
-    source: str
-    path: str
-    status: str
 
 
 class FilesBatch(LedgerBatch):
@@ -133,4 +100,10 @@ def _failed(facts: FileFacts, event: ItemFailed, failure: FailureRow) -> FileRow
     )
 
 
-FILES = Ledger(name="files", batch=FilesBatch, of_items=(FileFacts,), of_changes=(FilesMarked,))
+FILES = Ledger(
+    name="files",
+    batch=FilesBatch,
+    of_items=(FileFacts,),
+    of_changes=(FilesMarked,),
+    reader=Files,
+)

@@ -14,7 +14,7 @@ from daemon.pipelines.ingest.config import PIPELINE
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.store.database import Database
 from daemon.store.ledgers.files import SQL
-from daemon.store.ledgers.files.ledger import FileRow
+from daemon.store.ledgers.files.rows import FileRow
 from daemon.store.records import select, stored, utc
 from daemon.taxonomy import FileStatus
 

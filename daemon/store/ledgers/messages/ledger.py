@@ -10,6 +10,7 @@ from daemon.events import Facts, ItemSucceeded
 from daemon.pipelines.mail.facts import MessageFacts
 from daemon.store.ledger import FailureRows, Ledger, LedgerBatch, Outcome
 from daemon.store.ledgers.messages import SQL, mailboxes
+from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.rows import Row, UInt64
 from daemon.store.tables import Tables
 
@@ -81,4 +82,5 @@ MESSAGES = Ledger(
     batch=MessagesBatch,
     of_items=(MessageFacts,),
     forget_before=_forget_before,
+    reader=Messages,
 )
