@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from daemon import events
 from daemon.clock import Clock
 from daemon.errors import Conflict
+from daemon.ids import new_id
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.recorder import Recorder
-from daemon.runner import Runner, new_id
+from daemon.runners.runner import Runner
 from daemon.taxonomy import RunStatus, Trigger
 
 log = logging.getLogger("triaged.cycles")

@@ -24,9 +24,10 @@ from daemon.cycle import Cycles
 from daemon.errors import Conflict, Problem, RecorderClosed
 from daemon.events import CycleSkipped
 from daemon.gate import Gate
+from daemon.ids import new_id
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.recorder import Recorder
-from daemon.runner import Runner, new_id
+from daemon.runners.runner import Runner
 from daemon.taxonomy import Trigger
 
 log = logging.getLogger("triaged.scheduler")

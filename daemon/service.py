@@ -36,7 +36,7 @@ from daemon.pipelines.kind import Kinds, Surroundings
 from daemon.pipelines.kinds import KINDS
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries, budget_window
-from daemon.runner import Runner
+from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler, check_schedule
 from daemon.store import upkeep
 from daemon.store.audit import Audit

@@ -35,11 +35,17 @@ FORBIDDEN = {
         "daemon.config",
         "api",
     },
-    "daemon.store": {"daemon.recorder", "daemon.run", "daemon.scheduler", "daemon.metrics", "api"},
+    "daemon.store": {
+        "daemon.recorder",
+        "daemon.runners",
+        "daemon.scheduler",
+        "daemon.metrics",
+        "api",
+    },
     "daemon.pipelines": {
         "daemon.store",
         "daemon.recorder",
-        "daemon.run",
+        "daemon.runners",
         "daemon.scheduler",
         "daemon.metrics",
         "daemon.live",
@@ -53,7 +59,7 @@ FORBIDDEN = {
     "daemon.access.checks": {"daemon.config", "daemon.store", "api"},
     "daemon.accounts": {"daemon.metrics", "daemon.service", "api"},
     "daemon.live": {"daemon.store", "daemon.recorder", "api"},
-    "daemon.events": {"daemon.store", "daemon.recorder", "daemon.run", "api"},
+    "daemon.events": {"daemon.store", "daemon.recorder", "daemon.runners", "api"},
 }
 """What a package may not import, at any depth below the names given."""
 

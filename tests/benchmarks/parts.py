@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from daemon import events
 from daemon.clock import SystemClock
 from daemon.config.schema import StoreConfig
 from daemon.live import Live
 from daemon.pipelines.kinds import KINDS
 from daemon.recorder import Recorder
-from daemon.run import Run
+from daemon.runners.handle import Run
+from daemon.runners.open_run import OpenRun
+from daemon.runners.order import RunOrder
 from daemon.store.database import Database
 from daemon.store.ledger import Ledgers
 from daemon.store.writer import Writer
@@ -34,16 +35,16 @@ class Parts(NamedTuple):
     def begin(self, run_id: str = "run") -> Run:
         """A run that has begun."""
         clock = SystemClock()
-        started = events.RunStarted(
-            at=clock.now(),
+        order = RunOrder(
             run_id=run_id,
             pipeline="mail",
             source="support",
             cycle_id="cycle",
             trigger=Trigger.SCHEDULE,
         )
-        self.recorder.record(started)
-        return Run(started, self.recorder, clock, {})
+        run = OpenRun(order, self.recorder, clock)
+        run.begin()
+        return Run(order, run, clock, run.asked_to_stop)
 
 
 @contextmanager

@@ -23,8 +23,11 @@ from daemon.pipelines.ingest.facts import FileFacts, FilesMarked
 from daemon.pipelines.kinds import KINDS
 from daemon.pipelines.own.config import OwnConfig
 from daemon.recorder import Recorder
-from daemon.run import Run
-from daemon.runner import Runner
+from daemon.runners.ending import Ending
+from daemon.runners.handle import Run
+from daemon.runners.open_run import OpenRun
+from daemon.runners.order import RunOrder
+from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler
 from daemon.store.batch import Batch
 from daemon.store.commit import Transaction
@@ -183,6 +186,7 @@ class Store:
         self.recorder.connect(self.writer)
         self.failures = Failures(self.database)
         self.runs = Runs(self.database)
+        self.open_runs: dict[str, OpenRun] = {}
 
     def put(self, *entries: Entry) -> None:
         """Stores entries and waits till they are on disk; one batch if the writer is not started."""
@@ -194,24 +198,25 @@ class Store:
 
     def run(self, source: str = "orders", pipeline: str = "ingest", **options: Any) -> Run:
         """A run's handle; the run is on disk."""
-        event = events.RunStarted(
-            at=self.clock.now(),
+        order = RunOrder(
             run_id=f"{self.clock.now():%Y%m%dT%H%M%S}000-{secrets.token_hex(4)}",
             pipeline=pipeline,
             source=source,
             cycle_id="cycle",
             trigger=Trigger.MANUAL,
+            options=options,
         )
         if not self.writer._thread.ident:
             self.writer.start()
-        assert self.recorder.wait(self.recorder.record(event), PATIENCE)
-        return Run(event, self.recorder, self.clock, options)
+        run = self.open_runs[order.run_id] = OpenRun(order, self.recorder, self.clock)
+        run.begin()
+        return Run(order, run, self.clock, run.asked_to_stop)
 
     def end(self, run: Run, status: RunStatus | None = None) -> None:
         """Ends a run and waits till that is on disk."""
-        position = run.end(status or run.outcome())
-        assert position is not None
-        assert self.recorder.wait(position, PATIENCE)
+        open_run = self.open_runs.pop(run.run_id)
+        came_to = open_run.outcome(Ending.RETURNED, stopping=False)
+        assert open_run.close(status or came_to) is (status or came_to)
 
     def events(self) -> list[events.AnyEvent]:
         """What was announced, in order."""

@@ -9,9 +9,9 @@ import msgspec
 from daemon import events
 from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound
+from daemon.ids import new_id
 from daemon.operations.decision import store_decision
 from daemon.recorder import Recorder
-from daemon.runner import new_id
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.retries import Retries, RetryRecord, SourceProgress

@@ -12,7 +12,7 @@ from daemon.operations.retries.chunk import Chunks
 from daemon.operations.retries.pace import Pace
 from daemon.pipelines.catalog import Catalog
 from daemon.recorder import Recorder
-from daemon.runner import Runner
+from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler
 from daemon.store.retries import Retries, RetryRecord
 from daemon.taxonomy import RetryState

@@ -16,7 +16,7 @@ from daemon import journal, logs
 from daemon.clock import FakeClock
 from daemon.pipelines.catalog import Registered, Source
 from daemon.pipelines.own.config import OwnConfig
-from daemon.runner import Runner
+from daemon.runners.runner import Runner
 from daemon.taxonomy import Trigger
 from daemon.triage import Triage
 from tests.unit.spine_support import START, Store, failed, store

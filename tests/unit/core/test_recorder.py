@@ -134,7 +134,7 @@ def test_a_position_says_when_everything_before_it_is_on_disk(target: Store) -> 
     run = target.run()
     for n in range(500):
         run.fail(f"{n}", "it broke")
-    position = run.end(RunStatus.FAILED)
+    position = target.open_runs[run.run_id].end(RunStatus.FAILED)
     assert position is not None
     assert target.recorder.wait(position, PATIENCE)
     assert target.database.rows("SELECT count(*) FROM failures") == [(500,)]

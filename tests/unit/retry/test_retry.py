@@ -17,7 +17,7 @@ from daemon.gate import Gate, Reason
 from daemon.pipelines.catalog import Source
 from daemon.retry.automatic import AutomaticRetries, budget_window
 from daemon.retry.budget import HOUR, Budget
-from daemon.run import Run
+from daemon.runners.handle import Run
 from daemon.store.entries import FailedRun
 from daemon.store.filters import FailureFilter
 from daemon.taxonomy import Category, Trigger

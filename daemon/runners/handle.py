@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 from daemon import events
 from daemon.clock import Clock
 from daemon.errors import TriagedError
-from daemon.recorder import Recorder
-from daemon.taxonomy import RunState, RunStatus
+from daemon.runners.order import RunOrder
+from daemon.runners.sink import Sink
+from daemon.taxonomy import RunState
 from daemon.triage import describe
 
 
@@ -22,53 +22,35 @@ class Run:
     """One attempt to process one source. See `daemon.pipelines.contract.RunHandle`."""
 
     def __init__(
-        self,
-        started: events.RunStarted,
-        recorder: Recorder,
-        clock: Clock,
-        options: Mapping[str, Any],
-        wanted: frozenset[str] | None = None,
+        self, order: RunOrder, sink: Sink, clock: Clock, asked_to_stop: threading.Event
     ) -> None:
-        self.run_id = started.run_id
-        self.pipeline = started.pipeline
-        self.source = started.source
-        self.options = options
-        self.wanted = wanted
-        self._recorder = recorder
+        self.run_id = order.run_id
+        self.pipeline = order.pipeline
+        self.source = order.source
+        self.options = order.options
+        self.wanted = order.wanted
+        self.known = order.known
+        self._sink = sink
         self._clock = clock
         self._began = clock.monotonic()
-        self._cancel = threading.Event()
+        self._asked_to_stop = asked_to_stop
         self.gave_up = False
         """Whether the pipeline saw that it should stop."""
-        self._lock = threading.Lock()
-        self._closed = False
         self._state = RunState.IDLE
-        self._step = ""
-        self._progress: tuple[int, int | None] | None = None
-        self._succeeded = self._failed = self._skipped = 0
-        self._in_part = False
-        self._whole_failed = False
         self._last_failed: str | None = None
 
     @property
     def cancelled(self) -> bool:
-        if self._cancel.is_set():
+        if self._asked_to_stop.is_set():
             self.gave_up = True
         return self.gave_up
 
-    def cancel(self) -> None:
-        """Asks the pipeline to stop at the next item."""
-        self._cancel.set()
-
     def step(self, state: RunState | str, text: str = "") -> None:
-        self._state, self._step = RunState(state), text
-        self._record(events.StepEntered(**self._who(), state=self._state, text=text))
+        self._state = RunState(state)
+        self._sink.record(events.StepEntered(**self._who(), state=self._state, text=text))
 
     def progress(self, current: int, total: int | None = None) -> None:
-        if self._closed:
-            raise RunClosed
-        self._progress = (current, total)
-        self._recorder.progress(
+        self._sink.progress(
             events.ProgressMade(
                 at=self._clock.now(),
                 run_id=self.run_id,
@@ -80,8 +62,7 @@ class Run:
         )
 
     def succeed(self, item: str, *, facts: events.Facts | None = None) -> None:
-        self._succeeded += 1
-        self._record(
+        self._sink.record(
             events.ItemSucceeded(
                 at=self._clock.now(),
                 run_id=self.run_id,
@@ -93,8 +74,7 @@ class Run:
         )
 
     def skip(self, item: str | None = None, *, count: int = 1) -> None:  # noqa: ARG002
-        self._skipped += count
-        self._record(events.ItemSkipped(**self._who(), count=count))
+        self._sink.record(events.ItemSkipped(**self._who(), count=count))
 
     def fail(
         self,
@@ -110,11 +90,8 @@ class Run:
     ) -> None:
         item = None if item is None else str(item)
         first_cause = item is not None and item != self._last_failed
-        self._failed += first_cause
-        self._whole_failed = self._whole_failed or item is None
         self._last_failed = item
-        self._in_part = self._in_part or in_part
-        self._record(
+        self._sink.record(
             events.ItemFailed(
                 at=self._clock.now(),
                 run_id=self.run_id,
@@ -133,37 +110,6 @@ class Run:
             )
         )
 
-    def outcome(self) -> RunStatus:
-        """What the items come to, unless the run itself failed: success, partial or failed."""
-        if self._whole_failed:
-            return RunStatus.FAILED
-        if not self._failed:
-            return RunStatus.SUCCESS
-        return RunStatus.PARTIAL if self._succeeded or self._in_part else RunStatus.FAILED
-
-    def end(self, status: RunStatus) -> int | None:
-        """Ends the run, once; later calls of the pipeline are refused. Returns the position."""
-        with self._lock:
-            if self._closed:
-                return None
-            self._closed = True
-        current, total = self._progress or (None, None)
-        good = status in (RunStatus.SUCCESS, RunStatus.PARTIAL)
-        return self._recorder.record(
-            events.RunEnded(
-                **self._who(),
-                status=status,
-                state=RunState.COMPLETED if good else RunState.ERROR,
-                step=self._step or self._state,
-                duration_seconds=self._elapsed(),
-                counts=events.Counts(
-                    succeeded=self._succeeded, failed=self._failed, skipped=self._skipped
-                ),
-                progress_current=current,
-                progress_total=total,
-            )
-        )
-
     def _elapsed(self) -> float:
         return self._clock.monotonic() - self._began
 
@@ -174,8 +120,3 @@ class Run:
             "pipeline": self.pipeline,
             "source": self.source,
         }
-
-    def _record(self, event: events.AnyEvent) -> None:
-        if self._closed:
-            raise RunClosed
-        self._recorder.record(event)

@@ -1,0 +1,113 @@
+"""Carries out runs from start to end, wherever the work is done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from daemon.clock import Clock
+from daemon.errors import Conflict
+from daemon.ids import new_id
+from daemon.pipelines.catalog import Registered, Source
+from daemon.runners.ending import Ending
+from daemon.runners.open_run import OpenRun
+from daemon.runners.order import RunOrder
+from daemon.runners.sink import StoringSink
+from daemon.runners.threads import Threads
+from daemon.taxonomy import RunStatus, Trigger
+
+
+class Workers(Protocol):
+    """Who calls the function of a run: a thread here, or somebody elsewhere."""
+
+    def carry_out(self, pipeline: Registered, order: RunOrder, run: OpenRun) -> Ending:
+        """Calls the pipeline's function, hands `run` what it reports, and says how it ended.
+
+        Asks the function to stop once `run.asked_to_stop` is set. Returns, whatever becomes of the
+        function, soon after `run` was ended by somebody else. Never called twice with the same order.
+        """
+        ...
+
+
+class Runner:
+    """Runs sources, each at most once at a time. The calling thread waits for the end."""
+
+    def __init__(self, sink: StoringSink, clock: Clock) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._workers: Workers = Threads(clock)
+        self._lock = threading.Lock()
+        self._active: dict[tuple[str, str], OpenRun | None] = {}
+        self._stopping = False
+
+    def run(
+        self,
+        pipeline: Registered,
+        source: Source,
+        cycle_id: str,
+        trigger: Trigger,
+        wanted: frozenset[str] | None = None,
+    ) -> RunStatus:
+        """One run, of the items `wanted` or all. Returns how it ended; raises `Conflict` when the source is running already."""
+        with self._claimed(pipeline.name, source.name):
+            order = RunOrder(
+                run_id=new_id(self._clock),
+                pipeline=pipeline.name,
+                source=source.name,
+                cycle_id=cycle_id,
+                trigger=trigger,
+                source_version=source.version(),
+                options=source.options,
+                wanted=wanted,
+            )
+            run = self._begin(order)
+            ending = self._workers.carry_out(pipeline, order, run)
+            return run.close(run.outcome(ending, stopping=self._stopping))
+
+    @contextmanager
+    def _claimed(self, pipeline: str, source: str) -> Iterator[None]:
+        """While nobody else may run the source."""
+        key = (pipeline, source)
+        with self._lock:
+            if key in self._active:
+                raise Conflict(f"{pipeline}/{source} is running already")
+            self._active[key] = None
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._active[key]
+
+    def _begin(self, order: RunOrder) -> OpenRun:
+        run = OpenRun(order, self._sink, self._clock)
+        run.begin()
+        with self._lock:
+            self._active[order.pipeline, order.source] = run
+            if self._stopping:
+                run.cancel()
+        return run
+
+    @property
+    def active(self) -> int:
+        """How many runs are under way."""
+        return len(self._active)
+
+    def is_active(self, pipeline: str, source: str) -> bool:
+        """Whether the source is running."""
+        return (pipeline, source) in self._active
+
+    def cancel(self) -> None:
+        """Asks all runs to stop at their next item."""
+        with self._lock:
+            self._stopping = True
+            for run in self._active.values():
+                if run is not None:
+                    run.cancel()
+
+    def interrupt(self) -> int:
+        """Ends what is still running as interrupted; returns how many runs that were."""
+        with self._lock:
+            runs = [run for run in self._active.values() if run is not None]
+        return sum(run.end(RunStatus.INTERRUPTED) is not None for run in runs)
