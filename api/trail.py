@@ -13,9 +13,9 @@ from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Rece
 from api.origin import SAFE_METHODS
 from api.problems import answer_daemon
 from api.security import name_in
-from daemon.access.attempt import Attempt, current
-from daemon.access.details import cut, details_of, text_field
 from daemon.access.roles import LOCAL
+from daemon.audit.attempt import Attempt, current
+from daemon.audit.details import cut, details_of, text_field
 from daemon.errors import RecorderClosed, StoreUnavailable
 from daemon.operations.decision import STORE_SECONDS
 from daemon.service import Daemon

@@ -1,19 +1,40 @@
-"""Every exception that triaged raises on purpose, in one tree.
+"""Every exception that triaged raises on purpose, in one tree; those that stand elsewhere with their module.
 
 TriagedError
 ├── ConfigError              the configuration has mistakes; carries all of them
 ├── NotFound                 a pipeline, source, run, failure or file that does not exist
 ├── Conflict                 the request cannot be carried out in the present state
+│   └── SecretNeeded         (operations.accounts) an account's secret would go to another place
 ├── UnsafePath               a path that is not tracked or leaves its folder
 ├── InvalidQuery             a filter or cursor that cannot be understood
 ├── CredentialsMissing       an account's secret cannot be had: a variable not set, a file not there
-└── StoreError
-    ├── StoreLocked          another process has the database open
-    ├── StoreCorrupt         the file is not a readable database
-    ├── StoreTooNew          written by a later version of triaged
-    ├── StoreUnavailable     the file or its folder cannot be written or opened
-    ├── UnknownEvent         an event, or facts that it carries, which the store has no place for
-    └── RecorderClosed       an event arrived after the recorder was closed
+├── StoreError               the store could not be used
+│   ├── StoreLocked          another process has the database open
+│   ├── StoreCorrupt         the file is not a readable database
+│   ├── StoreTooNew          written by a later version of triaged
+│   ├── StoreUnavailable     the file or its folder cannot be written or opened
+│   ├── QueryTooLong         a report takes longer than one may
+│   ├── UnknownEvent         an event, or facts that it carries, which the store has no place for
+│   └── RecorderClosed       an event arrived after the recorder was closed
+├── RunClosed                (runners.handle) the run has ended; nothing more can be reported to it
+├── KeysFileDamaged          (access.keys_file) the keys file cannot be understood
+├── KeyNotWritten            (access.key_output) a new key could not be written where it should
+├── IngestError              (pipelines.ingest.failures) files could not be ingested; drawn there
+├── LeftForLater             (pipelines.ingest.failures) the next cycle takes the file; drawn there
+├── NeedsCare                (pipelines.ingest.load) a CSV file has to be read again row by row
+├── TooMuchMemory            (pipelines.ingest.memory) a statement took more memory than it may
+├── MailError                (pipelines.mail.errors) an account could not be processed; drawn there
+├── CategoriserError         (pipelines.mail.categoriser) a message could not be categorised
+├── ModelError               (pipelines.mail.model) the model gave no answer that can be used
+├── ModelPaused              (pipelines.mail.model) the model is left alone for a while
+├── AddressTaken             (cli.serve) the address cannot be listened on
+├── NoSuchRule               (cli.rules) there is no rule of that name
+├── Refused                  (cli.client) the daemon refused what a command asked for
+├── Unreachable              (cli.client) no daemon answers
+└── Unreadable               (cli.classify) what is to be classified cannot be read
+
+Two go to the web framework and stand beside the tree: `api.problems.BadRequest`, which is its
+`HTTPException`, and `api.sockets.closing.Refused`, which ends a socket.
 
 A class docstring is its default message.
 """

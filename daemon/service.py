@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from daemon import __version__, journal
-from daemon.access.key_changes import KeyChanges
 from daemon.access.keyring import Key, Keyring
 from daemon.access.keys import digest
 from daemon.access.keys_file import KeysFile
 from daemon.accounts.mailboxes import follow_mailboxes
 from daemon.accounts.opening import open_accounts
 from daemon.accounts.verification import Verifier
+from daemon.audit.key_changes import KeyChanges
 from daemon.clock import Clock, SystemClock
 from daemon.config import Settings
 from daemon.cycle import Cycles

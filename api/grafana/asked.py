@@ -12,7 +12,7 @@ from api.grafana.adhoc import conditions
 from api.grafana.metrics import MetricName, filter_names, has_run_statuses, vocabularies
 from api.problems import BadRequest, Mistake
 from api.query import Time, bounded, from_milliseconds
-from api.report.choices import Given, text_of, values_of
+from api.report.choices import text_of, values_of
 from api.report.filters import dimensions, failure_filter, run_filter
 from api.report.span import (
     INTERVAL_WORDS,
@@ -26,6 +26,7 @@ from api.report.span import (
     interval_of,
 )
 from api.schemas import grafana as schemas
+from api.schemas.fields import Given
 from daemon.service import Daemon
 from daemon.store.filters import FailureFilter
 from daemon.store.report_conditions import Comparison, Condition, Dimension, Key, Measure

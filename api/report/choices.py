@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 from api.problems import Mistake
+from api.schemas.fields import Given
 from daemon.store.report_conditions import MOST_VALUES, Comparison, Condition, Dimension
 from daemon.taxonomy import CATEGORY_ALIASES, Category, FailureStatus, Group, RunStatus
 
-Given = str | float | bool | list[str] | None
-"""Values as a query string or a body has them."""
 Blame = Callable[[str, str], Mistake]
 """Makes a mistake of what was expected and the name of where."""
 

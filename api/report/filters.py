@@ -13,7 +13,7 @@ from api.filters import CURSOR
 from api.problems import BadRequest, Mistake
 from api.query import Moment, Name, Query, Text
 from api.report.answers import Format
-from api.report.choices import RUN_VOCABULARIES, Blame, Given, conditions_of, text_of, values_of
+from api.report.choices import RUN_VOCABULARIES, Blame, conditions_of, text_of, values_of
 from api.report.span import (
     INTERVAL,
     INTERVAL_WORDS,
@@ -26,6 +26,7 @@ from api.report.span import (
     grid_of,
     interval_of,
 )
+from api.schemas.fields import Given
 from daemon.pipelines.catalog import Catalog
 from daemon.store.filters import FailureFilter
 from daemon.store.report_conditions import Condition, Dimension

@@ -13,7 +13,7 @@ from api.problems import BadRequest
 from api.query import one_of
 from api.report import series
 from api.report.answers import columns_of, rows
-from api.report.choices import Blame, Given, values_of
+from api.report.choices import Blame, values_of
 from api.report.endpoints import flat
 from api.report.filters import (
     FailureSeriesQuery,
@@ -28,6 +28,7 @@ from api.report.filters import (
 from api.report.span import Span
 from api.routes import reads
 from api.schemas import report as schemas
+from api.schemas.fields import Given
 from daemon.service import Daemon
 from daemon.store import report_annotations
 from daemon.store.report_annotations import Kind

@@ -9,6 +9,8 @@ from msgspec import Meta
 
 from daemon.taxonomy import Category
 
+Given = str | float | bool | list[str] | None
+"""Values of a report's parameter, as a query string or a body has them."""
 Timestamp = Annotated[
     datetime,
     Meta(description="When this was answered, in UTC.", examples=["2026-01-31T08:00:00Z"]),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from api.report.choices import Given
+from api.schemas.fields import Given
 from api.schemas.report import AnnotationRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

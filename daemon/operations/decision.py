@@ -5,7 +5,7 @@ No operation writes to the store: decisions become events, and the recorder stor
 
 from __future__ import annotations
 
-from daemon.access.attempt import record_current
+from daemon.audit.attempt import record_current
 from daemon.errors import StoreUnavailable
 from daemon.events import AnyEvent
 from daemon.recorder import Recorder

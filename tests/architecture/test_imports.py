@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*ROOT.glob("daemon/**/*.py"), *ROOT.glob("api/**/*.py")])
+from tests.architecture.source_tree import IMPORTS, SOURCES, module_name, within
 
 PLACES = {
     "duckdb": ("daemon.store", "daemon.pipelines.ingest"),
@@ -62,27 +57,6 @@ FORBIDDEN = {
     "daemon.events": {"daemon.store", "daemon.recorder", "daemon.runners", "api"},
 }
 """What a package may not import, at any depth below the names given."""
-
-
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def within(name: str, package: str) -> bool:
-    return name == package or name.startswith(package + ".")
-
-
-IMPORTS = [(module_name(path), name) for path in SOURCES for name in imports(path)]
 
 
 def test_there_is_something_to_look_at() -> None:

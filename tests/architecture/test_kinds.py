@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from daemon.pipelines.kinds import KINDS
-from tests.architecture.test_imports import IMPORTS, ROOT, SOURCES, module_name, within
+from tests.architecture.source_tree import IMPORTS, ROOT, SOURCES, module_name, within
 
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("daemon/pipelines/*/kind.py"))
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import duckdb
 import msgspec
 
+from daemon.errors import TriagedError
 from daemon.pipelines.ingest.conversion import Column
 from daemon.pipelines.ingest.csv_layout import Layout
 from daemon.pipelines.ingest.failures import FileFailure
@@ -25,7 +26,7 @@ FILE_ID = "_file_id"
 _SMALL = 200_000
 
 
-class NeedsCare(Exception):
+class NeedsCare(TriagedError):
     """DuckDB's CSV reader cannot say exactly what is wrong with this file."""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from daemon.errors import TriagedError
 from daemon.pipelines.ingest.interruption import interrupting
 
 _STATM = Path("/proc/self/statm")
@@ -19,7 +20,7 @@ _MARGIN = 128 * 1000**2
 _PERIOD = 0.05
 
 
-class TooMuchMemory(Exception):
+class TooMuchMemory(TriagedError):
     """The statement took more memory than it may."""
 
 

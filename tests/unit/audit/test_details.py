@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.access.details import MOST, details_of
+from daemon.audit.details import MOST, details_of
 from daemon.triage import Triage
 from daemon.triage.masking.masker import MASK
 

@@ -1,0 +1,1 @@
+"""What goes into the audit trail: attempts to change something, and what was done to keys."""
