@@ -179,4 +179,4 @@ class Config(Table, frozen=True, kw_only=True):
     retry: RetryConfig = RetryConfig()
     metrics: MetricsConfig = MetricsConfig()
     pipelines: dict[Name, PipelineConfig] = {}
-    """`ingest` and `mail` are built in; any other name is a pipeline of your own and needs `run`."""
+    """By name, which says of what kind a pipeline is."""
