@@ -173,15 +173,19 @@ def marked(status: FileStatus, *paths: str, at: datetime = START, source: str = 
 class Store:
     """An open store whose writer announces to `committed`, and through a recorder to `live`."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock | None = None, ledgers: Ledgers = LEDGERS
+    ) -> None:
         self.clock = clock or FakeClock(START)
-        self.database = Database(folder / "store.duckdb", memory_limit=MEMORY)
+        self.database = Database(
+            folder / "store.duckdb", memory_limit=MEMORY, migrations=ledgers.migrations
+        )
         self.live = Live()
         self.recorder = Recorder(TRIAGE, self.live)
         self.committed: list[Committed] = []
         self.recorder.subscribe(self.committed.append)
         self.writer = Writer(
-            self.database, LEDGERS, self.clock, self.recorder.announce, self.recorder.prepare
+            self.database, ledgers, self.clock, self.recorder.announce, self.recorder.prepare
         )
         self.recorder.connect(self.writer)
         self.failures = Failures(self.database)
