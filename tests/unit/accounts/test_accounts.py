@@ -28,7 +28,7 @@ from daemon.pipelines.mail.configured import ConfiguredAccounts, mailbox_of
 from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved
 from daemon.store.ledgers.accounts.reading import StoredAccount, read_accounts
 from daemon.taxonomy import Category
-from tests.unit.spine_support import START, TRIAGE, decided, in_thread, store
+from tests.unit.spine_support import PATIENCE, START, TRIAGE, decided, in_thread, store
 
 KEY = bytes(range(32))
 PASSWORD = "correct-horse-battery"
@@ -279,7 +279,7 @@ def test_a_login_that_hangs_is_given_up_and_keeps_its_place_until_it_ends() -> N
 
     def hangs(account: Account, _: Any) -> None:
         seen.append(account)
-        may_end.wait(20)
+        may_end.wait(PATIENCE)
 
     hasty = verifier(hangs, 0.05)
     found = [hasty.verify("ann") for _ in range(AT_A_TIME)]
@@ -290,13 +290,13 @@ def test_a_login_that_hangs_is_given_up_and_keeps_its_place_until_it_ends() -> N
     may_end.set()
     for thread in threading.enumerate():
         if thread.name == "verify-ann":
-            thread.join(10)
+            thread.join(PATIENCE)
     assert hasty.verify("ann").failed is None
 
 
 def test_logins_are_tried_side_by_side() -> None:
     together = threading.Barrier(2)
-    both = verifier(lambda *_: together.wait(10))
+    both = verifier(lambda *_: together.wait(PATIENCE))
     thread = in_thread(lambda: both.verify("ann"))
     assert both.verify("bob").failed is None
-    thread.join(10)
+    thread.join(PATIENCE)

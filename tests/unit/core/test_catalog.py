@@ -20,7 +20,15 @@ from daemon.pipelines.catalog import Catalog, Source
 from daemon.retry.automatic import AutomaticRetries
 from daemon.store.runs import RunFilter
 from daemon.taxonomy import RunStatus, Trigger
-from tests.unit.spine_support import Machinery, Store, in_thread, pipeline, store, wait_for
+from tests.unit.spine_support import (
+    PATIENCE,
+    Machinery,
+    Store,
+    in_thread,
+    pipeline,
+    store,
+    wait_for,
+)
 
 
 def nothing(run: Any) -> None:
@@ -85,18 +93,18 @@ def test_a_cycle_runs_each_source_as_it_is_when_its_turn_comes(target: Store) ->
     def first_waits(run: Any) -> None:
         if run.source == "a":
             began.set()
-            assert may_go_on.wait(10)
+            assert may_go_on.wait(PATIENCE)
 
     machinery = Machinery(target, pipeline(first_waits, "a", "b", "c", concurrency=1))
     nightly = machinery.catalog.pipeline("nightly")
     thread = in_thread(
         lambda: machinery.cycles.run(nightly, nightly.sources.values(), Trigger.MANUAL)
     )
-    assert began.wait(10)
+    assert began.wait(PATIENCE)
     machinery.catalog.remove_source("nightly", "b")
     machinery.catalog.set_source("nightly", source("c", "3"))
     may_go_on.set()
-    thread.join(10)
+    thread.join(PATIENCE)
     started = [event for event in target.events() if isinstance(event, RunStarted)]
     assert [(event.source, event.source_version) for event in started] == [("a", ""), ("c", "3")]
     machinery.stop()
@@ -174,15 +182,15 @@ def test_a_removed_source_is_neither_held_nor_tried_again_and_its_runs_stay(targ
 
     def fails_late(run: Any) -> None:
         began.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(PATIENCE)
         raise ConnectionResetError(104, "Connection reset by peer")
 
     held = Held(target, fails_late)
     thread = in_thread(held.run)
-    assert began.wait(10)
+    assert began.wait(PATIENCE)
     held.catalog.remove_source("nightly", "a")
     may_go_on.set()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert held.gate.failed("nightly", "a") is None
     assert len(target.runs.page(failed_runs_of_a(), 10).runs) == 1
     held.machinery.stop()
@@ -194,16 +202,16 @@ def test_credentials_refused_after_they_were_replaced_hold_nothing(target: Store
 
     def refuses_late(run: Any) -> None:
         began.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(PATIENCE)
         refused(run)
 
     held = Held(target, refuses_late)
     thread = in_thread(held.run)
-    assert began.wait(10)
+    assert began.wait(PATIENCE)
     changed = msgspec.structs.replace(held.catalog.source("nightly", "a"), version=lambda: "new")
     held.catalog.set_source("nightly", changed)
     may_go_on.set()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert held.reason() is None
     held.run()
     assert held.reason() is Reason.HELD

@@ -12,7 +12,7 @@ from daemon import events
 from daemon.clock import FakeClock
 from daemon.live import Live
 from daemon.taxonomy import RunState, RunStatus
-from tests.unit.spine_support import START, ended, failed, started, succeeded, who
+from tests.unit.spine_support import PATIENCE, START, ended, failed, started, succeeded, who
 
 
 def begin(live: Live, run_id: str = "run-1", clock: FakeClock | None = None) -> None:
@@ -130,5 +130,5 @@ def test_whoever_looks_sees_whole_runs_while_others_change_them() -> None:
             assert 0 <= run.succeeded <= 20
     stop.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert live.active() == []

@@ -25,7 +25,7 @@ from daemon.store.report_grid import STEPS, Grid
 from daemon.store.report_series import RunFigures, Series, failure_series, run_series
 from daemon.store.runs import RunFilter
 from daemon.taxonomy import CATEGORIES, Category
-from tests.unit.spine_support import MEMORY, insert
+from tests.unit.spine_support import MEMORY, PATIENCE, insert
 from tests.unit.store.test_failures import DAYS, FIRST_DAY, any_filter, history, matches
 
 EVERYTHING = (FIRST_DAY - timedelta(days=1), FIRST_DAY + timedelta(days=DAYS + 1))
@@ -236,7 +236,7 @@ def test_an_interruption_that_was_overlooked_is_repeated_until_the_end() -> None
             again.set()
 
     with Deadline(interrupt, 0.0):
-        assert again.wait(10)
+        assert again.wait(PATIENCE)
     known = len(calls)
     with Deadline(interrupt, 3600.0):
         pass

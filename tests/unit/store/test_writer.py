@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -548,8 +549,9 @@ def test_a_batch_too_large_for_the_memory_is_stored_in_parts(tmp_path: Path) -> 
     database = Database(tmp_path / "store.duckdb", memory_limit=9_000_000)
     announced: list[Committed] = []
     writer = Writer(database, LEDGERS, FakeClock(START), announced.append)
+    chance = random.Random(9)
     for number in range(9_000):
-        message = f"{number} " + "".join(chr(97 + (number * k) % 26) for k in range(1_900))
+        message = f"{number} {chance.randbytes(950).hex()}"
         writer.put(failed("run", f"{number}", assessment=assessed(message)))
     writer.start()
     assert writer.flush(PATIENCE)

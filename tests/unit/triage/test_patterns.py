@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,20 +56,34 @@ def test_the_index_finds_what_each_pattern_finds_alone(chosen: list[str], texts:
         assert found_by_index(index, text) == found_one_by_one(chosen, text)
 
 
+@pytest.fixture(scope="module")
+def bundled() -> list[str]:
+    return [pattern for rule in load_rules() for pattern in rule.patterns]
+
+
+@pytest.fixture(scope="module")
+def alone(bundled: list[str]) -> re2.Set:
+    """All bundled patterns at once, without an index."""
+    return search_set(*bundled, memory=256 * 1024 * 1024)
+
+
+@pytest.fixture(scope="module")
+def index(bundled: list[str]) -> PatternIndex:
+    return PatternIndex(bundled, range(len(bundled)))
+
+
 @pytest.mark.parametrize("corpus", CORPORA, ids=lambda path: path.stem)
-def test_the_index_of_the_bundled_rules_misses_nothing_in_real_messages(corpus: Path) -> None:
-    expressions = [pattern for rule in load_rules() for pattern in rule.patterns]
-    alone = search_set(*expressions, memory=256 * 1024 * 1024)
-    index = PatternIndex(expressions, range(len(expressions)))
+def test_the_index_of_the_bundled_rules_misses_nothing_in_real_messages(
+    corpus: Path, alone: re2.Set, index: PatternIndex
+) -> None:
     for line in corpus.read_text("utf-8").splitlines()[:200]:
         text = json.loads(line)["message"]
         assert found_by_index(index, text) == set(alone.Match(text) or ())
 
 
-def test_almost_every_bundled_pattern_names_words_to_look_for() -> None:
-    patterns = [pattern for rule in load_rules() for pattern in rule.patterns]
-    wordless = [pattern for pattern in patterns if not needs(pattern).all]
-    assert len(wordless) < len(patterns) / 100, wordless
+def test_almost_every_bundled_pattern_names_words_to_look_for(bundled: list[str]) -> None:
+    wordless = [pattern for pattern in bundled if not needs(pattern).all]
+    assert len(wordless) < len(bundled) / 100, wordless
 
 
 @pytest.mark.parametrize("file", sorted(f.name for f in BUNDLED.iterdir() if f.suffix == ".toml"))
