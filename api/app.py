@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -33,10 +35,9 @@ from api.report import endpoints as report_tables
 from api.report import series_endpoints as report_series
 from api.security import Access, add_headers, asked_by
 from api.sockets.admission import Doorkeeper
-from api.sockets.board import Board
-from api.sockets.broadcaster import Broadcaster, Limits, Pace
-from api.sockets.description import asyncapi
-from api.sockets.status import status_socket
+from api.sockets.description import TOPICS, asyncapi
+from api.sockets.hub import Hub, route
+from api.sockets.kind import TopicKind
 from api.sockets.token import issue_token
 from api.sockets.tokens import Tokens
 from api.trail import Trail
@@ -106,31 +107,29 @@ HANDLERS: list[ControllerRouterHandler] = [
     report_series.variables,
     *grafana.HANDLERS,
     issue_token,
-    status_socket,
     asyncapi,
 ]
 
 
-def create_app(daemon: Daemon, pace: Pace | None = None) -> Litestar:
+def create_app(daemon: Daemon, topics: Sequence[TopicKind] = TOPICS) -> Litestar:
     """The ASGI application over a daemon, which the caller starts and stops.
 
-    `pace` is how often sockets are told; None for the pace that is promised.
+    `topics` are the kinds of what can be followed live.
     """
     rejected_rows = RejectedRows(Rejects(daemon.rejects))
     access = Access(daemon)
     tokens = Tokens(daemon.clock)
     doorkeeper = Doorkeeper(access, tokens)
-    broadcaster = make_broadcaster(daemon, pace)
+    hub = Hub(daemon, doorkeeper, topics)
     return Litestar(
-        HANDLERS,
+        [*HANDLERS, *map(route, topics)],
         dependencies={
             "daemon": Provide(lambda: daemon, sync_to_thread=False),
             "access": Provide(lambda: access, sync_to_thread=False),
             "by": Provide(asked_by, sync_to_thread=False),
             "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
             "tokens": Provide(lambda: tokens, sync_to_thread=False),
-            "doorkeeper": Provide(lambda: doorkeeper, sync_to_thread=False),
-            "broadcaster": Provide(lambda: broadcaster, sync_to_thread=False),
+            "hub": Provide(lambda: hub, sync_to_thread=False),
         },
         on_shutdown=[rejected_rows.close],
         middleware=[DefineMiddleware(Trail, daemon=daemon)],
@@ -146,10 +145,3 @@ def create_app(daemon: Daemon, pace: Pace | None = None) -> Litestar:
         plugins=[Records()],
         logging_config=None,
     )
-
-
-def make_broadcaster(daemon: Daemon, pace: Pace | None = None) -> Broadcaster:
-    """What tells the sockets of a daemon, within the limits of its configuration."""
-    server = daemon.settings.config.server
-    limits = Limits(server.websocket_connections, server.websocket_connections_per_client)
-    return Broadcaster(Board(daemon), daemon.metrics, daemon.clock, limits, pace)

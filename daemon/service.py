@@ -47,6 +47,7 @@ from daemon.store.ledgers.files.reading import Files
 from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
+from daemon.topics import Topics
 from daemon.triage import Triage
 from daemon.triage.rules.files import load_rules
 
@@ -73,7 +74,7 @@ class Daemon:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.triage = load_triage(settings)
-        self.live = Live()
+        self.live, self.topics = Live(), Topics(self.clock)
         configured = [Key(key.name, key.role, digest(key.value)) for key in settings.keys]
         self.keyring = Keyring(configured, KeysFile(settings.keys_path), self.clock)
         self.rejects = rejects_folder(settings)

@@ -148,7 +148,3 @@ class GetRecentRuns(Request, frozen=True, kw_only=True, tag="get_recent_runs"):
 
 class Ping(Request, frozen=True, kw_only=True, tag="ping"):
     """Asks for a sign of life."""
-
-
-FromServer = StatusUpdate | FailureNotice | RecentRuns | Pong | ErrorMessage
-FromClient = GetRecentRuns | Ping

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from litestar import WebSocket
@@ -34,8 +36,8 @@ class Visitor(NamedTuple):
 
     name: str
     """Of a key, or an address: whose sockets are counted together."""
-    key: Key | None
-    """Without which the socket is closed."""
+    may_stay: Callable[[], bool]
+    """Asked before it is told anything more; a socket that may not is closed."""
 
 
 class Doorkeeper(NamedTuple):
@@ -45,22 +47,19 @@ class Doorkeeper(NamedTuple):
     tokens: Tokens
 
     def admit(self, socket: Socket, role: Role) -> Visitor:
-        """Who opens the socket. Raises `Refused`."""
+        """Who opens the socket, by key, token or as a local user. Raises `Refused`."""
         try:
-            visitor = self._visitor(socket, role)
+            name, key = self._identify(socket, role)
         except HTTPException as error:
             raise Refused.of(error.status_code, error.detail) from error
-        if visitor.name == LOCAL:
-            return Visitor(f"{LOCAL} {socket.client.host if socket.client else ''}", None)
-        if not self.lets_stay(visitor):
+        visitor = Visitor(name, partial(self.access.lasts, key))
+        if name == LOCAL:
+            return visitor._replace(name=f"{LOCAL} {socket.client.host if socket.client else ''}")
+        if not visitor.may_stay():
             raise Refused(Close.UNAUTHENTICATED, NO_MORE)
         return visitor
 
-    def lets_stay(self, visitor: Visitor) -> bool:
-        """Whether who was let in may stay."""
-        return self.access.lasts(visitor.key)
-
-    def _visitor(self, socket: Socket, role: Role) -> Visitor:
+    def _identify(self, socket: Socket, role: Role) -> tuple[str, Key | None]:
         wanted = parse(SocketQuery, socket.scope["query_string"])
         assert isinstance(wanted, SocketQuery)
         if wanted.token is not None:
@@ -70,9 +69,18 @@ class Doorkeeper(NamedTuple):
                 reason = "the token is not known, was used already, or has expired"
                 raise Refused(Close.UNAUTHENTICATED, reason)
             if issued.name != LOCAL:
-                return Visitor(issued.name, issued.key)
+                return issued.name, issued.key
         name = self.access.admit(socket, role, _key_in(socket.scope["subprotocols"]))
-        return Visitor(name, self.access.held_by(name))
+        return name, self.access.held_by(name)
+
+
+Admit = Callable[[Doorkeeper, Socket, str], Visitor]
+"""Who opens a socket to the topic with this ID. Raises `Refused`."""
+
+
+def readers(doorkeeper: Doorkeeper, socket: Socket, _: str) -> Visitor:
+    """Admits everybody who may read."""
+    return doorkeeper.admit(socket, "read")
 
 
 def chosen_protocol(socket: Socket) -> str | None:

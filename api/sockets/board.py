@@ -1,4 +1,4 @@
-"""What sockets are told: read for all of them at once, and written once for all of them.
+"""What is told of the status: read for all sockets at once, and written once for all of them.
 
 What is under way is held in memory. What is stored is read in a thread of its own, when something was
 committed since the last time, so the event loop never waits for the store and nothing is shown before it
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any
 
 import msgspec
 
@@ -20,6 +19,7 @@ from api.schemas.failures import FailureDetail
 from api.schemas.runs import RunDetail
 from api.schemas.statistics import Statistics
 from api.schemas.status import FailureSummary
+from api.sockets.feed import stamped
 from api.statistics import StatisticsQuery, make_statistics
 from api.status import active_runs, summarise
 from daemon.errors import StoreError
@@ -52,12 +52,15 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Board:
-    """The messages of the server. Everything but `follow` and the reading is for the event loop."""
+    """The feed of the status. Everything but `follow` and the reading is for the event loop."""
+
+    notices_are = "failures"
+    ended = False
+    """The status goes on as long as the daemon."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._clock = daemon.clock
-        self._encoder = msgspec.json.Encoder()
         self._commits = 0
         self._stored: Stored | None = None
         self._failures: deque[FailureDetail] = deque(maxlen=LISTED_FAILURES)
@@ -72,11 +75,11 @@ class Board:
         self._commits += 1
 
     @property
-    def newest_failure(self) -> int | None:
+    def newest(self) -> int | None:
         """The highest id of a failure that is known here; None before anything was read."""
         return self._stored.newest_failure if self._stored else None
 
-    def state(self) -> Any:
+    def revision(self) -> object:
         """What differs from an earlier one if there is something new to tell."""
         stored = self._stored
         read = (stored.commit, stored.statistics_commit) if stored else None
@@ -145,22 +148,22 @@ class Board:
             return before.statistics, before.statistics_at, before.statistics_commit
         return make_statistics(self._daemon, StatisticsQuery()), now, commit
 
-    async def recent_runs(self, limit: int) -> str:
-        """The answer to `get_recent_runs`. Read once for all who ask between two commits."""
+    async def answer(self, request: live.GetRecentRuns) -> str:
+        """The runs that ended last. Read once for all who ask between two commits."""
         async with self._listing:
             commit, runs = self._runs
             if commit != self._commits:
                 commit = self._commits
                 runs = await asyncio.to_thread(self._read_runs)
                 self._runs = commit, runs
-        data = live.RecentRunsList(recent_runs=runs[:limit])
-        return self._encode(live.RecentRuns(data=data, **self._times()))
+        data = live.RecentRunsList(recent_runs=runs[: request.limit])
+        return stamped(live.RecentRuns, data, self._clock.now())
 
     def _read_runs(self) -> list[RunDetail]:
         page = self._daemon.runs.page(RunFilter(ended=True), live.MOST_RUNS)
         return describe(self._daemon, page.runs)
 
-    def status(self, clients: int) -> str:
+    def state(self, clients: int) -> str:
         """The whole status as it is now."""
         active, stored = active_runs(self._daemon), self._stored
         summary = stored.summary if stored else None
@@ -174,29 +177,12 @@ class Board:
             failure_count=summary.failure_count if summary else None,
             most_recent_failure=summary.most_recent_failure if summary else None,
         )
-        return self._encode(live.StatusUpdate(data=data, **self._times()))
+        return stamped(live.StatusUpdate, data, self._clock.now())
 
-    def failures_after(self, failure_id: int, count: int) -> str:
+    def notices(self, after: int, count: int) -> list[str]:
         """So many failures, above an id that was told."""
         data = live.NewFailures(
             count=count,
-            failures=[failure for failure in self._failures if failure.id > failure_id],
+            failures=[failure for failure in self._failures if failure.id > after],
         )
-        return self._encode(live.FailureNotice(data=data, **self._times()))
-
-    def pong(self) -> str:
-        """The answer to `ping`."""
-        return self._encode(live.Pong(data=live.Empty(), **self._times()))
-
-    def complaint(self, message: str) -> str:
-        """The answer to a message that has mistakes."""
-        return self._encode(
-            live.ErrorMessage(data=live.Complaint(message=message), **self._times())
-        )
-
-    def _encode(self, message: live.FromServer) -> str:
-        return self._encoder.encode(message).decode()
-
-    def _times(self) -> dict[str, Any]:
-        now = self._clock.now()
-        return {"timestamp": now, "server_time": now}
+        return [stamped(live.FailureNotice, data, self._clock.now())]

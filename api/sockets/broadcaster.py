@@ -1,17 +1,17 @@
-"""Tells all sockets what is new: one message for all, at a bounded pace, and nobody waits for anybody."""
+"""Tells all who follow a topic what is new: one message for all, at a bounded pace, and nobody waits."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import NamedTuple
 
-from api.sockets.board import Board
-from api.sockets.closing import NO_MORE, Close, Refused
-from api.sockets.follower import Follower
+from api.sockets.closing import MEANINGS, NO_MORE, Close
+from api.sockets.feed import Feed
+from api.sockets.follower import Event, Follower, farewell, message
 from daemon.clock import Clock
 from daemon.metrics import Metrics
 
@@ -33,37 +33,30 @@ class Pace(NamedTuple):
     """How long the first of all clients waits at most for what is stored."""
     patience: float = 10.0
     """How long a client may take nothing before it is dropped."""
-
-
-class Limits(NamedTuple):
-    """How many sockets."""
-
-    all: int
-    per_client: int
+    longest: float = float("inf")
+    """How long a socket may be open."""
 
 
 class Broadcaster:
-    """All who follow live. Works only while there are any; belongs to the event loop."""
+    """All who follow one topic. Works only while there are any; belongs to the event loop."""
 
     def __init__(
         self,
-        board: Board,
+        feed: Feed,
         metrics: Metrics,
         clock: Clock,
-        limits: Limits,
-        pace: Pace | None = None,
+        pace: Pace,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`sleep` is how it waits for its next tick: a simulation moves its clock instead."""
-        self.board = board
+        self.feed = feed
+        self.clients = 0
+        """Sockets that follow."""
         self._metrics = metrics
         self._clock = clock
-        self._limits = limits
-        self._pace = pace or Pace()
+        self._pace = pace
         self._sleep = sleep
-        metrics.notifications_dropped.labels(CHANNEL)  # at zero from the start
         self._followers: set[Follower] = set()
-        self._by_client: Counter[str] = Counter()
         self._told: object = None
         self._told_at = float("-inf")
         self._revision = 0
@@ -71,42 +64,22 @@ class Broadcaster:
 
     @asynccontextmanager
     async def following(self, follower: Follower) -> AsyncIterator[None]:
-        """While inside, the follower is told everything. Raises `Refused` when there are too many."""
-        self._enter(follower)
+        """While inside, the follower is told everything."""
+        self.clients += 1
         try:
             await self._greet(follower)
             yield
         finally:
-            self._exit(follower)
+            self._followers.discard(follower)
+            self.clients -= 1
             await follower.leave()
 
-    def _enter(self, follower: Follower) -> None:
-        if self._by_client[follower.name] >= self._limits.per_client:
-            raise Refused(
-                Close.TOO_MANY_OF_CLIENT,
-                f"this client has {self._limits.per_client} sockets open: close one first",
-            )
-        if self._by_client.total() >= self._limits.all:
-            raise Refused(
-                Close.FULL, f"all {self._limits.all} sockets are taken: poll, or try again later"
-            )
-        self._by_client[follower.name] += 1
-        self._metrics.live_clients.inc()
-
-    def _exit(self, follower: Follower) -> None:
-        self._followers.discard(follower)
-        self._by_client[follower.name] -= 1
-        self._by_client += Counter()  # forgets those at zero
-        self._metrics.live_clients.dec()
-
     async def _greet(self, follower: Follower) -> None:
-        """The status as it is, at once; what comes later is told by the ticks."""
+        """The state as it is, at once; what comes later is told by the ticks."""
         # While others follow, what was read last is at most a moment old.
-        fresh = self._ticking is not None or await self.board.freshen(self._pace.first_read)
-        follower.announced = self.board.newest_failure if fresh else None
-        self._note_changes()
-        text = self.board.status(self._by_client.total())
-        self._tell_status(follower, text, self._clock.monotonic())
+        fresh = self._ticking is not None or await self.feed.freshen(self._pace.first_read)
+        follower.announced = self.feed.newest if fresh else None
+        self._tell(follower, self._begin_round())
         self._followers.add(follower)
         if self._ticking is None:
             self._ticking = asyncio.create_task(self._tick_on())
@@ -132,62 +105,62 @@ class Broadcaster:
         """Tells everyone what is new to them, and drops those who take nothing."""
         self._dismiss_those_who_may_not_stay()
         # A store that is quick is told together with what is live; one that is slow, when it was read.
-        await self.board.freshen(self._pace.read)
-        self._note_changes()
-        self._told_at = self._clock.monotonic()
-        self._tell_failures()
-        waiting = [follower for follower in self._followers if self._is_due(follower)]
-        if waiting:
-            text = self.board.status(self._by_client.total())
-            for follower in waiting:
-                self._tell_status(follower, text, self._told_at)
+        await self.feed.freshen(self._pace.read)
+        round_ = self._begin_round()
+        self._told_at = round_.at
+        for follower in self._followers:
+            if follower.announced is None:
+                follower.announced = round_.newest
+            self._tell(follower, round_)
         for follower in [f for f in self._followers if f.behind() >= self._pace.patience]:
             self._drop(follower)
 
     def _dismiss_those_who_may_not_stay(self) -> None:
         """Before they are told anything more."""
-        for follower in [f for f in self._followers if not f.may_stay()]:
-            self._followers.discard(follower)
-            log.info(
-                "a socket was closed: what opened it is not good any more",
-                extra={"event": "socket_dismissed"},
-            )
-            follower.drop(Close.UNAUTHENTICATED, NO_MORE)
+        now = self._clock.monotonic()
+        for follower in list(self._followers):
+            if not follower.may_stay():
+                log.info(
+                    "a socket was closed: what opened it is not good any more",
+                    extra={"event": "socket_dismissed"},
+                )
+                self._dismiss(follower, Close.UNAUTHENTICATED, NO_MORE)
+            elif now - follower.since >= self._pace.longest:
+                self._dismiss(follower, Close.LASTED, MEANINGS[Close.LASTED])
 
-    def _note_changes(self) -> None:
-        state = self.board.state()
-        if state != self._told:
-            self._told = state
+    def _dismiss(self, follower: Follower, code: int, reason: str) -> None:
+        self._followers.discard(follower)
+        follower.drop(code, reason)
+
+    def _begin_round(self) -> _Round:
+        round_ = _Round(self.feed, self.clients, self._clock.monotonic())
+        if round_.revision != self._told:
+            self._told = round_.revision
             self._revision += 1
+        return round_
 
-    def _is_due(self, follower: Follower) -> bool:
+    def _tell(self, follower: Follower, round_: _Round) -> None:
+        """All that is new to a follower, at once; nothing while it is behind."""
         if follower.is_behind:
-            return False
-        since = self._told_at - follower.told_at
-        wait = self._pace.heartbeat if follower.seen == self._revision else self._pace.update
-        return since >= wait
-
-    def _tell_status(self, follower: Follower, text: str, now: float) -> None:
-        if follower.offer(text):
-            follower.seen = self._revision
-            follower.told_at = now
-
-    def _tell_failures(self) -> None:
-        newest = self.board.newest_failure
-        if newest is None:
             return
-        texts: dict[int, str] = {}
-        for follower in self._followers:
-            told = newest if follower.announced is None else follower.announced
-            if told < newest and not follower.is_behind:
-                if told not in texts:
-                    texts[told] = self.board.failures_after(told, newest - told)
-                follower.offer(texts[told], failures=newest - told)
-                told = newest
-            follower.announced = told
+        told, newest = follower.announced, round_.newest
+        new = newest - told if newest is not None and told is not None else 0
+        events = round_.notices(newest - new, new) if newest is not None and new > 0 else []
+        if round_.ended:
+            follower.finish([*events, round_.state, farewell(Close.ENDED, MEANINGS[Close.ENDED])])
+        elif self._is_due(follower, round_.at):
+            follower.seen, follower.told_at = self._revision, round_.at
+            follower.offer([*events, round_.state], new)
+        elif events:
+            follower.offer(events, new)
+        follower.announced = newest if new > 0 else told
+
+    def _is_due(self, follower: Follower, now: float) -> bool:
+        wait = self._pace.heartbeat if follower.seen == self._revision else self._pace.update
+        return now - follower.told_at >= wait
 
     def _drop(self, follower: Follower) -> None:
-        missed = follower.failures_missed(self.board.newest_failure)
+        missed = follower.notices_missed(self.feed.newest)
         self._metrics.live_dropped.inc()
         self._metrics.notifications_dropped.labels(CHANNEL).inc(missed)
         log.warning(
@@ -198,7 +171,34 @@ class Broadcaster:
                 "failures": missed,
             },
         )
-        self._followers.discard(follower)
-        follower.drop(
-            Close.TOO_SLOW, f"{missed} failures were not delivered: connect again and look them up"
+        what = self.feed.notices_are
+        self._dismiss(
+            follower,
+            Close.TOO_SLOW,
+            f"{missed} {what} were not delivered: connect again and look them up",
         )
+
+
+class _Round:
+    """What is told at one moment: each message is made once, when the first follower needs it."""
+
+    def __init__(self, feed: Feed, clients: int, at: float) -> None:
+        self.at = at
+        # Asked first: when it has ended, nothing below changes any more.
+        self.ended = feed.ended
+        self.newest = feed.newest
+        self.revision = feed.revision()
+        self._feed = feed
+        self._clients = clients
+        self._notices: dict[int, list[Event]] = {}
+
+    @cached_property
+    def state(self) -> Event:
+        """The message of the state."""
+        return message(self._feed.state(self._clients))
+
+    def notices(self, after: int, count: int) -> list[Event]:
+        """The messages of so many notices after one."""
+        if after not in self._notices:
+            self._notices[after] = [message(text) for text in self._feed.notices(after, count)]
+        return self._notices[after]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from api.routes import reads
-from api.schemas.live import FromClient, FromServer
-from api.sockets.admission import KEY_PROTOCOL, PROTOCOL
 from api.sockets.closing import MEANINGS
+from api.sockets.kind import TopicKind
+from api.sockets.status import STATUS
 from daemon import __version__
 
 _SCHEMAS = "#/components/schemas/{name}"
-_CHANNEL = "#/channels/status"
+
+TOPICS: tuple[TopicKind, ...] = (STATUS,)
+"""All kinds of topics that are served."""
 
 
 @reads("/schema/asyncapi.json", summary="The sockets described", include_in_schema=False)
@@ -23,10 +26,10 @@ def asyncapi() -> dict[str, Any]:
     return document()
 
 
-def document() -> dict[str, Any]:
+def document(kinds: Sequence[TopicKind] = TOPICS) -> dict[str, Any]:
     """All messages both ways, and every code that a socket is closed with."""
-    ours, theirs = get_args(FromServer), get_args(FromClient)
-    _, schemas = msgspec.json.schema_components([*ours, *theirs], ref_template=_SCHEMAS)
+    messages = dict.fromkeys(one for kind in kinds for one in (*kind.messages, *kind.requests))
+    _, schemas = msgspec.json.schema_components(messages, ref_template=_SCHEMAS)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -36,25 +39,22 @@ def document() -> dict[str, Any]:
             "those that you do not know.",
         },
         "defaultContentType": "application/json",
-        "channels": {"status": _channel([*ours, *theirs])},
-        "operations": {
-            "tell": _operation("send", ours, "What the server tells a client."),
-            "ask": _operation("receive", theirs, "What a client may ask."),
-        },
+        "channels": {kind.name: _channel(kind) for kind in kinds},
+        "operations": {name: body for kind in kinds for name, body in _operations(kind)},
         "components": {
-            "messages": {_name(kind): _message(kind) for kind in (*ours, *theirs)},
+            "messages": {_name(one): _message(one) for one in messages},
             "schemas": schemas,
         },
     }
 
 
-def _channel(kinds: list[type[msgspec.Struct]]) -> dict[str, Any]:
+def _channel(kind: TopicKind) -> dict[str, Any]:
     return {
-        "address": "/ws/status",
-        "description": "What goes on and what fails, as it happens. With API keys: as Authorization or "
-        f"X-API-Key header, as subprotocol {KEY_PROTOCOL}BASE64URL beside {PROTOCOL}, or a token.",
+        "address": kind.address.replace(":str}", "}"),
+        "description": kind.description,
         "messages": {
-            _name(kind): {"$ref": f"#/components/messages/{_name(kind)}"} for kind in kinds
+            _name(one): {"$ref": f"#/components/messages/{_name(one)}"}
+            for one in (*kind.messages, *kind.requests)
         },
         "bindings": {
             "ws": {
@@ -70,14 +70,23 @@ def _channel(kinds: list[type[msgspec.Struct]]) -> dict[str, Any]:
     }
 
 
+def _operations(kind: TopicKind) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is said both ways. Those of the status were the only ones once, and keep their plain names."""
+    of_kind = "" if kind is STATUS else f"_{kind.name}"
+    told, asked = "What the server tells a client.", "What a client may ask."
+    yield f"tell{of_kind}", _operation("send", kind, kind.messages, told)
+    yield f"ask{of_kind}", _operation("receive", kind, kind.requests, asked)
+
+
 def _operation(
-    action: str, kinds: tuple[type[msgspec.Struct], ...], summary: str
+    action: str, kind: TopicKind, messages: Sequence[type[msgspec.Struct]], summary: str
 ) -> dict[str, Any]:
+    channel = f"#/channels/{kind.name}"
     return {
         "action": action,
         "summary": summary,
-        "channel": {"$ref": _CHANNEL},
-        "messages": [{"$ref": f"{_CHANNEL}/messages/{_name(kind)}"} for kind in kinds],
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{_name(one)}"} for one in messages],
     }
 
 

@@ -1,126 +1,107 @@
-"""One client that follows live: what it was told, and whether it keeps up."""
+"""One client that follows a topic: what it was told, and whether it keeps up."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import partial
-from types import coroutine
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from api.sockets.closing import Refused
 from daemon.clock import Clock
 
+Event = dict[str, Any]
+"""An ASGI event."""
 Send = Callable[[Any], Awaitable[None]]
-Drop = Callable[[int, str], None]
+
+
+def message(text: str) -> Event:
+    """The event that sends a text."""
+    return {"type": "websocket.send", "text": text}
+
+
+def farewell(code: int, reason: str) -> Event:
+    """The event that closes a socket."""
+    return {"type": "websocket.close", "code": code, "reason": reason}
 
 
 class Follower:
-    """The sending side of a socket. At most one message of the broadcaster is under way in it.
+    """The sending side of a socket: a slot for what it is told next, and a task that sends it.
 
     The connection takes messages until its write buffer is full. From then on until it is empty again
-    the client is behind: it is offered nothing, and gets the newest status afterwards.
+    the client is behind: it is offered nothing, and gets the newest state afterwards.
     """
 
     def __init__(
-        self,
-        name: str,
-        send: Send,
-        drop: Drop,
-        clock: Clock,
-        may_stay: Callable[[], bool] = lambda: True,
+        self, name: str, send: Send, clock: Clock, may_stay: Callable[[], bool] = lambda: True
     ) -> None:
-        """`send` takes an ASGI event; `drop` closes the connection at once, whatever is in its buffer."""
-        self.may_stay = may_stay
+        """`send` takes an ASGI event. To be made on the event loop."""
         self.name = name
+        self.may_stay = may_stay
+        self.since = clock.monotonic()
         self.announced: int | None = None
-        """The highest id of a failure that this client was told of, or that was there before it."""
+        """The number of the newest notice that this client was told of, or that was there before it."""
         self.seen = -1
-        """Revision of the status that it was told last."""
+        """Revision of the state that it was told last."""
         self.told_at = float("-inf")
         """When that was, on the monotonic clock."""
-        self.gone = False
+        self.dropped: asyncio.Future[Refused] = asyncio.get_running_loop().create_future()
+        """Comes when the client has to go, and says why."""
         self._send = send
-        self._drop = drop
         self._clock = clock
-        self._behind_since: float | None = None
-        self._unsent_failures = 0
-        self._rest: asyncio.Future[None] | None = None
+        self._finished = False
+        self._offered_at: float | None = None
+        self._unsent_notices = 0
+        self._slot: asyncio.Queue[Sequence[Event]] = asyncio.Queue(1)
+        self._sending = asyncio.create_task(self._send_on())
 
-    def offer(self, text: str, failures: int = 0) -> bool:
-        """Sends a message if the client keeps up, and never waits. False if it is behind.
-
-        A coroutine is carried on here up to its first wait, which most never come to: a task for each
-        message and client would take most of the time that a broadcast takes.
-        """
+    def offer(self, events: Sequence[Event], notices: int = 0) -> bool:
+        """Hands over what it is told next, and never waits. False if the client is behind."""
         if self.is_behind:
             return False
-        sending = _whole(self._send, text)
-        try:
-            waited_for = sending.send(None)
-        except StopIteration:
-            return True
-        except Exception:  # noqa: BLE001 (whatever it is: the one who receives learns why)
-            self.gone = True
-            return False
-        self._behind_since = self._clock.monotonic()
-        self._unsent_failures = failures
-        self._rest = asyncio.ensure_future(_carry_on(sending, waited_for))
-        self._rest.add_done_callback(self._caught_up)
+        self._offered_at = self._clock.monotonic()
+        self._unsent_notices = notices
+        self._slot.put_nowait(events)
         return True
 
-    def _caught_up(self, rest: asyncio.Future[None]) -> None:
-        self._rest, self._behind_since = None, None
-        if rest.cancelled() or rest.exception() is not None:
-            self.gone = True
-        else:
-            self._unsent_failures = 0
+    def finish(self, events: Sequence[Event]) -> None:
+        """As `offer`, and nothing more after that."""
+        self._finished = self.offer(events) or self._finished
+
+    async def _send_on(self) -> None:
+        try:
+            while True:
+                for event in await self._slot.get():
+                    await self._send(event)
+                self._offered_at, self._unsent_notices = None, 0
+        except Exception:  # noqa: BLE001 (whatever it is: the one who receives learns why)
+            self._offered_at, self._finished = None, True
 
     async def answer(self, text: str) -> None:
         """Sends the answer to a message, as soon as the client takes it."""
-        await _whole(self._send, text)
+        await self._send(message(text))
 
     @property
     def is_behind(self) -> bool:
-        """Whether it would not take a message now."""
-        return self.gone or self._rest is not None
+        """Whether it would not take a message now, or needs none any more."""
+        return self._finished or self._offered_at is not None
 
     def behind(self) -> float:
         """Seconds since the client takes nothing; 0 while it keeps up."""
-        return 0.0 if self._behind_since is None else self._clock.monotonic() - self._behind_since
+        return 0.0 if self._offered_at is None else self._clock.monotonic() - self._offered_at
 
-    def failures_missed(self, newest: int | None) -> int:
-        """Failures that it was not told of, up to this id."""
+    def notices_missed(self, newest: int | None) -> int:
+        """Notices that it was not told of, up to this number."""
         untold = newest - self.announced if newest and self.announced is not None else 0
-        return untold + self._unsent_failures
+        return untold + self._unsent_notices
 
     def drop(self, code: int, reason: str) -> None:
-        """Ends the connection of a client that does not keep up, or may not stay."""
-        self.gone = True
-        self._drop(code, reason)
+        """Lets go a client that does not keep up, or may not stay."""
+        self._finished = True
+        if not self.dropped.done():
+            self.dropped.set_result(Refused(code, reason))
 
     async def leave(self) -> None:
         """Ends what is still under way."""
-        self.gone = True
-        if self._rest is not None:
-            self._rest.cancel()
-            await asyncio.wait([self._rest])
-
-
-async def _whole(send: Send, text: str) -> None:
-    await send({"type": "websocket.send", "text": text})
-
-
-@coroutine
-def _carry_on(begun: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """The rest of a coroutine that was begun outside of a task."""
-    while True:
-        try:
-            yield waits_for
-        except BaseException as error:  # noqa: BLE001 (it goes where it belongs)
-            resume = partial(begun.throw, error)
-        else:
-            resume = partial(begun.send, None)
-        try:
-            waits_for = resume()
-        except StopIteration:
-            return
+        self._finished = True
+        self._sending.cancel()
+        await asyncio.wait([self._sending])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from asyncio.transports import BaseTransport
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -43,21 +43,6 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         super().resume_writing()
         if not self.read_paused:
             self.transport.resume_reading()
-
-    async def run_asgi(self) -> None:
-        cast("dict[str, Any]", self.scope["extensions"])["triaged.drop"] = {"drop": self.drop}
-        await super().run_asgi()
-
-    def drop(self, code: int, reason: str) -> None:
-        """Closes a connection whose client takes nothing, without waiting for it."""
-        if self.close_sent or self.disconnected:
-            return
-        self.stop_keepalive()
-        self.close_sent = True
-        self.conn.send_close(code, reason)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self._close_soon()
 
     def shutdown(self) -> None:
         super().shutdown()

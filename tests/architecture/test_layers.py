@@ -9,7 +9,7 @@ from tests.architecture.source_tree import MODULES, run_time_imports
 LAYERS = [
     {"daemon", "daemon.clock", "daemon.durable", "daemon.errors", "daemon.taxonomy"},
     {"daemon.events", "daemon.health", "daemon.ids", "daemon.item_key", "daemon.logs"},
-    {"daemon.access", "daemon.event_codec", "daemon.live", "daemon.triage"},
+    {"daemon.access", "daemon.event_codec", "daemon.live", "daemon.topics", "daemon.triage"},
     {"daemon.config"},
     {"daemon.pipelines"},
     {"daemon.runners", "daemon.store"},

@@ -22,6 +22,7 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from api.app import create_app
 from api.sockets.broadcaster import Pace
+from api.sockets.status import STATUS
 from daemon.cli.serve import make_server
 from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
@@ -69,7 +70,8 @@ def main() -> None:
         daemon = _daemon(Path(folder), int(sockets))
         server = make_server(daemon)
         if kind == "triaged":
-            server.config.app = create_app(daemon, Pace(update=1 / RATE, heartbeat=1 / RATE))
+            pace = Pace(update=1 / RATE, heartbeat=1 / RATE)
+            server.config.app = create_app(daemon, [STATUS._replace(pace=pace)])
         else:
             server.config.app.register(_runs(daemon))  # type: ignore[union-attr]
         _run(server, listener)

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from api.schemas.live import FromServer
 from api.sockets.board import Board
-from api.sockets.broadcaster import Broadcaster, Limits, Pace
+from api.sockets.broadcaster import Broadcaster, Pace
 from api.sockets.closing import LONGEST_REASON, MEANINGS, Close, Refused
 from api.sockets.description import document
-from api.sockets.follower import Follower
+from api.sockets.follower import Follower, message
+from api.sockets.status import STATUS
 from api.sockets.tokens import LIFETIME, MOST_OF_ONE, Tokens
 from daemon import events
 from daemon.clock import FakeClock
@@ -40,7 +40,6 @@ class Wire:
         self.statuses = 0
         self.open = asyncio.Event()
         self.open.set()
-        self.closed_with: int | None = None
 
     async def send(self, event: Any) -> None:
         await self.open.wait()
@@ -48,9 +47,6 @@ class Wire:
             self.statuses += 1
         else:
             self.told.append(json.loads(event["text"]))
-
-    def drop(self, code: int, _: str) -> None:
-        self.closed_with = code
 
 
 def test_a_token_works_once_and_for_a_minute() -> None:
@@ -88,13 +84,20 @@ def run(test: Callable[[], Any]) -> None:
     asyncio.run(test())
 
 
-def test_a_client_that_keeps_up_is_told_without_a_task_of_its_own() -> None:
+def messages(*numbers: int) -> list[dict[str, Any]]:
+    return [message(json.dumps({"n": number})) for number in numbers]
+
+
+def test_a_client_that_keeps_up_is_told_everything_in_its_order() -> None:
     async def scene() -> None:
         wire = Wire()
-        follower = Follower("a", wire.send, wire.drop, FakeClock())
-        assert follower.offer('{"n": 1}')
-        assert wire.told == [{"n": 1}]
-        assert len(asyncio.all_tasks()) == 1
+        follower = Follower("a", wire.send, FakeClock())
+        for number in range(5):
+            assert follower.offer(messages(number, number + 10))
+            await asyncio.sleep(0)
+            assert follower.behind() == 0
+        assert [one["n"] for one in wire.told] == [0, 10, 1, 11, 2, 12, 3, 13, 4, 14]
+        await follower.leave()
 
     run(scene)
 
@@ -102,20 +105,22 @@ def test_a_client_that_keeps_up_is_told_without_a_task_of_its_own() -> None:
 def test_a_client_that_is_behind_is_offered_nothing_till_it_catches_up() -> None:
     async def scene() -> None:
         clock, wire = FakeClock(), Wire()
-        follower = Follower("a", wire.send, wire.drop, clock)
+        follower = Follower("a", wire.send, clock)
         follower.announced = 10
         wire.open.clear()
-        assert follower.offer('{"n": 1}', failures=3)
+        assert follower.offer(messages(1), notices=3)
         clock.advance(7)
-        assert not follower.offer('{"n": 2}')
+        assert not follower.offer(messages(2))
         assert follower.behind() == 7
-        assert follower.failures_missed(12) == 5
+        assert follower.notices_missed(12) == 5
         wire.open.set()
         await asyncio.sleep(0.01)
         assert follower.behind() == 0
-        assert follower.failures_missed(12) == 2
-        assert follower.offer('{"n": 3}')
+        assert follower.notices_missed(12) == 2
+        assert follower.offer(messages(3))
+        await asyncio.sleep(0)
         assert wire.told == [{"n": 1}, {"n": 3}]
+        await follower.leave()
 
     run(scene)
 
@@ -123,13 +128,13 @@ def test_a_client_that_is_behind_is_offered_nothing_till_it_catches_up() -> None
 def test_who_leaves_while_something_is_under_way_leaves_no_task_behind() -> None:
     async def scene() -> None:
         wire = Wire()
-        follower = Follower("a", wire.send, wire.drop, FakeClock())
+        follower = Follower("a", wire.send, FakeClock())
         wire.open.clear()
-        follower.offer('{"n": 1}')
+        follower.offer(messages(1))
         assert len(asyncio.all_tasks()) == 2
         await follower.leave()
         assert len(asyncio.all_tasks()) == 1
-        assert not follower.offer('{"n": 2}')
+        assert not follower.offer(messages(2))
 
     run(scene)
 
@@ -139,9 +144,12 @@ def test_a_connection_that_breaks_is_offered_nothing_more() -> None:
         async def broken(_: Any) -> None:
             raise OSError("gone")
 
-        follower = Follower("a", broken, Wire().drop, FakeClock())
-        assert not follower.offer("{}")
-        assert follower.gone
+        follower = Follower("a", broken, FakeClock())
+        follower.offer(messages(1))
+        await asyncio.sleep(0)
+        assert follower.is_behind
+        assert follower.behind() == 0
+        await follower.leave()
 
     run(scene)
 
@@ -154,7 +162,7 @@ def test_every_message_is_described_and_every_reference_leads_somewhere() -> Non
         found: Any = described_messages
         for step in reference.removeprefix("#/").split("/"):
             found = found[step]
-    types = {kind.__struct_config__.tag for kind in FromServer.__args__}
+    types = {kind.__struct_config__.tag for kind in STATUS.messages}
     assert types == {"status_update", "failure", "recent_runs", "pong", "error"}
     assert set(described_messages["components"]["messages"]) == types | {"get_recent_runs", "ping"}
     fields = described_messages["components"]["schemas"]["Status"]["properties"]
@@ -186,12 +194,12 @@ def test_while_the_store_cannot_be_read_what_is_live_is_told_all_the_same(
             texts.append(event["text"])
 
         board = Board(daemon)
-        broadcaster = Broadcaster(board, daemon.metrics, daemon.clock, Limits(1, 1))
+        broadcaster = Broadcaster(board, daemon.metrics, daemon.clock, Pace())
         begun = started("run-1", daemon.clock.now(), pipeline="idle", source="idle").event
         assert isinstance(begun, events.RunStarted)
         daemon.live.begin(begun)
         daemon.database.close()
-        async with broadcaster.following(Follower("a", send, Wire().drop, daemon.clock)):
+        async with broadcaster.following(Follower("a", send, daemon.clock)):
             await board.freshen(1)
         status = json.loads(texts[0])["data"]
         assert status["current_processing"]["run_id"] == "run-1"
@@ -265,17 +273,18 @@ def test_in_a_day_no_healthy_client_is_dropped_and_none_misses_a_failure(tmp_pat
                 wire.open.set()
             await asyncio.sleep(0)
 
-        broadcaster = Broadcaster(
-            Board(daemon), daemon.metrics, clock, Limits(10, 10), Pace(update=1, read=5), sleep
-        )
+        pace = Pace(update=1, read=5)
+        broadcaster = Broadcaster(Board(daemon), daemon.metrics, clock, pace, sleep)
+        followers = []
         async with AsyncExitStack() as opened:
             for name, wire in enumerate([*wires, deaf]):
-                follower = Follower(str(name), wire.send, wire.drop, clock)
+                follower = Follower(str(name), wire.send, clock)
+                followers.append(follower)
                 await opened.enter_async_context(broadcaster.following(follower))
             deaf.open.clear()
             await over.wait()
-        assert [wire.closed_with for wire in wires] == [None] * 3
-        assert deaf.closed_with == Close.TOO_SLOW
+        assert [follower.dropped.done() for follower in followers] == [False] * 3 + [True]
+        assert followers[3].dropped.result().code == Close.TOO_SLOW
         for wire in wires:
             assert {message["type"] for message in wire.told} == {"failure"}
             assert sum(message["data"]["count"] for message in wire.told) == traffic.failures
@@ -284,7 +293,7 @@ def test_in_a_day_no_healthy_client_is_dropped_and_none_misses_a_failure(tmp_pat
         assert len(asyncio.all_tasks()) == 1
         registry: CollectorRegistry = daemon.metrics.registry
         assert registry.get_sample_value("triaged_live_dropped_total") == 1
-        assert registry.get_sample_value("triaged_live_clients") == 0
+        assert broadcaster.clients == 0
 
     with daemon_at(tmp_path, clock) as daemon:
         asyncio.run(scene(daemon))
