@@ -69,6 +69,11 @@ class Accounts:
             raise CredentialsMissing("the account has no secret of the kind that it needs")
         return account.Account(name, kept.source, credentials)
 
+    def settings(self, name: str) -> MailSource:
+        """The settings of the account as they are now. Raises `NotFound`."""
+        configured = self._configured.get(name)
+        return self.kept(name).source if configured is None else configured
+
     def configured(self) -> Mapping[str, MailSource]:
         """Those of the configuration."""
         return self._configured

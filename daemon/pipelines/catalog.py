@@ -14,6 +14,14 @@ from daemon.pipelines.contract import Pipeline
 from daemon.pipelines.retry_plan import PlanRetry, plan_by_name
 from daemon.pipelines.versions import unversioned
 
+LookUp = Callable[[str, frozenset[str] | None], bytes]
+"""What was done before of a source, or of the items wanted of it, packed for the pipeline's function."""
+
+
+def nothing_known(_source: str, _wanted: frozenset[str] | None) -> bytes:
+    """Of a pipeline without a ledger of its own nothing is known."""
+    return b""
+
 
 class Source(msgspec.Struct, frozen=True):
     """One thing that a pipeline works on."""
@@ -38,6 +46,8 @@ class Registered(msgspec.Struct, frozen=True):
     sources: dict[str, Source]
     plan_retry: PlanRetry = plan_by_name
     """What a retry by hand means for it."""
+    look_up: LookUp = nothing_known
+    """Asked before each run, so that no run has to ask; what it answers goes along with the order."""
     counts_rows: bool = False
     """Whether its items have rows that are loaded or rejected."""
 

@@ -38,6 +38,11 @@ class RunHandle(Protocol):
         ...
 
     @property
+    def known(self) -> bytes:
+        """What was done before, packed by the pipeline's own ledger; empty for own pipelines."""
+        ...
+
+    @property
     def cancelled(self) -> bool:
         """True once the run should stop: look at it between items and return."""
         ...

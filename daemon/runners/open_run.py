@@ -78,17 +78,20 @@ class OpenRun:
         self._progress = event
         self._sink.progress(event)
 
-    def fail(self, error: BaseException) -> None:
-        """Records that the run itself failed, as seen from outside. Raises `RunClosed`."""
-        self.record(
-            events.ItemFailed(
-                **self._who(),
-                item=None,
-                error=describe(error),
-                step=self._state,
-                duration_seconds=self._elapsed(),
-            )
+    def fail(self, error: BaseException) -> Ending:
+        """Records that the run itself failed, as seen from outside, and says that this is its ending."""
+        failed = events.ItemFailed(
+            **self._who(),
+            item=None,
+            error=describe(error),
+            step=self._state,
+            duration_seconds=self._elapsed(),
         )
+        try:
+            self.record(failed)
+        except RunClosed:
+            return Ending.CLOSED
+        return Ending.FAILED
 
     def cancel(self) -> None:
         """Asks the pipeline to stop at its next item."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from daemon.clock import Clock
 from daemon.errors import Conflict
 from daemon.ids import new_id
@@ -63,8 +65,17 @@ class Runner:
                 wanted=wanted,
             )
             run = self._begin(order)
-            ending = self._workers.carry_out(pipeline, order, run)
+            ending = self._carry_out(pipeline, run)
             return run.close(run.outcome(ending, stopping=self._stopping))
+
+    def _carry_out(self, pipeline: Registered, run: OpenRun) -> Ending:
+        """Completes the order now that nobody else runs the source, and lets it be worked off."""
+        order = run.order
+        try:
+            order = replace(order, known=pipeline.look_up(order.source, order.wanted))
+        except Exception as error:  # noqa: BLE001 (a failure of this run, for triage to understand)
+            return run.fail(error)
+        return self._workers.carry_out(pipeline, order, run)
 
     @contextmanager
     def _claimed(self, pipeline: str, source: str) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from daemon.config.values import Duration
 from daemon.events import Facts
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.facts import FileFacts
+from daemon.pipelines.ingest.known import KnownFile, key_of, pack
 from daemon.pipelines.ingest.pipeline import IngestPipeline
-from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRow, RejectedRows
 from daemon.pipelines.ingest.rejects import Rejects
 from daemon.taxonomy import FileStatus, RunState
@@ -49,6 +49,7 @@ class RecordingRun:
         self.source = source
         self.options: Mapping[str, Any] = {}
         self.wanted: frozenset[str] | None = None
+        self.known = index.known(source)
         self.cancelled = False
         self.cancel_after: int | None = None
         self.index = index
@@ -100,12 +101,12 @@ class RecordingRun:
 
 
 class MemoryIndex:
-    """A `FileIndex` that lives as long as a test."""
+    """A record of files that lives as long as a test."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[FileFacts, FileStatus]] = {}
         self.forced: set[str] = set()
-        self.latest_run: str | None = None
+        self.latest_run = "run-9"
 
     def learn(self, source: str, file: FileFacts | None, status: FileStatus) -> None:
         if file is not None:
@@ -115,21 +116,21 @@ class MemoryIndex:
         """As after a crash before anything was stored."""
         self._known.clear()
 
-    def candidates(self, source: str, listed: Sequence[Listed]) -> list[Candidate]:
-        found = (self._candidate(source, each) for each in listed)
-        return [candidate for candidate in found if candidate]
+    def known(self, source: str) -> bytes:
+        """What a run of the source is told."""
+        found = [self._file(*of) for (name, _), of in self._known.items() if name == source]
+        return pack(sorted(found))
 
-    def _candidate(self, source: str, listed: Listed) -> Candidate | None:
-        known = self._known.get((source, listed.path))
-        forced = listed.path in self.forced
-        if known is None:
-            return Candidate(listed, None, None, 0, forced)
-        facts, status = known
-        unchanged = (facts.size, facts.mtime_ns) == (listed.size, listed.mtime_ns)
-        if unchanged and not forced:
-            return None
-        return Candidate(
-            listed, facts.content_hash, status, facts.rows_loaded, forced, self.latest_run
+    def _file(self, facts: FileFacts, status: FileStatus) -> KnownFile:
+        return KnownFile(
+            key_of(facts.path),
+            facts.size,
+            facts.mtime_ns,
+            facts.content_hash,
+            status,
+            facts.rows_loaded,
+            facts.path in self.forced,
+            self.latest_run,
         )
 
 
@@ -157,9 +158,7 @@ class Ingestion:
 
     def restarted(self) -> IngestPipeline:
         """A new pipeline over the same files, as after a restart."""
-        self.pipeline = IngestPipeline(
-            self.config, self.base, self.index, self.base / "rejects", SystemClock()
-        )
+        self.pipeline = IngestPipeline(self.config, self.base, self.base / "rejects", SystemClock())
         return self.pipeline
 
     def put(self, name: str, content: str | bytes, age: float = 60) -> Path:

@@ -10,10 +10,11 @@ from daemon import events
 from daemon.clock import FakeClock
 from daemon.config import Secrets, Settings
 from daemon.config.schema import Config
-from daemon.pipelines.catalog import Registered
+from daemon.pipelines.catalog import LookUp, Registered, Source
 from daemon.pipelines.mail.categoriser import Categoriser
 from daemon.pipelines.mail.config import MailConfig, MailSource
 from daemon.pipelines.mail.configured import ConfiguredAccounts
+from daemon.pipelines.mail.look_up import MessageLookUp
 from daemon.pipelines.mail.pipeline import MailPipeline
 from daemon.store.filters import FailureFilter
 from daemon.store.ledgers.messages.reading import Messages
@@ -30,6 +31,13 @@ ROBOT = "From: robot@example.net\nAuto-Submitted: auto-generated\n\n"
 def account(**more: Any) -> MailSource:
     given = {"password_env": "SUPPORT"} | more
     return MailSource(host="imap.example.com", username="ann@example.com", **given)
+
+
+class InConfiguration(ConfiguredAccounts):
+    """All accounts that there are."""
+
+    def to_run(self) -> list[Source]:
+        return []
 
 
 class Mail:
@@ -49,18 +57,30 @@ class Mail:
         )
         self.folders = {name: Folder() for name in self.config.sources}
         self.server = MemoryServer(**self.folders)
-        self.index = Messages(target.database, target.clock)
-        accounts = ConfiguredAccounts(self.config, settings)
+        accounts = InConfiguration(self.config, settings)
         self.pipeline = MailPipeline(
             self.config,
             accounts,
-            self.index,
             Categoriser.of(self.config, settings),
             self.server.open_mailbox,
             target.clock,
         )
-        registered = Registered("mail", self.pipeline, self.config, accounts.sources())
+        self.look_up: LookUp = MessageLookUp(
+            accounts,
+            Messages(target.database, target.clock),
+            target.clock,
+        )
+        registered = Registered(
+            "mail",
+            self.pipeline,
+            self.config,
+            accounts.sources(),
+            look_up=self._look_up,
+        )
         self.machinery = Machinery(target, registered)
+
+    def _look_up(self, source: str, wanted: frozenset[str] | None) -> bytes:
+        return self.look_up(source, wanted)
 
     @property
     def inbox(self) -> Folder:

@@ -157,7 +157,7 @@ def ended(
 
 def facts(path: str, **more: Any) -> FileFacts:
     """A version of a file."""
-    return FileFacts(path=path, size=10, mtime_ns=1, content_hash="00", **more)
+    return FileFacts(path=path, size=10, mtime_ns=1, content_hash="00" * 16, **more)
 
 
 def decided(facts: events.Facts, at: datetime = START) -> Entry:

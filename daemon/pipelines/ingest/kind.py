@@ -25,10 +25,10 @@ def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:
 
     settings, files, clock = around.settings, around.ports["files"], around.clock
     rejects = rejects_folder(settings)
-    pipeline = IngestPipeline(config, settings.base, files, rejects, clock)
+    pipeline = IngestPipeline(config, settings.base, rejects, clock)
     sources = {n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()}
     retries = FileRetries(name, files, folders(settings), clock)
-    return Registered(name, pipeline, config, sources, retries, counts_rows=True)
+    return Registered(name, pipeline, config, sources, retries, files.known, counts_rows=True)
 
 
 INGEST = Kind(

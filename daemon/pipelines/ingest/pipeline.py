@@ -12,8 +12,9 @@ from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import Folder
 from daemon.pipelines.ingest.interruption import interrupting
+from daemon.pipelines.ingest.known import KnownFiles
 from daemon.pipelines.ingest.ledger import Ledger
-from daemon.pipelines.ingest.ports import Candidate, FileIndex, Listed
+from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.pipelines.ingest.rejects import Rejects
 from daemon.pipelines.ingest.sweep import Sweep, unread
 from daemon.pipelines.ingest.warehouse import Session, Warehouse
@@ -28,13 +29,10 @@ class IngestPipeline:
     One instance serves all sources and may be called for several of them at the same time.
     """
 
-    def __init__(
-        self, config: IngestConfig, base: Path, index: FileIndex, rejects: Path, clock: Clock
-    ) -> None:
+    def __init__(self, config: IngestConfig, base: Path, rejects: Path, clock: Clock) -> None:
         """Globs and the database are relative to `base`; rejected rows go below `rejects`."""
         self._config = config
         self._base = base
-        self._index = index
         self._clock = clock
         self._rejects = Rejects(rejects)
         self._rejects.remove_unfinished()
@@ -48,7 +46,8 @@ class IngestPipeline:
         source = self._source(run.source)
         folder = Folder(self._base, source.files)
         run.step(RunState.FETCHING, "Listing files")
-        total = self._count(run, folder)
+        known = KnownFiles(run.known)
+        total = _count(run, folder, known)
         self._report_unreadable(run, folder)
         if not total:
             return
@@ -56,34 +55,13 @@ class IngestPipeline:
             loader = FileLoader(session, self._rejects, self._clock, run.source, source)
             sweep = Sweep(run, source, folder, loader, self._clock)
             with interrupting(session.interrupt, lambda: run.cancelled, _CANCEL_PERIOD):
-                for done, candidate in enumerate(self._candidates(run, folder, loader)):
+                for done, candidate in enumerate(_candidates(run, folder, known, loader)):
                     if run.cancelled:
                         return
                     run.progress(done, max(done + 1, total))
                     sweep.process(candidate)
             run.progress(total, total)
             self._finish(run, session)
-
-    def _count(self, run: RunHandle, folder: Folder) -> int:
-        """How many files have to be looked at; the others are skipped.
-
-        They are listed again to be processed, so that a hundred thousand of them take no memory.
-        """
-        listed = found = 0
-        for batch in _asked_for(run, folder):
-            listed += len(batch)
-            found += len(self._index.candidates(run.source, batch))
-        if listed > found:
-            run.skip(count=listed - found)
-        return found
-
-    def _candidates(
-        self, run: RunHandle, folder: Folder, loader: FileLoader
-    ) -> Iterator[Candidate]:
-        for batch in _asked_for(run, folder):
-            found = self._index.candidates(run.source, batch)
-            loader.expect([candidate.listed.path for candidate in found])
-            yield from found
 
     def _report_unreadable(self, run: RunHandle, folder: Folder) -> None:
         """Fails what could not be looked at; a folder, which nothing else tracks, also recovers."""
@@ -114,3 +92,26 @@ def _asked_for(run: RunHandle, folder: Folder) -> Iterator[list[Listed]]:
     """The folder's files, or those of them that are wanted, in batches."""
     for batch in folder.batches():
         yield batch if run.wanted is None else [f for f in batch if f.path in run.wanted]
+
+
+def _count(run: RunHandle, folder: Folder, known: KnownFiles) -> int:
+    """How many files have to be looked at; the others are skipped.
+
+    They are listed again to be processed, so that a hundred thousand of them take no memory.
+    """
+    listed = found = 0
+    for batch in _asked_for(run, folder):
+        listed += len(batch)
+        found += len(known.candidates(batch))
+    if listed > found:
+        run.skip(count=listed - found)
+    return found
+
+
+def _candidates(
+    run: RunHandle, folder: Folder, known: KnownFiles, loader: FileLoader
+) -> Iterator[Candidate]:
+    for batch in _asked_for(run, folder):
+        found = known.candidates(batch)
+        loader.expect([candidate.listed.path for candidate in found])
+        yield from found

@@ -20,7 +20,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A listed file that the index does not hold as it is now, or that is due for another attempt."""
+    """A listed file that is not known as it is now, or that is due for another attempt."""
 
     listed: Listed
     known_hash: str | None
@@ -31,23 +31,15 @@ class Candidate(msgspec.Struct, frozen=True):
     forced: bool
     """A person asked for another attempt, or a retry is due: read it though its content is the same."""
     known_run: str | None = None
-    """The run in which it was last processed, as far as the index knows. Ids of later runs are higher."""
-
-
-class FileIndex(Protocol):
-    """The record of files processed so far."""
-
-    def candidates(self, source: str, listed: Sequence[Listed]) -> list[Candidate]:
-        """Those of `listed` (one batch of a listing) that have to be looked at, in listed order.
-
-        Files that did not change by size and modification time are left out, and so are quarantined
-        and ignored ones, and failed ones that no retry is due for.
-        """
-        ...
+    """The run in which one that is `forced` was last processed. Ids of later runs are higher."""
 
 
 class TrackedFiles(Protocol):
     """How the files stand that were processed so far."""
+
+    def known(self, source: str, wanted: frozenset[str] | None) -> bytes:
+        """All of them, or those of the paths that are wanted, as `daemon.pipelines.ingest.known` packs them."""
+        ...
 
     def paths(self, source: str) -> Sequence[str]:
         """The paths of all of them."""

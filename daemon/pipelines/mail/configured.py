@@ -26,10 +26,15 @@ class ConfiguredAccounts:
 
     def account(self, name: str) -> Account:
         """See `Accounts.account`."""
+        source = self.settings(name)
+        return Account(name, source, self._credentials(source))
+
+    def settings(self, name: str) -> MailSource:
+        """See `KeptAccounts.settings`."""
         source = self._config.sources.get(name)
         if source is None:
             raise NotFound(f"there is no mail account {name} in the configuration")
-        return Account(name, source, self._credentials(source))
+        return source
 
     def version(self, name: str) -> str:
         """Changes when the account's settings or its credentials do; never raises for a known name."""

@@ -8,6 +8,7 @@ from daemon.pipelines.catalog import Registered
 from daemon.pipelines.kind import Kind, Surroundings
 from daemon.pipelines.mail.config import PIPELINE, MailConfig
 from daemon.pipelines.mail.configured import ConfiguredAccounts
+from daemon.pipelines.mail.look_up import MessageLookUp
 from daemon.pipelines.mail.ports import KeptAccounts
 from daemon.pipelines.mail.retry import plan_messages
 
@@ -27,12 +28,11 @@ def _build(name: str, config: MailConfig, around: Surroundings) -> Registered:
     settings = around.settings
     accounts: KeptAccounts = around.ports["accounts"]
     categoriser = Categoriser.of(config, settings)
-    pipeline = MailPipeline(
-        config, accounts, around.ports["messages"], categoriser, open_mailbox, around.clock
-    )
+    pipeline = MailPipeline(config, accounts, categoriser, open_mailbox, around.clock)
+    look_up = MessageLookUp(accounts, around.ports["messages"], around.clock)
     sources = ConfiguredAccounts(config, settings).sources()
     sources |= {source.name: source for source in accounts.to_run()}
-    return Registered(name, pipeline, config, sources, plan_messages)
+    return Registered(name, pipeline, config, sources, plan_messages, look_up)
 
 
 MAIL = Kind(

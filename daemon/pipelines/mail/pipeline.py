@@ -11,7 +11,8 @@ from daemon.pipelines.mail.categoriser import Categoriser, Session
 from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.configured import mailbox_of
 from daemon.pipelines.mail.errors import RunCancelled
-from daemon.pipelines.mail.ports import Mailbox, MessageIndex, OpenMailbox
+from daemon.pipelines.mail.known import KnownMessages
+from daemon.pipelines.mail.ports import Mailbox, OpenMailbox
 from daemon.pipelines.mail.selection import Knowledge, Selection
 from daemon.pipelines.mail.sweep import Sweep
 from daemon.taxonomy import RunState
@@ -27,14 +28,12 @@ class MailPipeline:
         self,
         config: MailConfig,
         accounts: Accounts,
-        index: MessageIndex,
         categoriser: Categoriser,
         open_mailbox: OpenMailbox,
         clock: Clock,
     ) -> None:
         self._chunk = config.chunk
         self._accounts = accounts
-        self._index = index
         self._categoriser = categoriser
         self._open_mailbox = open_mailbox
         self._clock = clock
@@ -58,7 +57,8 @@ class MailPipeline:
 
     def _sweep(self, run: RunHandle, account: Account, mailbox: Mailbox, session: Session) -> None:
         source = account.source
+        before = KnownMessages(run.known, run.source)
         known = self._knowledge.of(account.name, source, mailbox.uidvalidity)
-        selection = Selection(run, source, mailbox, self._index, known, self._clock)
+        selection = Selection(run, source, mailbox, before, known, self._clock)
         mailbox_id = mailbox_of(account.name, source)
         Sweep(run, source, mailbox, selection, session, mailbox_id).run(self._chunk)

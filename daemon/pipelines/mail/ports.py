@@ -10,7 +10,8 @@ from typing import Protocol
 from daemon.clock import Clock
 from daemon.pipelines.catalog import Source
 from daemon.pipelines.mail.account import Account, Accounts
-from daemon.pipelines.mail.message import Fetched, Identity
+from daemon.pipelines.mail.config import MailSource
+from daemon.pipelines.mail.message import Fetched
 from daemon.taxonomy import RunState
 
 
@@ -63,6 +64,10 @@ OpenMailbox = Callable[[Account, Watch, Clock], AbstractContextManager[Mailbox]]
 class KeptAccounts(Accounts, Protocol):
     """All accounts, and which of them are not of the configuration."""
 
+    def settings(self, name: str) -> MailSource:
+        """An account's settings, without its secret. Raises `NotFound`."""
+        ...
+
     def to_run(self) -> list[Source]:
         """Those that were made by API, as sources."""
         ...
@@ -71,16 +76,10 @@ class KeptAccounts(Accounts, Protocol):
 class MessageIndex(Protocol):
     """The record of messages done so far."""
 
-    def done(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
-        """Those of one chunk that were done before, in this run or an earlier one that was stored.
+    def known(self, source: str, since: datetime, wanted: frozenset[str] | None) -> bytes:
+        """What an account's next run has to know, as `daemon.pipelines.mail.known` packs it.
 
-        A message is found by where it is, and by Gmail's id where that is given.
-        """
-        ...
-
-    def set_aside(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
-        """Those of one chunk that failed and are not to be tried again by themselves.
-
-        Another attempt would not help, is not due yet, or a person decided so.
+        The messages received at `since` or later that are done, and those that are wanted; and all that failed
+        and are not to be tried again by themselves.
         """
         ...

@@ -9,11 +9,9 @@ from typing import NamedTuple
 from daemon.clock import Clock
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.mail.config import MailSource
+from daemon.pipelines.mail.known import KnownMessages
 from daemon.pipelines.mail.message import Identity, Message
-from daemon.pipelines.mail.ports import Mailbox, MessageIndex
-
-_LOOKED_UP = 1000
-"""Messages that are looked up in the index at a time."""
+from daemon.pipelines.mail.ports import Mailbox
 
 
 class Known(NamedTuple):
@@ -52,14 +50,14 @@ class Selection:
         run: RunHandle,
         source: MailSource,
         mailbox: Mailbox,
-        index: MessageIndex,
+        before: KnownMessages,
         known: Known,
         clock: Clock,
     ) -> None:
         self._run = run
         self._folder = source.folder
         self._mailbox = mailbox
-        self._index = index
+        self._before = before
         self._known = known
         self._since = clock.now() - timedelta(hours=source.hours)
 
@@ -71,9 +69,7 @@ class Selection:
         self._known.forget_all_but(found)
         recent = [uid for uid in found if uid not in self._known.outdated]
         done = set(self._known.done)
-        for start in range(0, len(recent), _LOOKED_UP):
-            places = [self.identity(uid) for uid in recent[start : start + _LOOKED_UP]]
-            done.update(place.uid for place in self._index.done(self._run.source, places))
+        done.update(place.uid for place in self._before.done(map(self.identity, recent)))
         self._skip(done)
         return [uid for uid in recent if uid not in done]
 
@@ -111,10 +107,10 @@ class Selection:
     def to_do(self, identities: Collection[Identity]) -> set[Identity]:
         """Those that are not done, and did not fail in a way that another attempt cannot help yet."""
         asked = list(identities)
-        passed = self._index.done(self._run.source, asked)
+        passed = self._before.done(asked)
         passed |= {identity for identity in asked if identity.uid in self._known.done}
         if self._run.wanted is None:
-            passed |= self._index.set_aside(self._run.source, asked)
+            passed |= self._before.set_aside(asked)
         self._skip(passed)
         return set(asked) - passed
 

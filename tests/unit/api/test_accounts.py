@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from daemon.pipelines.mail.account import Password
-from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.runs import RunFilter
 from tests.support.imap_login import ImapLogin, imap_login
 from tests.support.product import ROOT, free_port
@@ -27,7 +26,7 @@ from tests.unit.api_support import (
     serving,
     until,
 )
-from tests.unit.message_support import done, place
+from tests.unit.message_support import RunsKnowledge, done, place
 from tests.unit.spine_support import PATIENCE
 
 ACCOUNTS = "/api/accounts"
@@ -269,7 +268,7 @@ def process(served: Served) -> None:
 def is_done(served: Served) -> bool:
     """Whether a message of the same numbers is taken for done."""
     daemon = served.daemon
-    return bool(Messages(daemon.database, daemon.clock).done("support", [place(1)]))
+    return bool(RunsKnowledge(daemon.database, daemon.clock).done("support", [place(1)]))
 
 
 def changed(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int]]:

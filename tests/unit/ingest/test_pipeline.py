@@ -21,6 +21,7 @@ from daemon.pipelines.ingest import file_load, pipeline
 from daemon.pipelines.ingest.checks import problems_of
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.failures import FolderError, WarehouseError
+from daemon.pipelines.ingest.known import KnownFiles
 from tests.unit.ingest_support import Ingestion, RecordingRun
 
 HEADER = "order_id,email,amount\n"
@@ -182,17 +183,17 @@ def test_a_file_that_vanished_or_was_moved_away_is_no_failure(tmp_path: Path, mo
     ingestion = Ingestion(tmp_path)
     vanishing = ingestion.put("a.csv", ONE)
     moving = ingestion.put("b.csv", TWO)
-    candidates, counted = ingestion.index.candidates, []
+    candidates, counted = KnownFiles.candidates, []
 
-    def then_remove(source, listed):
-        found = candidates(source, listed)
+    def then_remove(known, listed):
+        found = candidates(known, listed)
         if counted:
             vanishing.unlink()
         counted.append(len(found))
         return found
 
     original = file_load.load_carefully
-    monkeypatch.setattr(ingestion.index, "candidates", then_remove)
+    monkeypatch.setattr(KnownFiles, "candidates", then_remove)
     monkeypatch.setattr(
         file_load, "load_carefully", lambda *a: (original(*a), moving.unlink(missing_ok=True))
     )

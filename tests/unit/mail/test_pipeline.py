@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from daemon.clock import FakeClock
 from daemon.events import ItemSucceeded, ProgressMade
+from daemon.pipelines.catalog import nothing_known
 from daemon.pipelines.mail.categoriser import MailMessage
 from daemon.pipelines.mail.configured import mailbox_of
 from daemon.pipelines.mail.message import Message
@@ -104,11 +105,11 @@ def test_on_gmail_a_message_is_done_once_under_whatever_uid_it_comes(mail: Mail)
 
 @pytest.mark.requirement("S2", "X3")
 def test_what_the_store_could_not_be_told_yet_is_not_done_twice(
-    mail: Mail, monkeypatch: pytest.MonkeyPatch
+    mail: Mail,
 ) -> None:
     """As with a full disk: the server has confirmed, the events wait, and cycles go on."""
     mail.deliver(NEWSLETTER, PLAIN)
-    monkeypatch.setattr(mail.index, "done", lambda *_: set())
+    mail.look_up = nothing_known
     mail.run()
     written = list(mail.inbox.stored)
     mail.run()

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from daemon.clock import FakeClock
 from daemon.errors import NotFound
-from daemon.pipelines.ingest.ports import Listed
+from daemon.pipelines.ingest.known import KnownFiles
+from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.store.ledgers.files.reading import NO_FILES, FileFilter, Files
 from daemon.taxonomy import Category, FileStatus
 from tests.unit.spine_support import START, Store, assessed, facts, failed, marked, store, succeeded
@@ -36,8 +37,13 @@ def listed(*paths: str, size: int = 10, mtime_ns: int = 1) -> list[Listed]:
     return [Listed(path, size, mtime_ns) for path in paths]
 
 
+def candidates(files: Files, source: str, found: list[Listed]) -> list[Candidate]:
+    """Which of the files of a folder a run looks at."""
+    return KnownFiles(files.known(source, None)).candidates(found)
+
+
 def due(files: Files, *paths: str, **facts: int) -> list[str]:
-    return [c.listed.path for c in files.candidates("orders", listed(*paths, **facts))]
+    return [c.listed.path for c in candidates(files, "orders", listed(*paths, **facts))]
 
 
 @pytest.mark.requirement("I1")
@@ -48,11 +54,11 @@ def test_only_new_and_changed_files_are_looked_at_in_listed_order(
     assert due(files, "a", "b", "c") == []
     assert due(files, "c", "a", size=11) == ["c", "a"]
     assert due(files, "a", mtime_ns=2) == ["a"]
-    (new, changed) = files.candidates("orders", [Listed("z", 1, 1), Listed("a", 11, 1)])
+    (new, changed) = candidates(files, "orders", [Listed("z", 1, 1), Listed("a", 11, 1)])
     assert (new.known_hash, new.known_status, new.forced) == (None, None, False)
-    assert (changed.known_hash, changed.known_status) == ("00", FileStatus.SUCCESS)
-    assert files.candidates("orders", []) == []
-    assert len(files.candidates("other", listed("a", "b"))) == 2
+    assert (changed.known_hash, changed.known_status) == ("00" * 16, FileStatus.SUCCESS)
+    assert candidates(files, "orders", []) == []
+    assert len(candidates(files, "other", listed("a", "b"))) == 2
 
 
 @pytest.mark.requirement("F5")
@@ -68,7 +74,7 @@ def test_a_file_is_due_again_when_its_retry_is_and_not_before(target: Store, fil
     retry_at = files.get("orders", "a").retry_at
     assert retry_at is not None
     clock.advance((retry_at - clock.now()).total_seconds())
-    (candidate,) = files.candidates("orders", listed("a", "b"))
+    (candidate,) = candidates(files, "orders", listed("a", "b"))
     assert (candidate.listed.path, candidate.forced) == ("a", True)
 
 
@@ -80,12 +86,33 @@ def test_what_a_person_decided_about_a_file_holds(target: Store, files: Files) -
         marked(FileStatus.QUARANTINED, "b"),
         marked(FileStatus.IGNORED, "c"),
     )
-    (candidate,) = files.candidates("orders", listed("a", "b", "c"))
+    (candidate,) = candidates(files, "orders", listed("a", "b", "c"))
     assert (candidate.listed.path, candidate.forced) == ("a", True)
     assert due(files, "a", "b", "c", size=99) == ["a"]
     assert files.retries_pending() == {"ingest": 1}
     statuses = target.database.rows("SELECT item, status FROM failures ORDER BY item")
     assert statuses == [("a", "retrying"), ("b", "quarantined"), ("c", "ignored")]
+
+
+@pytest.mark.requirement("I7")
+@pytest.mark.parametrize("status", [FileStatus.QUARANTINED, FileStatus.IGNORED])
+def test_what_a_person_decided_holds_against_a_run_that_was_under_way(
+    target: Store, files: Files, status: FileStatus
+) -> None:
+    target.put(failed("run", "a", facts=facts("a")))
+    target.put(marked(status, "a"))
+    target.put(succeeded("later", "a", facts=facts("a", rows_loaded=5)))
+    assert files.get("orders", "a").status == status
+    target.put(marked(FileStatus.RETRYING, "a"))
+    target.put(succeeded("latest", "a", facts=facts("a", rows_loaded=5)))
+    assert files.get("orders", "a").status == FileStatus.SUCCESS
+
+
+def test_a_run_that_wants_some_files_is_told_of_these_only(target: Store, files: Files) -> None:
+    target.put(*(succeeded("run", path, facts=facts(path)) for path in ("a", "ä", "日本")))
+    told = KnownFiles(files.known("orders", frozenset({"ä", "gone"})))
+    found = told.candidates(listed("a", "ä", "日本"))
+    assert [(c.listed.path, c.known_hash is None) for c in found] == [("a", True), ("日本", True)]
 
 
 def test_of_several_causes_in_one_run_the_first_describes_the_file(

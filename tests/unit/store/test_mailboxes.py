@@ -23,10 +23,9 @@ from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.store.filters import FailureFilter
 from daemon.store.ledgers.messages import mailboxes
-from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.migrate import MIGRATIONS, migrate
 from daemon.taxonomy import Category
-from tests.unit.message_support import done, failure, place
+from tests.unit.message_support import RunsKnowledge, done, failure, place
 from tests.unit.spine_support import MEMORY, START, Store, decided, ended, failed, store
 
 SOURCE = MailSource(host="imap.example.com", username="ann@example.com")
@@ -39,8 +38,8 @@ def target(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def messages(target: Store) -> Messages:
-    return Messages(target.database, target.clock)
+def messages(target: Store) -> RunsKnowledge:
+    return RunsKnowledge(target.database, target.clock)
 
 
 def follow(target: Store, **present: str) -> dict[str, int]:
@@ -87,7 +86,9 @@ def test_a_mailbox_is_known_by_16_hex_digits_that_no_other_account_has(
 
 
 @pytest.mark.requirement("S2")
-def test_another_mailbox_begins_anew_and_others_go_on(target: Store, messages: Messages) -> None:
+def test_another_mailbox_begins_anew_and_others_go_on(
+    target: Store, messages: RunsKnowledge
+) -> None:
     """Also those of another pipeline with a source of the same name."""
     assert follow(target, support="first", sales="second") == {}
     target.put(done(place(1)), done(place(2)), done(place(1), source="sales"))
@@ -95,7 +96,7 @@ def test_another_mailbox_begins_anew_and_others_go_on(target: Store, messages: M
     assert follow(target, support="third", sales="second") == {"support": 2}
     assert messages.done("support", [place(1), place(2)]) == set()
     assert messages.done("sales", [place(1)]) == {place(1)}
-    archive = Messages(target.database, target.clock, "archive")
+    archive = RunsKnowledge(target.database, target.clock, "archive")
     assert archive.done("support", [place(1)]) == {place(1)}
     target.put(done(place(1)))
     assert follow(target, support="third", sales="second") == {}
@@ -104,7 +105,7 @@ def test_another_mailbox_begins_anew_and_others_go_on(target: Store, messages: M
 
 @pytest.mark.requirement("S2")
 def test_a_source_that_comes_back_goes_on_unless_it_is_another_mailbox(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     follow(target, support="first")
     target.put(done(place(1)))
@@ -118,7 +119,7 @@ def test_a_source_that_comes_back_goes_on_unless_it_is_another_mailbox(
 
 @pytest.mark.requirement("S2", "X3")
 def test_what_is_forgotten_and_why_are_on_disk_together_or_not_at_all(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     """A source without a mailbox cannot be stored, which ends the transaction after the first was forgotten."""
     follow(target, support="first", sales="second")
@@ -136,7 +137,7 @@ def test_what_is_forgotten_and_why_are_on_disk_together_or_not_at_all(
 
 @pytest.mark.requirement("S2", "F5")
 def test_failures_of_the_mailbox_before_stay_and_hold_no_message_of_this_one(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     follow(target, support="first")
     target.put(failure(1, Category.VALIDATION), failure(2, Category.RATE_LIMIT))
@@ -183,7 +184,7 @@ def test_after_an_upgrade_the_mailboxes_are_learnt_and_nothing_is_forgotten(
         )
     database = Database(path, memory_limit=MEMORY)
     try:
-        messages = Messages(database, FakeClock(START))
+        messages = RunsKnowledge(database, FakeClock(START))
         assert mailboxes.follow(database.writer, "mail", {"support": "first"}) == {}
         assert messages.done("support", [place(1)]) == {place(1)}
         assert mailboxes.known(database.writer, "mail") == {"support": "first"}
@@ -216,7 +217,7 @@ def remove() -> Entry:
 
 @pytest.mark.requirement("S2", "S10")
 def test_an_account_that_is_turned_to_another_mailbox_begins_anew(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     """Another port may be another server behind a tunnel."""
     target.put(save("first", "host", "username", version=1))
@@ -233,7 +234,7 @@ def test_an_account_that_is_turned_to_another_mailbox_begins_anew(
 
 @pytest.mark.requirement("S2", "S10")
 def test_a_run_that_goes_on_in_the_mailbox_before_takes_nothing_of_this_one_for_done(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     target.put(save("first", "host", "username", version=1))
     target.put(done(place(1), mailbox="first"))
@@ -245,7 +246,7 @@ def test_a_run_that_goes_on_in_the_mailbox_before_takes_nothing_of_this_one_for_
 
 @pytest.mark.requirement("S2", "S10")
 def test_an_account_that_is_made_again_goes_on_unless_it_is_another_mailbox(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     target.put(save("first", "host", "port", "username", version=1))
     target.put(done(place(1)), remove())
@@ -257,7 +258,7 @@ def test_an_account_that_is_made_again_goes_on_unless_it_is_another_mailbox(
 
 @pytest.mark.requirement("S2", "S10")
 def test_an_account_made_under_a_name_of_long_ago_takes_nothing_over(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     """Of a name that was removed before the upgrade nobody knows what it stood for."""
     target.put(done(place(1)))

@@ -11,12 +11,13 @@ import duckdb
 import pytest
 
 from daemon.clock import FakeClock
+from daemon.pipelines.mail.known import KnownMessages
 from daemon.store import upkeep
 from daemon.store.database import Database
 from daemon.store.ledgers.messages.reading import Messages
 from daemon.store.migrate import MIGRATIONS, migrate
 from daemon.taxonomy import Category
-from tests.unit.message_support import VALIDITY, done, failure, place
+from tests.unit.message_support import VALIDITY, RunsKnowledge, done, failure, place
 from tests.unit.spine_support import LEDGERS, MEMORY, START, Store, store, succeeded
 
 GMAIL_ID = 2**64 - 2  # unsigned
@@ -29,12 +30,14 @@ def target(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def messages(target: Store) -> Messages:
-    return Messages(target.database, target.clock)
+def messages(target: Store) -> RunsKnowledge:
+    return RunsKnowledge(target.database, target.clock)
 
 
 @pytest.mark.requirement("S2")
-def test_a_message_that_is_done_is_known_by_its_place(target: Store, messages: Messages) -> None:
+def test_a_message_that_is_done_is_known_by_its_place(
+    target: Store, messages: RunsKnowledge
+) -> None:
     target.put(done(place(1)), done(place(3)), done(place(4), source="sales"))
     asked = [place(1), place(2), place(3), place(4), place(1, folder="Archive")]
     asked.append(place(3, uidvalidity=VALIDITY + 1))
@@ -45,7 +48,7 @@ def test_a_message_that_is_done_is_known_by_its_place(target: Store, messages: M
 
 @pytest.mark.requirement("S2")
 def test_on_gmail_a_message_is_known_by_its_id_in_every_folder(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     target.put(done(place(1, GMAIL_ID)))
     moved = place(77, GMAIL_ID, folder="[Gmail]/All Mail", uidvalidity=5)
@@ -78,7 +81,7 @@ def test_nothing_of_what_a_message_says_is_stored(target: Store) -> None:
 def test_a_message_that_failed_is_set_aside_till_another_attempt_may_help(tmp_path: Path) -> None:
     clock = FakeClock(START)
     with store(tmp_path, clock) as target:
-        messages = Messages(target.database, clock)
+        messages = RunsKnowledge(target.database, clock)
         target.put(failure(1, Category.VALIDATION), failure(2, Category.RATE_LIMIT))
         asked = [place(1), place(2), place(3)]
         assert messages.set_aside("support", asked) == {place(1), place(2)}
@@ -91,7 +94,7 @@ def test_a_message_that_failed_is_set_aside_till_another_attempt_may_help(tmp_pa
 
 
 def test_a_message_that_succeeded_after_all_is_not_set_aside(
-    target: Store, messages: Messages
+    target: Store, messages: RunsKnowledge
 ) -> None:
     target.put(failure(1, Category.VALIDATION, "before"), done(place(1)))
     assert messages.set_aside("support", [place(1)]) == set()
@@ -107,7 +110,7 @@ def test_messages_are_forgotten_with_the_rest_unless_they_come_up_again(target: 
         done(future, received=now + timedelta(days=1)),
     )
     upkeep.expire(target.database.writer, LEDGERS, now, timedelta(days=90))
-    messages = Messages(target.database, target.clock)
+    messages = RunsKnowledge(target.database, target.clock)
     assert messages.done("support", [old, recent, future]) == {recent, future}
 
 
@@ -117,7 +120,7 @@ def test_a_chunk_is_looked_up_among_many_messages_one_by_one(target: Store) -> N
         "INSERT INTO messages SELECT 'mail', 'account' || (i % 50), 'INBOX', 1, i // 50, NULL, "
         "now()::TIMESTAMP, 'a', 'b', 'c', 'run', now()::TIMESTAMP FROM range(50000) t(i)"
     )
-    messages = Messages(target.database, target.clock)
+    messages = RunsKnowledge(target.database, target.clock)
     asked = [place(uid, uidvalidity=1) for uid in range(900, 1100)]
     assert messages.done("account7", asked) == set(asked[:100])
 
@@ -135,9 +138,27 @@ def test_a_store_of_version_5_is_upgraded_and_keeps_what_it_holds(tmp_path: Path
     database = Database(path, memory_limit=MEMORY)
     try:
         assert database.rows("SELECT pipeline FROM paused_pipelines") == [("ingest",)]
-        assert Messages(database, FakeClock(START)).done("support", [place(1)]) == set()
+        assert RunsKnowledge(database, FakeClock(START)).done("support", [place(1)]) == set()
     finally:
         database.close()
+
+
+@pytest.mark.requirement("S2")
+def test_a_run_is_told_of_the_window_that_its_account_looks_at_and_of_what_is_wanted(
+    target: Store,
+) -> None:
+    old, wanted, by_id, recent = place(1), place(2), place(3, GMAIL_ID), place(4)
+    long_ago = START - timedelta(days=30)
+    target.put(*(done(m, received=long_ago) for m in (old, wanted, by_id)), done(recent))
+    messages = Messages(target.database, target.clock)
+    since = START - timedelta(days=1)
+    asked = [old, wanted, by_id, recent]
+    for items, told in (
+        (None, {recent}),
+        (frozenset({wanted.item, by_id.item}), {wanted, by_id, recent}),
+    ):
+        known = KnownMessages(messages.known("support", since, items), "support")
+        assert known.done(asked) == told
 
 
 def test_a_success_without_a_message_leaves_the_index_alone(target: Store) -> None:

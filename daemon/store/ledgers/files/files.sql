@@ -7,28 +7,21 @@ FROM {rows} AS marks
 WHERE files.pipeline = marks.pipeline AND files.source = marks.source AND files.path = marks.path;
 
 -- name: replace_files
--- New rows of files. Of several causes in one run the first, which is the largest, describes a file.
+-- New rows of files. Of several causes in one run the first, which is the largest, describes a file. No run begins
+-- with a file that is set aside: one that says something of it began before, and a person's decision holds.
 MERGE INTO files USING {rows} AS fresh
 ON files.pipeline = fresh.pipeline AND files.source = fresh.source AND files.path = fresh.path
-WHEN MATCHED AND files.run_id <> fresh.run_id THEN UPDATE BY NAME
+WHEN MATCHED AND files.run_id <> fresh.run_id AND files.status NOT IN ('quarantined', 'ignored') THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME;
 
--- name: candidate_files
--- Of the files in a folder those that are to be read: new, changed, or due again.
-WITH listed AS (
-    SELECT unnest($paths::VARCHAR[]) AS path, unnest($sizes::BIGINT[]) AS size,
-           unnest($times::BIGINT[]) AS mtime_ns, unnest(range(len($paths))) AS n),
-known AS (
-    SELECT path, size, mtime_ns, content_hash, status, rows_loaded, run_id,
-           status = 'retrying'
-               OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false)) AS due
-    FROM files WHERE pipeline = $pipeline AND source = $source)
-SELECT n, content_hash, status, coalesce(rows_loaded, 0), coalesce(due, false), run_id
-FROM listed LEFT JOIN known USING (path)
-WHERE known.path IS NULL OR due
-   OR (status NOT IN ('quarantined', 'ignored')
-       AND (known.size <> listed.size OR known.mtime_ns <> listed.mtime_ns))
-ORDER BY n;
+-- name: known_files
+-- All files of an ingestion, or those wanted, by the key that stands for a path.
+SELECT ('0x' || left(sha256(path), 16))::UBIGINT AS key, size, mtime_ns, content_hash, status, rows_loaded,
+       status = 'retrying' OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false)),
+       run_id
+FROM files WHERE pipeline = $pipeline AND source = $source
+   AND ($wanted IS NULL OR path IN (SELECT unnest($wanted::VARCHAR[])))
+ORDER BY key;
 
 -- name: file_badges
 -- Ingestions at a glance.

@@ -11,12 +11,15 @@ import msgspec
 from daemon.clock import Clock
 from daemon.errors import NotFound
 from daemon.pipelines.ingest.config import PIPELINE
-from daemon.pipelines.ingest.ports import Candidate, Listed
+from daemon.pipelines.ingest.known import KnownFile, pack
 from daemon.store.database import Database
 from daemon.store.ledgers.files import SQL
 from daemon.store.ledgers.files.rows import FileRow
 from daemon.store.records import select, stored, utc
 from daemon.taxonomy import FileStatus
+
+_READ_AT_ONCE = 2000
+"""Files of which rows are in memory while they are packed."""
 
 
 class FileFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,39 +64,25 @@ NO_FILES = Badge(0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, 0)
 
 
 class Files:
-    """Queries over tracked files; also the ingest pipeline's `FileIndex`."""
+    """Queries over tracked files; also the ingest pipeline's `TrackedFiles`."""
 
     def __init__(self, database: Database, clock: Clock, pipeline: str = PIPELINE) -> None:
         self._database = database
         self._clock = clock
         self._pipeline = pipeline
 
-    def candidates(self, source: str, listed: Sequence[Listed]) -> list[Candidate]:
-        """See `FileIndex.candidates`."""
-        if not listed:
-            return []
-        rows = self._database.rows(
-            SQL["candidate_files"],
-            {
-                "pipeline": self._pipeline,
-                "source": source,
-                "paths": [file.path for file in listed],
-                "sizes": [file.size for file in listed],
-                "times": [file.mtime_ns for file in listed],
-                "now": stored(self._clock.now()),
-            },
-        )
-        return [
-            Candidate(
-                listed[n],
-                known_hash,
-                FileStatus(status) if status else None,
-                known_rows,
-                forced,
-                known_run,
-            )
-            for n, known_hash, status, known_rows, forced, known_run in rows
-        ]
+    def known(self, source: str, wanted: frozenset[str] | None) -> bytes:
+        """See `TrackedFiles.known`."""
+        parameters = {
+            "pipeline": self._pipeline,
+            "source": source,
+            "wanted": None if wanted is None else list(wanted),
+            "now": stored(self._clock.now()),
+        }
+        with self._database.cursor() as cursor:
+            cursor.execute(SQL["known_files"], parameters)
+            batches = iter(lambda: cursor.fetchmany(_READ_AT_ONCE), [])
+            return pack(KnownFile(*row) for batch in batches for row in batch)
 
     def page(
         self, source: str, f: FileFilter, limit: int = 50, after: str | None = None

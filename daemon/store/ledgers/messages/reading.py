@@ -1,55 +1,31 @@
-"""Reads which mail messages are done; the mail pipeline's `MessageIndex`."""
+"""Reads what a run has to know of mail messages; the mail pipeline's `MessageIndex`."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from datetime import datetime
 
 from daemon.clock import Clock
-from daemon.item_key import item_key
 from daemon.pipelines.mail.config import PIPELINE
-from daemon.pipelines.mail.message import Identity
+from daemon.pipelines.mail.known import DoneMessage, pack
 from daemon.store.database import Database
 from daemon.store.ledgers.messages import SQL
 from daemon.store.records import stored
 
 
 class Messages:
-    """Queries over messages. Each looks at one chunk of an account."""
+    """Queries over messages."""
 
     def __init__(self, database: Database, clock: Clock, pipeline: str = PIPELINE) -> None:
         self._database = database
         self._clock = clock
         self._pipeline = pipeline
 
-    def done(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
-        """See `MessageIndex.done`."""
-        return self._by_place(source, identities) | self._by_gmail_id(source, identities)
-
-    def _by_place(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
-        by_folder: defaultdict[tuple[str, int], dict[int, Identity]] = defaultdict(dict)
-        for identity in identities:
-            by_folder[identity.folder, identity.uidvalidity][identity.uid] = identity
-        found: set[Identity] = set()
-        for (folder, uidvalidity), asked in by_folder.items():
-            place = [min(asked), max(asked), uidvalidity, folder, source, self._pipeline]
-            rows = self._database.rows(SQL["messages_in_folder"], place)
-            found.update(asked[uid] for (uid,) in rows if uid in asked)
-        return found
-
-    def _by_gmail_id(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
-        asked = {i.gm_msgid: i for i in identities if i.gm_msgid is not None}
-        if not asked:
-            return set()
-        rows = self._database.rows(
-            SQL["messages_by_gmail_id"], [list(asked), source, self._pipeline]
+    def known(self, source: str, since: datetime, wanted: frozenset[str] | None) -> bytes:
+        """See `MessageIndex.known`."""
+        account = {"pipeline": self._pipeline, "source": source}
+        window = account | {"since": stored(since), "wanted": list(wanted or ())}
+        done = self._database.rows(SQL["known_messages"], window)
+        aside = self._database.rows(
+            SQL["messages_set_aside"], account | {"now": stored(self._clock.now())}
         )
-        return {asked[gm_msgid] for (gm_msgid,) in rows}
-
-    def set_aside(self, source: str, identities: Sequence[Identity]) -> set[Identity]:
-        """See `MessageIndex.set_aside`."""
-        if not identities:
-            return set()
-        keys = {item_key(self._pipeline, source, i.item): i for i in identities}
-        parameters = {"keys": list(keys), "now": stored(self._clock.now())}
-        return {keys[key] for (key,) in self._database.rows(SQL["messages_set_aside"], parameters)}
+        return pack((DoneMessage(*row) for row in done), (key for (key,) in aside))
