@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import math
 from typing import Any
+
+import yaml
 
 from alerts.rule import Alert, Group, Recording
 from alerts.thresholds import Links
@@ -44,7 +46,8 @@ def written(groups: list[Group], links: Links) -> str:
             for group in groups
         ]
     }
-    return HEADER + "\n".join(_lines(tree)) + "\n"
+    text = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
+    return f"{HEADER}{text}"
 
 
 def _rule(rule: Recording | Alert, links: Links) -> dict[str, Any]:
@@ -60,29 +63,13 @@ def _rule(rule: Recording | Alert, links: Links) -> dict[str, Any]:
     }
 
 
-def _lines(node: dict[str, Any]) -> list[str]:
-    """YAML of nested mappings, lists of mappings, and texts; one of several lines becomes a block."""
-    lines: list[str] = []
-    for key, value in node.items():
-        if isinstance(value, dict):
-            lines += [f"{key}:", *_indented(_lines(value))]
-        elif isinstance(value, list):
-            lines.append(f"{key}:")
-            for item in value:
-                first, *others = _lines(item)
-                lines += [f"  - {first}", *_indented(others, 4)]
-        elif "\n" in value:
-            lines += [f"{key}: |-", *_indented(value.splitlines())]
-        else:
-            lines.append(f"{key}: {_text(value)}")
-    return lines
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML has no types
+    """Writes a text of several lines as a block, which can be read."""
 
 
-def _indented(lines: list[str], by: int = 2) -> list[str]:
-    return [" " * by + line for line in lines]
+def _text(dumper: Any, value: str) -> Any:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style)
 
 
-def _text(value: str) -> str:
-    """Plain where nothing in it means anything to YAML, else quoted as JSON, which YAML reads."""
-    plain = value.replace("_", "").replace(":", "").isalnum() and not value.endswith(":")
-    return value if plain else json.dumps(value, ensure_ascii=False)
+_Dumper.add_representer(str, _text)
