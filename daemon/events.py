@@ -16,6 +16,7 @@ import msgspec
 from daemon.taxonomy import (
     AuditOutcome,
     GroupDecision,
+    Priority,
     RetryOutcome,
     RetryReason,
     RetryState,
@@ -151,6 +152,18 @@ class RunEnded(RunEvent, frozen=True, kw_only=True, tag="run_ended"):
     counts: Counts
     progress_current: int | None
     progress_total: int | None
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One run that was asked for. It waits until its turn comes."""
+
+    cycle_id: str
+    """What it belongs to. A cycle has each source once."""
+    pipeline: str
+    source: str
+    trigger: Trigger
+    priority: Priority
+    asked_at: datetime
 
 
 class CycleEvent(Event, frozen=True, kw_only=True):

@@ -1,11 +1,13 @@
-"""When cycles run: APScheduler triggers them, one at a time for each pipeline; people may run them too."""
+"""When cycles run: APScheduler triggers them, one at a time for each pipeline; people may run them too.
+
+It decides when and what. Whose turn it is then, the queue decides.
+"""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,17 +22,20 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from daemon.clock import Clock
 from daemon.config import PipelineConfig
-from daemon.cycle import Cycles
-from daemon.errors import Conflict, Problem, RecorderClosed
+from daemon.cycle import Cycle, Cycles
+from daemon.errors import Conflict, Problem
 from daemon.events import CycleSkipped
 from daemon.gate import Gate
-from daemon.ids import new_id
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.recorder import Recorder
 from daemon.runners.runner import Runner
-from daemon.taxonomy import Trigger
+from daemon.taxonomy import Priority, Trigger
+from daemon.work.queue import WorkQueue
 
 log = logging.getLogger("triaged.scheduler")
+
+THREADS = 4
+"""What is due is looked at in these; what takes long is not done in them."""
 
 
 class PipelineStatus(msgspec.Struct, frozen=True):
@@ -54,6 +59,7 @@ class Scheduler:
         catalog: Catalog,
         cycles: Cycles,
         runner: Runner,
+        queue: WorkQueue,
         recorder: Recorder,
         clock: Clock,
         gate: Gate,
@@ -62,21 +68,21 @@ class Scheduler:
         self._catalog = catalog
         self._cycles = cycles
         self._runner = runner
+        self._queue = queue
         self._recorder = recorder
         self._clock = clock
         self._gate = gate
         self._paused = set(paused)
-        self._changed = threading.Condition()
-        self._cycles_active = 0
-        self._stopped = False
+        self._due_cycles: dict[str, Cycle] = {}
+        """The latest cycle of each pipeline that was due."""
         self._scheduler: BackgroundScheduler | None = None
 
     def start(self) -> None:
         """Begins to trigger cycles; a pipeline with an interval has its first one at once."""
-        if self._scheduler is not None or self._stopped:
+        if self._scheduler is not None or self._queue.stopping:
             return
-        pool = ThreadPoolExecutor(len(self._catalog.pipelines) + 1)
-        self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": pool})
+        executors = {"default": ThreadPoolExecutor(THREADS)}
+        self._scheduler = BackgroundScheduler(timezone=UTC, executors=executors)
         self._scheduler.add_listener(self._skipped, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         for pipeline in self._catalog.pipelines.values():
             trigger = make_trigger(pipeline.config)
@@ -112,7 +118,7 @@ class Scheduler:
 
     def once(self, moment: datetime, name: str, job: Callable[[], None]) -> None:
         """Runs a job at a moment, however late; another one of that name takes its place."""
-        if self._scheduler is not None and not self._stopped:
+        if self._scheduler is not None and not self._queue.stopping:
             self._scheduler.add_job(
                 job,
                 DateTrigger(moment),
@@ -127,21 +133,25 @@ class Scheduler:
             with suppress(JobLookupError):
                 self._scheduler.remove_job(name)
 
-    def is_active(self, pipeline: str, source: str) -> bool:
-        """Whether the source is running."""
-        return self._runner.is_active(pipeline, source)
+    def is_asked_for(self, pipeline: str, source: str) -> bool:
+        """Whether the source is running, or will be because somebody asked for it, and not a cycle alone."""
+        return self._runner.is_active(pipeline, source) or self._queue.is_asked_for(
+            pipeline, source
+        )
 
     def _due(self, name: str) -> None:
-        if name in self._paused:
+        if name in self._due_cycles and not self._due_cycles[name].is_over:
+            self._skip(name, "overlap")
+        elif name in self._paused:
             self._skip(name, "paused")
-        else:
-            pipeline = self._catalog.pipeline(name)
-            enabled = [source for source in pipeline.sources.values() if source.enabled]
-            ready = [s for s in enabled if self._gate.waiting(pipeline.name, s) is None]
-            with self._tracked():
-                self._cycles.run(
-                    pipeline, ready, Trigger.SCHEDULE, left_out=len(enabled) - len(ready)
-                )
+        elif not self._queue.stopping:
+            self._due_cycles[name] = self._begin_due(self._catalog.pipeline(name))
+
+    def _begin_due(self, pipeline: Registered) -> Cycle:
+        enabled = [source for source in pipeline.sources.values() if source.enabled]
+        ready = [s for s in enabled if self._gate.waiting(pipeline.name, s) is None]
+        left_out = len(enabled) - len(ready)
+        return self._cycles.begin(pipeline, ready, Trigger.SCHEDULE, Priority.CYCLE, left_out)
 
     def _skipped(self, event: Any) -> None:
         if event.job_id in self._catalog.pipelines:  # upkeep is no cycle
@@ -162,73 +172,36 @@ class Scheduler:
         """Whether a person paused the pipeline."""
         return pipeline in self._paused
 
-    def run_now(self, pipeline: str, source: str | None, trigger: Trigger) -> str:
-        """Starts a cycle, even of a paused pipeline; returns its id. Raises `Conflict`."""
+    def run_now(
+        self,
+        pipeline: str,
+        source: str | None,
+        trigger: Trigger,
+        priority: Priority = Priority.PERSON,
+    ) -> str:
+        """Lets a cycle begin when its turn comes, even of a paused pipeline; returns its id.
+
+        Raises `Conflict` when everything that it would run is running, or asked for, already.
+        """
         registered = self._catalog.pipeline(pipeline)
         sources = self._to_run(registered, source)
-        cycle_id = new_id(self._clock)
-        thread = threading.Thread(
-            target=self._run_tracked,
-            args=(registered, sources, trigger, cycle_id),
-            name=f"cycle-{pipeline}",
-            daemon=True,
-        )
-        with self._changed:
-            if self._stopped:
-                raise Conflict("the daemon is stopping")
-        thread.start()
-        return cycle_id
-
-    def retry(self, pipeline: str, source: str, wanted: frozenset[str] | None) -> str:
-        """Runs one source in the calling thread, all of it or the items `wanted`.
-
-        Returns the id of its cycle, which has no run when the source was running already. Raises
-        `Conflict` when the daemon is stopping.
-        """
-        chosen = [self._catalog.source(pipeline, source)]
-        cycle_id = new_id(self._clock)
-        with self._tracked():
-            if self._stopped:
-                raise Conflict("the daemon is stopping")
-            registered = self._catalog.pipeline(pipeline)
-            self._cycles.run(registered, chosen, Trigger.RETRY, cycle_id, wanted=wanted)
-        return cycle_id
+        if self._queue.stopping:
+            raise Conflict("the daemon is stopping")
+        return self._cycles.begin(registered, sources, trigger, priority).cycle_id
 
     def _to_run(self, pipeline: Registered, source: str | None) -> list[Source]:
         if source is not None:
             chosen = [self._catalog.source(pipeline.name, source)]
         else:
             chosen = [found for found in pipeline.sources.values() if found.enabled]
-        free = [s for s in chosen if not self._runner.is_active(pipeline.name, s.name)]
+        free = [s for s in chosen if not self.is_asked_for(pipeline.name, s.name)]
         if not free:
             what = pipeline.name if source is None else f"{pipeline.name}/{source}"
-            raise Conflict(f"{what} is running already" if chosen else f"{what} has no sources")
+            if not chosen:
+                raise Conflict(f"{what} has no sources")
+            running = any(self._runner.is_active(pipeline.name, s.name) for s in chosen)
+            raise Conflict(f"{what} is {'running' if running else 'queued'} already")
         return free
-
-    def _run_tracked(
-        self, pipeline: Registered, sources: list[Source], trigger: Trigger, cycle_id: str
-    ) -> None:
-        with self._tracked():
-            self._cycles.run(pipeline, sources, trigger, cycle_id)
-
-    @contextmanager
-    def _tracked(self) -> Iterator[None]:
-        """Counts a cycle as under way, so that `wait` can wait for it."""
-        with self._changed:
-            self._cycles_active += 1
-        try:
-            yield
-        except RecorderClosed:
-            pass  # the daemon stopped under the cycle, which is marked at the next start
-        finally:
-            with self._changed:
-                self._cycles_active -= 1
-                self._changed.notify_all()
-
-    def wait(self, seconds: float) -> bool:
-        """Waits till no cycle is under way; False when the time ran out."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._cycles_active == 0, seconds)
 
     def describe(self) -> list[PipelineStatus]:
         """How all pipelines stand, by name."""
@@ -256,9 +229,7 @@ class Scheduler:
 
     def stop(self) -> None:
         """Triggers no further cycle and lets no further run begin; what runs goes on. Idempotent."""
-        with self._changed:
-            self._stopped = True
-        self._cycles.stop()
+        self._queue.stop()
         if self._scheduler is not None and self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 

@@ -50,6 +50,7 @@ from daemon.store.writer import Writer
 from daemon.topics import Topics
 from daemon.triage import Triage
 from daemon.triage.rules.files import load_rules
+from daemon.work.queue import WorkQueue
 
 log = logging.getLogger("triaged")
 
@@ -103,13 +104,15 @@ class Daemon:
         )
         self.recorder.connect(self.writer)
         self.runner = Runner(self.recorder, self.clock)
-        self.cycles = Cycles(self.recorder, self.runner, self.clock, self.catalog)
+        self.queue = WorkQueue(self.catalog)
+        self.cycles = Cycles(self.recorder, self.runner, self.clock, self.catalog, self.queue)
         retry = config.retry
         self.gate = Gate(self.clock, retry.breaker_after, retry.breaker_pause)
         self.scheduler = Scheduler(
             self.catalog,
             self.cycles,
             self.runner,
+            self.queue,
             self.recorder,
             self.clock,
             self.gate,
@@ -149,8 +152,12 @@ class Daemon:
         self.retry_requests = RetryRequests(
             self.retries, self.failures, self.recorder, self.clock, self.retry_worker.wake
         )
-        kept = timedelta(seconds=config.store.retention)
-        self.key_changes = KeyChanges(self.recorder, Audit(self.database), self.clock, kept)
+        self.key_changes = KeyChanges(
+            self.recorder,
+            Audit(self.database),
+            self.clock,
+            timedelta(seconds=config.store.retention),
+        )
         self.metrics = self._make_metrics()
         self.recorder.subscribe(self.metrics.count)
         self.recorder.subscribe(self.automatic_retries.follow)
@@ -165,7 +172,7 @@ class Daemon:
     def _make_retry_worker(self) -> RetryWorker:
         chunks = Chunks(
             self.catalog,
-            self.scheduler,
+            self.cycles,
             self.recorder,
             self.retries,
             self.clock,
@@ -174,6 +181,7 @@ class Daemon:
             self.catalog,
             self.scheduler,
             self.runner,
+            self.queue,
             self.recorder,
             self.retries,
             chunks,
@@ -235,7 +243,7 @@ class Daemon:
         self.scheduler.stop()
         self.runner.cancel()
         seconds = self.settings.config.server.grace if grace is None else grace
-        self.scheduler.wait(seconds)
+        self.queue.wait(seconds)
         interrupted = self.runner.interrupt()
         self.retry_worker.wait(RETRIES_GRACE_SECONDS)
         lost = self.writer.close(STORE_GRACE_SECONDS)

@@ -173,6 +173,17 @@ class Trigger(StrEnum):
     RETRY = "retry"
 
 
+class Priority(StrEnum):
+    """Whose turn comes first when work has to wait; from the first to the last."""
+
+    PERSON = "person"
+    """A person asked for it."""
+    RETRY = "retry"
+    """It is tried again by itself."""
+    CYCLE = "cycle"
+    """It was due."""
+
+
 class RetryState(StrEnum):
     """How a retry operation stands."""
 

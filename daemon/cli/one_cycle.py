@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from itertools import chain, islice
 from queue import Empty, SimpleQueue
@@ -12,7 +11,7 @@ from api.schemas.runs import RunDetail
 from api.schemas.status import CurrentRun
 from daemon import events
 from daemon.cli.reading import Found, StoreReader
-from daemon.errors import RecorderClosed
+from daemon.cycle import Cycle as UnderWay
 from daemon.pipelines.catalog import Registered, Source
 from daemon.service import Daemon
 from daemon.store.entries import Committed
@@ -21,33 +20,27 @@ from daemon.taxonomy import RunStatus, Trigger
 
 
 class Cycle:
-    """One cycle of a pipeline, in a thread of its own."""
+    """One cycle of a pipeline, while somebody looks on."""
 
     def __init__(self, daemon: Daemon, pipeline: Registered, sources: list[Source]) -> None:
         self.daemon = daemon
         self.reader = StoreReader(daemon.database, daemon.catalog)
         self.run_ids: list[str] = []
-        self.outcome = RunStatus.INTERRUPTED
         self._ended: SimpleQueue[str] = SimpleQueue()
-        # Not Thread.join: interrupted by Ctrl-C, it may take a thread for ended that is not.
-        self._over = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(pipeline, sources), name=f"cycle-{pipeline.name}", daemon=True
-        )
+        self._pipeline = pipeline
+        self._sources = sources
+        self._cycle: UnderWay | None = None
         daemon.recorder.subscribe(self._note)
 
     def start(self) -> None:
         """Begins."""
         self.daemon.start(schedule=False)
-        self._thread.start()
+        self._cycle = self.daemon.cycles.begin(self._pipeline, self._sources, Trigger.MANUAL)
 
-    def _run(self, pipeline: Registered, sources: list[Source]) -> None:
-        try:
-            self.outcome = self.daemon.cycles.run(pipeline, sources, Trigger.MANUAL)
-        except RecorderClosed:
-            self.outcome = RunStatus.INTERRUPTED
-        finally:
-            self._over.set()
+    @property
+    def outcome(self) -> RunStatus:
+        """What it came to."""
+        return self._cycle.outcome if self._cycle else RunStatus.INTERRUPTED
 
     def _note(self, committed: Committed) -> None:
         for entry in committed.entries:
@@ -58,7 +51,7 @@ class Cycle:
 
     def wait(self, seconds: float) -> bool:
         """Waits for the end; False when the time ran out."""
-        return self._over.wait(seconds)
+        return self._cycle is None or self._cycle.wait(seconds)
 
     def active(self) -> list[CurrentRun]:
         """Its runs under way, by name, so that a view of them stands still."""
@@ -88,7 +81,7 @@ class Cycle:
 
     def stop(self, grace: float) -> None:
         """Lets runs end at their next item, and marks those that do not as interrupted."""
-        self.daemon.cycles.stop()
+        self.daemon.queue.stop()
         self.daemon.runner.cancel()
         if not self.wait(grace):
             self.daemon.runner.interrupt()

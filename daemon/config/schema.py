@@ -149,7 +149,7 @@ class PipelineConfig(Table, frozen=True, kw_only=True):
     cron: str | None = None
     """Five-field crontab in UTC, instead of `every`. With neither, the pipeline runs on demand."""
     concurrency: Annotated[int, Meta(ge=1, le=64)] = 1
-    """How many sources of the pipeline run at the same time."""
+    """How many sources of the pipeline run at the same time, whoever asked: cycles, people and retries together."""
     misfire_grace: Duration = Duration(30)
     """A cycle that could not start for longer than this counts as missed."""
 

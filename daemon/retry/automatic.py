@@ -20,7 +20,7 @@ from daemon.pipelines.catalog import Catalog, Source
 from daemon.retry.budget import HOUR, Budget
 from daemon.scheduler import Scheduler
 from daemon.store.entries import Committed, FailedRun, RetriedRun
-from daemon.taxonomy import RunStatus, Trigger
+from daemon.taxonomy import Priority, RunStatus, Trigger
 
 log = logging.getLogger("triaged.retries")
 
@@ -132,7 +132,7 @@ class AutomaticRetries:
         """Begins the retry; returns 0, or the seconds to wait when it cannot begin now."""
         if self._scheduler.is_paused(failed.pipeline):
             return BUSY_SECONDS
-        if self._scheduler.is_active(failed.pipeline, failed.source):
+        if self._scheduler.is_asked_for(failed.pipeline, failed.source):
             return BUSY_SECONDS
         wait = self._budget.spend(self._clock.now().timestamp(), self._limits(failed))
         if wait > 0:
@@ -148,7 +148,7 @@ class AutomaticRetries:
             )
             return wait
         try:
-            self._scheduler.run_now(failed.pipeline, failed.source, Trigger.RETRY)
+            self._scheduler.run_now(failed.pipeline, failed.source, Trigger.RETRY, Priority.RETRY)
         except Conflict:  # it began in this moment, or the daemon is stopping
             return BUSY_SECONDS
         except NotFound:  # it went away in this moment

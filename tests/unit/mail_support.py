@@ -94,12 +94,14 @@ class Mail:
     def run(self, source: str | None = None) -> None:
         """One cycle, of all accounts or one; everything is stored afterwards."""
         self.machinery.scheduler.run_now("mail", source, Trigger.MANUAL)
-        assert self.machinery.scheduler.wait(PATIENCE)
+        assert self.machinery.queue.wait(PATIENCE)
         assert self.store.writer.flush(PATIENCE)
 
     def retry(self, *items: str) -> None:
         """A run of the account named support, for these items only."""
-        self.machinery.scheduler.retry("mail", "support", frozenset(items))
+        mail = self.machinery.catalog.pipeline("mail")
+        wanted = frozenset(items)
+        self.machinery.cycles.carry_out(mail, mail.sources["support"], Trigger.RETRY, wanted)
         assert self.store.writer.flush(PATIENCE)
 
     def runs(self, source: str = "support") -> list[tuple[str, int, int, int]]:

@@ -44,6 +44,7 @@ from daemon.triage import Triage, describe
 from daemon.triage.assessment import Assessment
 from daemon.triage.retry import as_stored
 from daemon.triage.strategy import default_strategy
+from daemon.work.queue import WorkQueue
 
 T = TypeVar("T")
 
@@ -297,17 +298,25 @@ class Machinery:
         self.store = target
         self.catalog = Catalog({pipeline.name: pipeline for pipeline in pipelines})
         self.runner = Runner(target.recorder, target.clock)
-        self.cycles = Cycles(target.recorder, self.runner, target.clock, self.catalog)
+        self.queue = WorkQueue(self.catalog)
+        self.cycles = Cycles(target.recorder, self.runner, target.clock, self.catalog, self.queue)
         self.gate = Gate(target.clock, breaker_after=5, breaker_pause=900)
         self.scheduler = Scheduler(
-            self.catalog, self.cycles, self.runner, target.recorder, target.clock, self.gate, paused
+            self.catalog,
+            self.cycles,
+            self.runner,
+            self.queue,
+            target.recorder,
+            target.clock,
+            self.gate,
+            paused,
         )
         target.writer.start()
 
     def stop(self) -> None:
         self.scheduler.stop()
         self.runner.cancel()
-        assert self.scheduler.wait(PATIENCE)
+        assert self.queue.wait(PATIENCE)
 
 
 def pipeline(

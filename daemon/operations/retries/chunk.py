@@ -6,32 +6,32 @@ from collections.abc import Sequence
 
 from daemon import events
 from daemon.clock import Clock
-from daemon.errors import Conflict, NotFound, RecorderClosed
+from daemon.cycle import Cycles
+from daemon.errors import NotFound, RecorderClosed
 from daemon.item_key import item_key
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.retry_plan import Chosen
 from daemon.recorder import Recorder
-from daemon.scheduler import Scheduler
 from daemon.store.retries import Retries, RetryRecord, RetryRun, Target
-from daemon.taxonomy import RetryOutcome, RetryReason, RunStatus
+from daemon.taxonomy import RetryOutcome, RetryReason, RunStatus, Trigger
 
 _ENDED_EARLY = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
 """Runs that say nothing of the items that they did not come to."""
 
 
 class Chunks:
-    """Carries out chunks in the calling thread."""
+    """Carries out chunks in the calling thread, which has claimed their source."""
 
     def __init__(
         self,
         catalog: Catalog,
-        scheduler: Scheduler,
+        cycles: Cycles,
         recorder: Recorder,
         retries: Retries,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
-        self._scheduler = scheduler
+        self._cycles = cycles
         self._recorder = recorder
         self._retries = retries
         self._clock = clock
@@ -83,11 +83,15 @@ class Chunks:
         return ready, plan.wanted, refused
 
     def _run(self, pipeline: str, source: str, wanted: frozenset[str] | None) -> RetryRun | None:
-        """The run, once it has ended; None when the source was running or the daemon is stopping."""
+        """The run, once it has ended; None when there was none because the daemon is stopping."""
         try:
-            return self._retries.run_of(self._scheduler.retry(pipeline, source, wanted))
-        except (Conflict, NotFound):  # it runs, or went away in this moment
+            registered = self._catalog.pipeline(pipeline)
+            chosen = self._catalog.source(pipeline, source)
+        except NotFound:  # it went away in this moment
             return None
+        return self._retries.run_of(
+            self._cycles.carry_out(registered, chosen, Trigger.RETRY, wanted)
+        )
 
     def _results(
         self, operation: RetryRecord, ready: Sequence[Target], run: RetryRun

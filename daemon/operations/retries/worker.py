@@ -1,13 +1,16 @@
-"""The thread that works retry operations off: one chunk of each in turn."""
+"""Works retry operations off: of each, one chunk at a time is in the queue."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from daemon import events
 from daemon.clock import Clock
 from daemon.errors import RecorderClosed, StoreError
+from daemon.ids import new_id
 from daemon.operations.retries.chunk import Chunks
 from daemon.operations.retries.pace import Pace
 from daemon.pipelines.catalog import Catalog
@@ -15,7 +18,8 @@ from daemon.recorder import Recorder
 from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler
 from daemon.store.retries import Retries, RetryRecord
-from daemon.taxonomy import RetryState
+from daemon.taxonomy import Priority, RetryState, Trigger
+from daemon.work.queue import WorkQueue
 
 log = logging.getLogger("triaged.retries")
 
@@ -26,14 +30,41 @@ STORE_SECONDS = 2.0
 _SHOWN_SOURCES = 3
 
 
+class ChunkTask:
+    """A chunk of an operation, as the queue knows it. See `Task`."""
+
+    waits_for_source = True
+
+    def __init__(
+        self, work: events.Work, carry_out: Callable[[], None], over: Callable[[], None]
+    ) -> None:
+        """`over` is called in the end, whatever becomes of it."""
+        self.work = work
+        self._carry_out = carry_out
+        self._over = over
+
+    def carry_out(self) -> None:
+        try:
+            self._carry_out()
+        finally:
+            self._over()
+
+    def leave_out(self) -> None:
+        self._over()
+
+    def abandon(self) -> None:
+        self._over()
+
+
 class RetryWorker:
-    """Works operations off. `start` and `stop` may be called any often; `stop` is final."""
+    """Puts the chunks of operations into the queue. `start` and `stop` may be called any often; `stop` is final."""
 
     def __init__(
         self,
         catalog: Catalog,
         scheduler: Scheduler,
         runner: Runner,
+        queue: WorkQueue,
         recorder: Recorder,
         retries: Retries,
         chunks: Chunks,
@@ -42,12 +73,17 @@ class RetryWorker:
         self._catalog = catalog
         self._scheduler = scheduler
         self._runner = runner
+        self._queue = queue
         self._recorder = recorder
         self._retries = retries
         self._chunks = chunks
         self._clock = clock
         self._paces: dict[str, Pace] = {}
         self._texts: dict[str, str] = {}
+        self._under_way: set[str] = set()
+        """Operations that have a chunk in the queue."""
+        self._unreadable = False
+        """Whether a chunk could not read the store."""
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="retries", daemon=True)
@@ -71,9 +107,14 @@ class RetryWorker:
         self._woken.set()
 
     def wait(self, seconds: float) -> None:
-        """Waits till the thread has ended, after `stop`."""
+        """Waits till nothing more is done about operations, after `stop`."""
+        deadline = self._clock.monotonic() + seconds
         if self._thread.is_alive():
             self._thread.join(seconds)
+        while self._under_way and (left := deadline - self._clock.monotonic()) > 0:
+            self._woken.clear()
+            if self._under_way:
+                self._woken.wait(left)
 
     def _work(self) -> None:
         while not self._stopping.is_set():
@@ -83,22 +124,26 @@ class RetryWorker:
             except RecorderClosed:
                 return
             except StoreError as error:
-                log.warning(
-                    "retries wait for the store",
-                    extra={"event": "retries_waiting", "reason": str(error)},
-                )
                 rest = STORE_SECONDS
-            if rest != 0:
-                self._woken.wait(rest)
+                self._tell_waiting(error)
+            self._woken.wait(rest)
+
+    def _tell_waiting(self, error: StoreError) -> None:
+        log.warning(
+            "retries wait for the store",
+            extra={"event": "retries_waiting", "reason": str(error)},
+        )
 
     def _round(self) -> float | None:
-        """A chunk of every operation; returns how long to wait till the next, None for a wake."""
+        """A step of every operation; returns how long to wait till the next, None for a wake."""
+        if self._unreadable:
+            self._unreadable = False
+            return STORE_SECONDS
         operations = self._retries.unfinished()
         self._forget({operation.operation_id for operation in operations})
-        worked = [self._advance(operation) for operation in operations]
-        if any(worked):
-            return 0
-        return LOOK_SECONDS if operations else None
+        idle = [each for each in operations if each.operation_id not in self._under_way]
+        waiting = [self._advance(operation) for operation in idle]
+        return LOOK_SECONDS if any(waiting) else None
 
     def _forget(self, unfinished: set[str]) -> None:
         for kept in (self._paces, self._texts):
@@ -106,17 +151,23 @@ class RetryWorker:
                 del kept[operation_id]
 
     def _advance(self, operation: RetryRecord) -> bool:
-        """One chunk of an operation; False when it has to wait."""
+        """The next chunk of an operation goes into the queue; True when it has to wait first."""
         if self._stopping.is_set():
             return False
-        try:
+        with self._failing(operation):
             return self._step(operation)
-        except StoreError:
+        return False
+
+    @contextmanager
+    def _failing(self, operation: RetryRecord) -> Iterator[None]:
+        """An error that nobody foresaw ends the operation."""
+        try:
+            yield
+        except (StoreError, RecorderClosed):
             raise
         except Exception as error:
             log.exception("a retry operation failed", extra={"event": "retry_failed"})
             self._change(operation, RetryState.FAILED, f"{type(error).__name__}; the log says more")
-            return True
 
     def _step(self, operation: RetryRecord) -> bool:
         sources = self._retries.sources_to_do(operation.operation_id)
@@ -124,28 +175,57 @@ class RetryWorker:
             self._change(operation, RetryState.RUNNING)
         if not sources:
             self._change(operation, RetryState.COMPLETED)
-            return True
+            return False
         pace = self._paces.setdefault(operation.operation_id, Pace(operation.rate))
         if pace.wait(self._clock.monotonic()):
             self._say(operation, f"keeps to {operation.rate} items a minute")
-            return False
+            return True
         blocked = [self._blocked(*source) for source in sources]
         if None in blocked:
-            self._retry(operation, *sources[blocked.index(None)], pace)
-            return True
+            self._put(operation, *sources[blocked.index(None)], pace)
+            return False
         reasons = list(dict.fromkeys(reason for reason in blocked if reason))
         self._say(operation, f"waits: {'; '.join(reasons[:_SHOWN_SOURCES])}")
-        return False
+        return True
 
     def _blocked(self, pipeline: str, source: str) -> str | None:
         """Why a source cannot be run now; None when it can (or is none)."""
         if pipeline in self._catalog.pipelines and self._scheduler.is_paused(pipeline):
             return f"the pipeline {pipeline} is paused"
-        if self._runner.is_active(pipeline, source):
+        if self._queue.is_claimed(pipeline, source) or self._runner.is_active(pipeline, source):
             return f"{pipeline}/{source} is running"
         return None
 
-    def _retry(self, operation: RetryRecord, pipeline: str, source: str, pace: Pace) -> None:
+    def _put(self, operation: RetryRecord, pipeline: str, source: str, pace: Pace) -> None:
+        self._say(operation, f"waits for the turn of {pipeline}/{source}")
+        self._under_way.add(operation.operation_id)
+        work = events.Work(
+            cycle_id=new_id(self._clock),
+            pipeline=pipeline,
+            source=source,
+            trigger=Trigger.RETRY,
+            priority=Priority.PERSON,
+            asked_at=self._clock.now(),
+        )
+
+        def carry_out() -> None:
+            try:
+                with self._failing(operation):
+                    self._retry(operation.operation_id, pipeline, source, pace)
+            except StoreError as error:
+                self._unreadable = True
+                self._tell_waiting(error)
+
+        def over() -> None:
+            self._under_way.discard(operation.operation_id)
+            self.wake()
+
+        self._queue.put([ChunkTask(work, carry_out, over)])
+
+    def _retry(self, operation_id: str, pipeline: str, source: str, pace: Pace) -> None:
+        operation = self._retries.get(operation_id)
+        if operation.ended_at is not None or self._stopping.is_set():
+            return  # it was cancelled before its turn came
         self._say(operation, f"works on {pipeline}/{source}")
         began = self._clock.monotonic()
         items = self._chunks.carry_out(operation, pipeline, source, pace.size)

@@ -77,7 +77,7 @@ def test_a_retry_beside_a_cycle_leaves_no_count_below_zero(target: Store) -> Non
     registered = machinery.catalog.pipeline("nightly")
     ordinary = in_thread(lambda: carry_out(machinery))
     assert begun.wait(PATIENCE)
-    machinery.cycles.run(registered, [registered.sources["quick"]], Trigger.RETRY)
+    machinery.cycles.carry_out(registered, registered.sources["quick"], Trigger.RETRY, None)
     counts = machinery.cycles.sources["nightly"].counts
     assert min(counts.values()) >= 0
     assert (sum(counts.values()), counts["running"]) == (3, 1)
@@ -157,7 +157,7 @@ def test_a_cycle_that_is_stopped_begins_no_further_run_and_is_interrupted(target
     ends: list[RunStatus] = []
     thread = in_thread(lambda: ends.append(carry_out(machinery)))
     assert began.wait(PATIENCE)
-    machinery.cycles.stop()
+    machinery.queue.stop()
     machinery.runner.cancel()
     thread.join(PATIENCE)
     assert ends == [RunStatus.INTERRUPTED]

@@ -110,7 +110,7 @@ def test_a_paused_pipeline_runs_no_cycle_and_counts_it_until_it_is_resumed(targe
     machinery.scheduler.set_paused("nightly", False)
     wait_for(lambda: started(target))
     machinery.scheduler.set_paused("nightly", True)
-    machinery.scheduler.wait(PATIENCE)
+    machinery.queue.wait(PATIENCE)
     machinery.scheduler.run_now("nightly", None, Trigger.MANUAL)
     wait_for(lambda: started(target)[-1].trigger is Trigger.MANUAL)
     machinery.stop()
@@ -132,7 +132,7 @@ def test_upkeep_runs_though_it_is_late_and_is_never_counted_as_a_cycle(tmp_path:
 @pytest.mark.requirement("S9")
 def test_run_now_says_the_id_of_its_cycle_and_refuses_a_source_that_runs(target: Store) -> None:
     gate = Gate()
-    machinery = Machinery(target, pipeline(gate, "a", "b"))
+    machinery = Machinery(target, pipeline(gate, "a", "b", concurrency=2))
     cycle = machinery.scheduler.run_now("nightly", "a", Trigger.MANUAL)
     assert gate.began.wait(PATIENCE)
     with pytest.raises(Conflict, match="running"):
@@ -143,7 +143,7 @@ def test_run_now_says_the_id_of_its_cycle_and_refuses_a_source_that_runs(target:
     with pytest.raises(Conflict):
         machinery.scheduler.run_now("nightly", None, Trigger.MANUAL)
     gate.may_end.set()
-    assert machinery.scheduler.wait(PATIENCE)
+    assert machinery.queue.wait(PATIENCE)
     assert target.writer.flush(PATIENCE)
     assert [(e.cycle_id == cycle, e.sources) for e in started(target)] == [
         (True, ("a",)),
@@ -166,12 +166,12 @@ def test_run_now_knows_no_other_pipelines_and_sources(target: Store) -> None:
 def test_waiting_for_cycles_ends_when_they_do_or_the_time_is_up(target: Store) -> None:
     gate = Gate()
     machinery = Machinery(target, pipeline(gate))
-    assert machinery.scheduler.wait(0)
+    assert machinery.queue.wait(0)
     machinery.scheduler.run_now("nightly", None, Trigger.MANUAL)
     assert gate.began.wait(PATIENCE)
-    assert not machinery.scheduler.wait(0.05)
+    assert not machinery.queue.wait(0.05)
     gate.may_end.set()
-    assert machinery.scheduler.wait(PATIENCE)
+    assert machinery.queue.wait(PATIENCE)
     assert target.writer.flush(PATIENCE)
     assert isinstance(target.events()[-1], CycleEnded)
 
@@ -204,7 +204,7 @@ def test_nothing_starts_after_a_stop(target: Store) -> None:
     machinery.scheduler.every(SHORT, lambda: pytest.fail("upkeep ran"))
     assert machinery.scheduler.describe()[0].next_run_at is None
     machinery.scheduler.stop()
-    assert machinery.scheduler.wait(0)
+    assert machinery.queue.wait(0)
     assert started(target) == []
 
 
@@ -214,9 +214,9 @@ def test_a_run_that_goes_on_when_the_scheduler_stops_is_left_to_end(target: Stor
     machinery.scheduler.start()
     assert gate.began.wait(PATIENCE)
     machinery.scheduler.stop()
-    assert not machinery.scheduler.wait(0.05)
+    assert not machinery.queue.wait(0.05)
     gate.may_end.set()
-    assert machinery.scheduler.wait(PATIENCE)
+    assert machinery.queue.wait(PATIENCE)
     assert target.database.rows("SELECT status FROM runs") == [("success",)]
 
 

@@ -107,7 +107,7 @@ def test_files_to_retry_are_read_again_and_what_they_failed_with_is_resolved(
     changed = daemon.file_operations.retry("orders")
     assert (sorted(changed.paths), changed.started) == (["bad.csv", "worse.csv"], True)
     wait_for(lambda: statuses(daemon)["bad.csv"] == "success")
-    assert daemon.scheduler.wait(PATIENCE)
+    assert daemon.queue.wait(PATIENCE)
     assert failures(daemon, "bad.csv") == ["resolved"]
     assert failures(daemon, "worse.csv") == ["open", "retrying"]
     assert_counts_agree(daemon.database, daemon.writer.standing)
@@ -147,7 +147,7 @@ def test_files_that_are_set_aside_are_left_alone_until_they_are_released(
     (tmp_path / "inbox/bad.csv").unlink()
     daemon.file_operations.release("orders", ["bad.csv", "worse.csv"])
     wait_for(lambda: statuses(daemon)["worse.csv"] == "success")
-    assert daemon.scheduler.wait(PATIENCE)
+    assert daemon.queue.wait(PATIENCE)
     assert statuses(daemon)["bad.csv"] == "partial"
     assert failures(daemon, "worse.csv") == ["resolved"]
     assert failures(daemon, "bad.csv") == ["open", "retrying"]
@@ -208,7 +208,7 @@ def test_run_now_starts_a_cycle_even_of_a_paused_pipeline(daemon: Daemon, tmp_pa
     (tmp_path / "inbox/new.csv").write_text("id\n9\n")
     cycle = daemon.pipeline_operations.run_now("ingest", "orders")
     wait_for(lambda: statuses(daemon).get("new.csv") == "success")
-    assert daemon.scheduler.wait(PATIENCE)
+    assert daemon.queue.wait(PATIENCE)
     assert daemon.writer.flush(PATIENCE)
     latest = daemon.runs.latest("ingest", "orders")
     assert latest is not None

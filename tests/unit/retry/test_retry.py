@@ -192,7 +192,7 @@ def retrying(
 
 def run_once(target: Store, machinery: Machinery) -> None:
     machinery.scheduler.run_now("nightly", "a", Trigger.MANUAL)
-    assert machinery.scheduler.wait(PATIENCE)
+    assert machinery.queue.wait(PATIENCE)
     assert target.writer.flush(PATIENCE)
 
 

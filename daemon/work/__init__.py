@@ -1,0 +1,1 @@
+"""Where work waits for its turn, whoever asked for it: cycles, people, retries. See `queue`."""

@@ -1,0 +1,91 @@
+"""The work of one pipeline: what waits, in the order of its turns, and what was claimed."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import NamedTuple, Protocol
+
+from daemon.events import Work
+from daemon.taxonomy import Priority
+
+HEAD_START = {Priority.PERSON: 30.0, Priority.RETRY: 20.0, Priority.CYCLE: 0.0}
+"""Seconds that work of a priority may have been asked for later and still has its turn first.
+
+So nothing starves: what has waited that much longer comes first, whatever else is asked for.
+"""
+
+
+class Task(Protocol):
+    """Work with what is to be done about it. Each of the calls comes once at most, and one of them."""
+
+    @property
+    def work(self) -> Work:
+        """What was asked for."""
+        ...
+
+    @property
+    def waits_for_source(self) -> bool:
+        """Whether it waits while its source is running; else it is left out then."""
+        ...
+
+    def carry_out(self) -> None:
+        """Does it, in a thread of the queue. Its source is not run for anybody else meanwhile."""
+        ...
+
+    def leave_out(self) -> None:
+        """Its turn came while its source was running."""
+        ...
+
+    def abandon(self) -> None:
+        """The daemon stops before its turn came."""
+        ...
+
+
+class Claim(NamedTuple):
+    """What a claim comes to."""
+
+    task: Task | None
+    left_out: list[Task]
+    """Tasks before it whose sources are running, and that do not wait for them."""
+
+
+class Lane:
+    """One pipeline's work, of which at most `limit` is claimed at a time, and each source once."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.waiting: list[Task] = []
+        """In the order in which their turns come, as far as their sources are free."""
+        self.claimed: dict[str, Task] = {}
+        """By source."""
+
+    def add(self, task: Task) -> None:
+        """Lets a task wait for its turn."""
+        insort(self.waiting, task, key=_turn)
+
+    def claim(self) -> Claim:
+        """Takes the next task whose source is free, unless the limit is reached."""
+        left_out: list[Task] = []
+        if len(self.claimed) < self.limit:
+            for task in self.waiting.copy():
+                if task.work.source not in self.claimed:
+                    self.waiting.remove(task)
+                    self.claimed[task.work.source] = task
+                    return Claim(task, left_out)
+                if not task.waits_for_source:
+                    self.waiting.remove(task)
+                    left_out.append(task)
+        return Claim(None, left_out)
+
+    def finish(self, task: Task) -> None:
+        """A claimed task is done: its source is free again."""
+        del self.claimed[task.work.source]
+
+    def abandon(self) -> list[Task]:
+        """Takes out everything that waits."""
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+
+def _turn(task: Task) -> float:
+    return task.work.asked_at.timestamp() - HEAD_START[task.work.priority]

@@ -1,0 +1,140 @@
+"""The one queue that all runs go through: whoever asks, and whatever for.
+
+Cycles by time, people, automatic retries and retries by hand put tasks into it. A pipeline's `concurrency`
+holds for all of them together, a source runs at most once at a time, and who comes first is decided by
+priority and age (`lane`). Threads are there only while there is work: one that has done its task takes the
+next.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from itertools import chain
+
+from daemon.errors import RecorderClosed
+from daemon.events import Work
+from daemon.pipelines.catalog import Catalog
+from daemon.taxonomy import Priority
+from daemon.work.lane import Lane, Task
+
+log = logging.getLogger("triaged.work")
+
+
+class WorkQueue:
+    """Work that waits, and the threads that do it. `stop` may be called any often, and is final."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._changed = threading.Condition()
+        self._lanes: dict[str, Lane] = {}
+        self._stopping = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing further is begun."""
+        return self._stopping
+
+    def put(self, tasks: Iterable[Task]) -> None:
+        """Lets tasks wait for their turns, which may come at once. After `stop` they are abandoned."""
+        lanes: dict[str, Lane] = {}
+        abandoned: list[Task] = []
+        with self._changed:
+            for task in tasks:
+                if self._stopping:
+                    abandoned.append(task)
+                else:
+                    lane = lanes[task.work.pipeline] = self._lane(task.work.pipeline)
+                    lane.add(task)
+        for task in abandoned:
+            task.abandon()
+        for lane in lanes.values():
+            while (task_now := self._claim(lane)) is not None:
+                self._start(lane, task_now)
+
+    def _lane(self, pipeline: str) -> Lane:
+        lane = self._lanes.get(pipeline)
+        if lane is None:
+            registered = self._catalog.pipelines.get(pipeline)
+            limit = registered.config.concurrency if registered else 1
+            lane = self._lanes[pipeline] = Lane(limit)
+        return lane
+
+    def _claim(self, lane: Lane) -> Task | None:
+        with self._changed:
+            claim = lane.claim()
+        for task in claim.left_out:
+            _guarded(task, task.leave_out)
+        return claim.task
+
+    def _start(self, lane: Lane, task: Task) -> None:
+        name = f"run-{task.work.pipeline}"
+        threading.Thread(target=self._work, args=(lane, task), name=name, daemon=True).start()
+
+    def _work(self, lane: Lane, first: Task) -> None:
+        task: Task | None = first
+        while task is not None:
+            _guarded(task, task.carry_out)
+            with self._changed:
+                lane.finish(task)
+                self._changed.notify_all()
+            task = self._claim(lane)
+
+    def is_claimed(self, pipeline: str, source: str) -> bool:
+        """Whether the source has its turn."""
+        with self._changed:
+            lane = self._lanes.get(pipeline)
+            return lane is not None and source in lane.claimed
+
+    def is_asked_for(self, pipeline: str, source: str) -> bool:
+        """Whether the source has its turn, or waits for it because somebody asked, and not a cycle alone."""
+        with self._changed:
+            lane = self._lanes.get(pipeline)
+            return lane is not None and (
+                source in lane.claimed
+                or any(
+                    task.work.source == source and task.work.priority is not Priority.CYCLE
+                    for task in lane.waiting
+                )
+            )
+
+    def waiting(self) -> list[Work]:
+        """What waits for its turn: pipeline by pipeline, each in the order of the turns."""
+        with self._changed:
+            lanes = [lane.waiting for _, lane in sorted(self._lanes.items())]
+            return [task.work for task in chain.from_iterable(lanes)]
+
+    def stop(self) -> None:
+        """Lets no further turn come; what has its turn goes on."""
+        with self._changed:
+            self._stopping = True
+            abandoned = [task for lane in self._lanes.values() for task in lane.abandon()]
+            self._changed.notify_all()
+        for task in abandoned:
+            _guarded(task, task.abandon)
+
+    def wait(self, seconds: float) -> bool:
+        """Waits till there is no work; False when the time ran out."""
+        with self._changed:
+            return self._changed.wait_for(self._is_idle, seconds)
+
+    def _is_idle(self) -> bool:
+        return not any(lane.claimed or lane.waiting for lane in self._lanes.values())
+
+
+def _guarded(task: Task, do: Callable[[], None]) -> None:
+    """Whatever goes wrong with one task keeps no other from its turn."""
+    try:
+        do()
+    except RecorderClosed:
+        pass  # the daemon stopped under it, and marks its run at the next start
+    except Exception:
+        log.exception(
+            "work failed",
+            extra={
+                "event": "work_failed",
+                "pipeline": task.work.pipeline,
+                "source": task.work.source,
+            },
+        )
