@@ -12,7 +12,7 @@ import msgspec
 from litestar import Request, Response
 
 from api.negotiation import accepted, packed
-from daemon.pipelines.ingest.spreadsheet import defuse
+from daemon.formulas import defuse
 
 Format = Literal["json", "csv"]
 
@@ -77,7 +77,7 @@ def _cell(value: Any) -> Any:
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
         case list():
-            return defuse([",".join(map(str, value))])[0]
+            return defuse(",".join(map(str, value)))
         case str():
-            return defuse([str(value)])[0]
+            return defuse(value)
     return value

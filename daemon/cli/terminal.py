@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from daemon.formulas import defuse
+
 WIDE = 150
 """Columns from which a table shows everything side by side."""
 
@@ -42,8 +44,6 @@ STYLES = {
     "expired": "yellow",
 }
 """Colours of statuses; what is not listed has none."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def make_console() -> Console:
@@ -176,6 +176,4 @@ def _csv_value(value: Any) -> Any:
         return "true" if plain else "false"
     if isinstance(plain, dict | list):
         return msgspec.json.encode(plain).decode()
-    if isinstance(plain, str) and plain.startswith(_FORMULA):
-        return f"'{plain}"
-    return plain
+    return defuse(plain) if isinstance(plain, str) else plain

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
+from daemon import formulas
 from daemon.store.database import Database, Snapshot
 from daemon.store.filters import Where
 
@@ -25,13 +26,13 @@ def time_cell(column: str) -> str:
 
 
 def text_cell(column: str) -> str:
-    """SQL of a text. A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+    """SQL of a text that no spreadsheet runs as a formula: of what `formulas.defuse` makes of it.
 
-    Most texts begin with a letter and need one comparison. DuckDB would make a hash join of an IN of so many.
+    Most texts begin with a letter and need one comparison.
     """
+    pattern = formulas.PATTERN.replace("'", "''")
     return (
-        f"CASE WHEN {column} < 'A' AND {column} <> '' "
-        f"AND contains('=+-@' || chr(9) || chr(13), left({column}, 1)) "
+        f"CASE WHEN {column} < 'A' AND regexp_matches({column}, '{pattern}') "
         f"THEN '''' || {column} ELSE {column} END"
     )
 

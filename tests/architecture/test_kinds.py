@@ -25,7 +25,6 @@ ROOMS = {
         "api.ingestions",
         "api.rejected",
         "api.schemas.ingestions",
-        "api.report.answers",  # how a cell is kept from being a formula
     ),
     "mail": (
         "daemon.accounts",

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from tests.architecture.source_tree import MODULES, run_time_imports
 
 LAYERS = [
-    {"daemon", "daemon.clock", "daemon.durable", "daemon.errors", "daemon.taxonomy"},
+    {
+        "daemon",
+        "daemon.clock",
+        "daemon.durable",
+        "daemon.errors",
+        "daemon.formulas",
+        "daemon.taxonomy",
+    },
     {"daemon.events", "daemon.health", "daemon.ids", "daemon.item_key", "daemon.logs"},
     {"daemon.access", "daemon.event_codec", "daemon.live", "daemon.topics", "daemon.triage"},
     {"daemon.config"},

@@ -9,9 +9,9 @@ import duckdb
 from daemon.errors import Problem
 from daemon.pipelines.ingest import ledger
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
+from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
 from daemon.pipelines.ingest.folder import glob_problem
 from daemon.pipelines.ingest.load import FILE_ID
-from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX
 from daemon.pipelines.ingest.tables import type_problem
 
 

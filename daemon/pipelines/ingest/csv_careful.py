@@ -10,11 +10,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 
+from daemon.formulas import restore
 from daemon.pipelines.ingest.csv_layout import Layout, text_of
 from daemon.pipelines.ingest.csv_load import LONGEST_LINE
 from daemon.pipelines.ingest.load import Contents, Load
 from daemon.pipelines.ingest.records import Record, load_records
-from daemon.pipelines.ingest.spreadsheet import restore
 
 
 class _Lines:
@@ -93,6 +93,6 @@ def _picked(
     """Of each row the cells of the load's columns, an empty one as NULL."""
     for record in found:
         if not record.defect:
-            cells = restore(map(str, record.cells)) if exported else record.cells
+            cells = [restore(str(cell)) for cell in record.cells] if exported else record.cells
             record.cells = [cells[at] or None for at in positions]
         yield record

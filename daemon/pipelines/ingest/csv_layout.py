@@ -12,8 +12,11 @@ from typing import BinaryIO, cast
 
 import msgspec
 
+from daemon.formulas import restore
 from daemon.pipelines.ingest.failures import FileFailure
-from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX, restore
+
+ADDED_PREFIX = "_triaged_"
+"""Starts the names of the columns that an export of rejected rows adds and an import leaves out."""
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 1 << 18
@@ -82,7 +85,7 @@ def _layout(sample: str, delimiter: str) -> Layout:
 
 def _restored(cells: list[str]) -> tuple[str, ...]:
     exported = any(name.startswith(ADDED_PREFIX) for name in cells)
-    return tuple(restore(cells) if exported else cells)
+    return tuple(map(restore, cells) if exported else cells)
 
 
 def _fitness(layout: Layout, sample: str, wanted: Sequence[str]) -> tuple[int, int, int]:

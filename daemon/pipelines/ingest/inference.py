@@ -8,13 +8,13 @@ from collections.abc import Callable
 import duckdb
 
 from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.formats import Format
 from daemon.pipelines.ingest.json_load import texts_of
 from daemon.pipelines.ingest.lines import lines_of
 from daemon.pipelines.ingest.load import FILE_ID, Contents
 from daemon.pipelines.ingest.parquet_load import parquet_columns
-from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX
 from daemon.pipelines.ingest.sql import literal, value_of
 
 _SAMPLE = 20_480

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from daemon.formulas import defuse
+from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
 from daemon.pipelines.ingest.csv_load import LONGEST_LINE
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRow, RejectedRows
 from daemon.pipelines.ingest.rejects import RawLayout
-from daemon.pipelines.ingest.spreadsheet import ADDED_PREFIX, defuse
 
 _ADDED = tuple(
     ADDED_PREFIX + name for name in ("path", "row", "category", "column", "reason", "raw")
@@ -38,7 +39,7 @@ def csv_of(
     header = _all_columns(layout for _, layout in rows.layouts(source, wanted))
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=delimiter)
-    writer.writerow(defuse([*header, *_ADDED]))
+    writer.writerow(map(defuse, [*header, *_ADDED]))
     for name, layout in rows.layouts(source, wanted):
         for row in rows.stream(name, wanted):
             cells, raw = _cells(row, layout)
@@ -50,7 +51,8 @@ def csv_of(
                 row.reason or row.error_class,
                 raw,
             )
-            writer.writerow(defuse([*(cells.get(column, "") for column in header), *added]))
+            shown = (cells.get(column, "") for column in header)
+            writer.writerow(map(defuse, [*shown, *added]))
             if buffer.tell() >= _CHUNK:
                 yield _taken(buffer)
     yield _taken(buffer)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import StoreError
+from daemon.formulas import restore
 from daemon.store.database import Database
 from daemon.store.export import COLUMNS, failures_csv
 from daemon.store.failures import Failures
@@ -45,7 +46,7 @@ def exported(database: Database, f: FailureFilter) -> list[dict[str, str]]:
 def defused(text: str | None) -> str:
     """A cell as it should be: an apostrophe keeps a spreadsheet from running it."""
     shown = text or ""
-    return f"'{shown}" if shown.startswith(FORMULA_STARTS) else shown
+    return f"'{shown}" if shown.lstrip("'").startswith(FORMULA_STARTS) else shown
 
 
 def moment(text: str) -> datetime:
@@ -121,6 +122,8 @@ def test_any_text_survives_the_csv_and_is_no_formula(
     cells = [(row["item"], row["error_message"], row["column_name"]) for row in reversed(rows)]
     assert cells == [(defused(i), defused(m), defused(c)) for i, m, c in found]
     assert not any(cell.startswith(FORMULA_STARTS) for row in rows for cell in row.values())
+    restored = [tuple(map(restore, row)) for row in cells]
+    assert restored == [(i or "", m, c or "") for i, m, c in found]
     database.close()
 
 
