@@ -60,7 +60,7 @@ def list_audit(
     daemon: NamedDependency[Daemon], wanted: NamedDependency[AuditPageQuery]
 ) -> AuditList:
     """Every request to change something, by whom, and what came of it."""
-    with daemon.database.snapshot() as snapshot:
+    with daemon.database.read() as snapshot:
         page = Audit(snapshot).page(wanted.filter(), wanted.limit, wanted.cursor)
         total = Audit(snapshot).total(wanted.filter())
     return AuditList(

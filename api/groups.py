@@ -63,7 +63,7 @@ def list_groups(
     """Failures with the same cause together: what can be fixed, and then retried, at once."""
     now = daemon.clock.now()
     state = GroupState(wanted.state) if wanted.state else None
-    with daemon.database.snapshot() as snapshot:
+    with daemon.database.read() as snapshot:
         found, total = Failures(snapshot).groups(
             wanted.filter(daemon.catalog), wanted.limit, wanted.offset, now=now, state=state
         )
@@ -277,7 +277,7 @@ def _detail(
     daemon: Daemon, group: str, limit: int = 20, offset: int = 0
 ) -> schemas.FailureGroupDetail:
     now = daemon.clock.now()
-    with daemon.database.snapshot() as snapshot:
+    with daemon.database.read() as snapshot:
         found = Groups(snapshot).get(group, now)
         shown = found.record.failure_group
         sources, total = Groups(snapshot).sources(shown, limit, offset)

@@ -48,7 +48,7 @@ def list_unclassified(
         since=wanted.since,
         until=wanted.until,
     )
-    found, total = Unmatched(daemon.database).groups(chosen, wanted.limit, wanted.offset)
+    found, total = Unmatched(daemon.database.read()).groups(chosen, wanted.limit, wanted.offset)
     end = wanted.offset + len(found)
     return UnclassifiedList(
         groups=[UnclassifiedGroup.of(group) for group in found],

@@ -13,6 +13,7 @@ TriagedError
 │   ├── StoreCorrupt         the file is not a readable database
 │   ├── StoreTooNew          written by a later version of triaged
 │   ├── StoreUnavailable     the file or its folder cannot be written or opened
+│   │   └── PageTooLarge     a page needs more memory than pages have
 │   ├── QueryTooLong         a report takes longer than one may
 │   ├── UnknownEvent         an event, or facts that it carries, which the store has no place for
 │   └── RecorderClosed       an event arrived after the recorder was closed
@@ -109,6 +110,10 @@ class StoreTooNew(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be opened or written."""
+
+
+class PageTooLarge(StoreUnavailable):
+    """That query needs more memory than a page may use."""
 
 
 class QueryTooLong(StoreError):

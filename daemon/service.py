@@ -86,7 +86,7 @@ class Daemon:
             memory_limit=config.store.memory_limit,
             migrations=self.ledgers.migrations,
         )
-        self.failures = Failures(self.database)
+        self.failures = Failures(self.database.read())
         self.runs = Runs(self.database)
         self.files = Files(self.database, self.clock)
         try:
@@ -154,7 +154,7 @@ class Daemon:
         )
         self.key_changes = KeyChanges(
             self.recorder,
-            Audit(self.database),
+            Audit(self.database.read()),
             self.clock,
             timedelta(seconds=config.store.retention),
         )

@@ -18,7 +18,7 @@ from api.schemas import grafana as schemas
 from api.schemas import report as rows
 from daemon.errors import QueryTooLong
 from daemon.service import Daemon
-from daemon.store.database import REPORT_SECONDS
+from daemon.store.reading import REPORT_SECONDS
 from daemon.store.report_grid import Grid
 from daemon.store.report_series import RunFigures
 from daemon.taxonomy import GroupState

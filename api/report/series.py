@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from api.schemas import report as schemas
 from daemon.service import Daemon
 from daemon.store.filters import FailureFilter
+from daemon.store.reading import Need
 from daemon.store.report_conditions import RUN_COLUMNS, Dimension
 from daemon.store.report_grid import Grid
 from daemon.store.report_series import (
@@ -38,7 +39,7 @@ def count_failures(
     daemon: Daemon, f: FailureFilter, by: Sequence[Dimension], grid: Grid, most: int
 ) -> SeriesAnswer:
     """How many failures there were in each stretch."""
-    with daemon.database.report() as reader:
+    with daemon.database.read(Need.REPORT) as reader:
         return failure_series(reader, f, by, grid, most)
 
 
@@ -46,7 +47,7 @@ def count_runs(
     daemon: Daemon, f: RunFilter, by: Sequence[Dimension], grid: Grid, most: int
 ) -> SeriesAnswer:
     """What the runs of each stretch came to, as `RunFigures`."""
-    with daemon.database.report() as reader:
+    with daemon.database.read(Need.REPORT) as reader:
         return run_series(reader, f, by, grid, most)
 
 

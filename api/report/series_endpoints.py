@@ -31,6 +31,7 @@ from api.schemas import report as schemas
 from api.schemas.fields import Given
 from daemon.service import Daemon
 from daemon.store import report_annotations
+from daemon.store.reading import Need
 from daemon.store.report_annotations import Kind
 from daemon.store.report_conditions import Dimension
 from daemon.store.report_series import SeriesAnswer
@@ -148,7 +149,7 @@ def marks(
     kinds, pipelines, sources = map(values_of, chosen)
     if not set(kinds or ()) <= set(Kind):
         raise BadRequest([blame(f"values among {', '.join(Kind)}", "kind")])
-    with daemon.database.report() as reader:
+    with daemon.database.read(Need.REPORT) as reader:
         found = report_annotations.marks(
             reader,
             *span,
@@ -194,5 +195,5 @@ def variable_values(daemon: Daemon, name: str, pipeline: Given = None) -> list[V
     if name == RUN_STATUS:
         return [Value(status.value, status.value) for status in RunStatus]
     configured = {p.name: list(p.sources) for p in daemon.catalog.pipelines.values()}
-    with daemon.database.report() as reader:
+    with daemon.database.read(Need.REPORT) as reader:
         return values(reader, Dimension(name), pipelines=values_of(pipeline), configured=configured)

@@ -13,6 +13,7 @@ from daemon.service import Daemon
 from daemon.store import report_tables
 from daemon.store.failures import Answer, Failures
 from daemon.store.filters import FailureFilter
+from daemon.store.reading import Need
 from daemon.store.report_conditions import check_patterns
 from daemon.store.runs import RunFilter
 from daemon.taxonomy import GroupState
@@ -29,7 +30,7 @@ def failure_rows(
     daemon: Daemon, f: FailureFilter, limit: int, cursor: str = "", offset: int = 0
 ) -> FailureRows:
     """Failures that match, after `cursor` or after `offset` of them."""
-    with daemon.database.report() as reader:
+    with daemon.database.read(Need.REPORT) as reader:
         failures = Failures(reader)
         page: Answer = (
             failures.answer(f, limit, cursor) if cursor else failures.answer_at(f, limit, offset)
@@ -50,7 +51,7 @@ def run_rows(
     daemon: Daemon, f: RunFilter, limit: int, cursor: str = "", offset: int = 0
 ) -> RunRows:
     """Runs that match, after `cursor` and after `offset` more."""
-    check_patterns(daemon.database, f.conditions)
+    check_patterns(daemon.database.read(), f.conditions)
     page = daemon.runs.page(f, limit, cursor or None, offset)
     details = describe(daemon, page.runs)
     cursors = _cursors(len(details), page.next_cursor)
@@ -69,7 +70,7 @@ def group_rows(
     state: GroupState | None = None,
 ) -> tuple[list[schemas.GroupRow], int]:
     """Groups of failures that match, most open ones first, and how many groups there are."""
-    with daemon.database.report() as reader:
+    with daemon.database.read(Need.REPORT) as reader:
         found, total = Failures(reader).groups(
             f, limit, offset, now=daemon.clock.now(), state=state
         )
@@ -83,7 +84,7 @@ def source_rows(
     statuses: tuple[str, ...] | None = None,
 ) -> list[schemas.SourceRow]:
     """All sources that are configured or have stored runs or failures, by name."""
-    with daemon.database.report() as reader:
+    with daemon.database.read(Need.REPORT) as reader:
         stored = {(row.pipeline, row.source): row for row in report_tables.sources(reader)}
     for pipeline in daemon.catalog.pipelines.values():
         for name in pipeline.sources:
@@ -115,7 +116,7 @@ def cycle_rows(
     outcomes: tuple[str, ...] | None = None,
 ) -> list[schemas.CycleRow]:
     """Cycles that began in that time, newest first."""
-    with daemon.database.report() as reader:
+    with daemon.database.read(Need.REPORT) as reader:
         found = report_tables.cycles(
             reader, *span, limit, offset, pipelines=pipelines, outcomes=outcomes
         )

@@ -138,7 +138,7 @@ class StoreReader:
 
     def __init__(self, database: Database, catalog: Catalog | None = None) -> None:
         self._database = database
-        self._failures = Failures(database)
+        self._failures = Failures(database.read())
         self._runs = Runs(database)
         self._catalog = catalog or Catalog({})
 
@@ -167,7 +167,7 @@ class StoreReader:
         return _follow(page, limit)
 
     def unclassified(self, f: FailureFilter, limit: int) -> Found[UnclassifiedGroup]:
-        unmatched = Unmatched(self._database)
+        unmatched = Unmatched(self._database.read())
 
         def page(size: int, offset: Cursor) -> _Page[UnclassifiedGroup]:
             start = int(offset or 0)
@@ -192,7 +192,7 @@ class StoreReader:
         return failures_csv(self._database, f)
 
     def audit(self, f: AuditFilter, limit: int) -> Found[AuditEntry]:
-        audit = Audit(self._database)
+        audit = Audit(self._database.read())
         total = audit.total(f)
 
         def page(size: int, cursor: Cursor) -> _Page[AuditEntry]:

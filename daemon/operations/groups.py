@@ -30,7 +30,7 @@ class GroupOperations:
     def __init__(
         self, database: Database, recorder: Recorder, mask: Callable[[str], str], clock: Clock
     ) -> None:
-        self._groups = Groups(database)
+        self._groups = Groups(database.read())
         self._recorder = recorder
         self._mask = mask
         self._clock = clock

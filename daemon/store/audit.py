@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from daemon.store.csv_stream import copy_to, stream, text_cell, time_cell
-from daemon.store.database import Database, Reader, Snapshot
+from daemon.store.database import Database
 from daemon.store.filters import Where
 from daemon.store.position import Position
+from daemon.store.reading import Reader, Snapshot
 from daemon.store.records import select, stored, utc
 
 KEY_ACTIONS = ("keys.created", "keys.revoked")

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 
 from daemon import formulas
-from daemon.store.database import Database, Snapshot
+from daemon.store.database import Database
 from daemon.store.filters import Where
+from daemon.store.reading import Need, Snapshot
 
 _PIPE_BYTES = 256 * 1024
 
@@ -75,7 +76,7 @@ class _Stream:
 
     def _copy_to(self, writing: int) -> None:
         try:
-            with self._database.slow_snapshot() as snapshot:
+            with self._database.read(Need.STREAM) as snapshot:
                 for statement in self._statements(snapshot, f"/dev/fd/{writing}"):
                     snapshot.row(statement.sql, statement.parameters)
         except BaseException as error:  # noqa: BLE001 (raised again where the stream is read)

@@ -1,87 +1,26 @@
-"""The one DuckDB database of the daemon: opened once, written by one thread, read through cursors."""
+"""The one DuckDB database of the daemon: opened once, written by one thread, read by any."""
 
 from __future__ import annotations
 
-import queue
 import re
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
 import duckdb
 
-from daemon.errors import (
-    QueryTooLong,
-    StoreCorrupt,
-    StoreError,
-    StoreLocked,
-    StoreUnavailable,
-)
-from daemon.store.deadline import Deadline
+from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
 from daemon.store.memory import Memory
 from daemon.store.migrate import migrate, require_newest
-from daemon.store.statements import Parameters, Statements
-
-Row = tuple[Any, ...]
-Answer = TypeVar("Answer")
-
-_UNREADABLE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalError)
-"""What is the matter with the database or the machine, and not with the query."""
-
-
-READERS = 3
-"""Queries at the same time; more would share the same processors and memory and only wait inside."""
-STREAMS = 2
-"""Exports and logs at the same time."""
-STREAM_SECONDS = 30.0
-"""How long one more waits for its turn."""
-REPORTS = 2
-"""Queries of reports at the same time; a dashboard asks many at once."""
-REPORT_SECONDS = 10.0
-"""How long a report may take, and how long one more waits for its turn."""
-
-
-class Reader(Protocol):
-    """What answers queries."""
-
-    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """All rows of a query."""
-        ...
-
-    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """The first row of a query, if any."""
-        ...
-
-
-class Snapshot:
-    """The database as it was at one moment, for several queries that must agree."""
-
-    def __init__(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        statements: Statements,
-        use: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        """`use` surrounds each query."""
-        self._cursor = cursor
-        self._statements = statements
-        self._use = use
-
-    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        with self._use():
-            return self._statements.execute(self._cursor, sql, parameters).fetchall()
-
-    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        with self._use():
-            return _first(self._statements.execute(self._cursor, sql, parameters))
+from daemon.store.reading import Need, Readers, Reading
+from daemon.store.statements import Statements
 
 
 class Database:
-    """An open database. `writer` belongs to the writer thread; anyone may read through `cursor`."""
+    """An open database. `writer` belongs to the writer thread; anyone may `read`."""
 
     def __init__(
         self,
@@ -96,12 +35,9 @@ class Database:
         self._migrations = migrations or {}
         self._memory_limit = memory_limit
         self._read_only = read_only
-        self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
-        self._readers = threading.BoundedSemaphore(READERS)
-        self._streams = threading.BoundedSemaphore(STREAMS)
-        self._reports = threading.BoundedSemaphore(REPORTS)
-        self._statements = Statements()
-        self._memory = Memory(self._new_cursor, self._statements, memory_limit)
+        statements = Statements()
+        self._memory = Memory(self._new_cursor, statements, memory_limit)
+        self._readers = Readers(self._new_cursor, self._memory, statements)
         self._root = self._open()
         self.writer = self._root.cursor()
 
@@ -139,32 +75,9 @@ class Database:
             raise
         return connection
 
-    @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor for the calling thread alone, given back afterwards.
-
-        Raises `StoreUnavailable` when the database cannot be read: closed, out of memory, disk gone.
-        """
-        with self._readers, self._lent() as cursor:
-            yield cursor
-
-    @contextmanager
-    def slow_cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The same for a query whose answer goes to someone who may be slow to take it.
-
-        Such queries wait for each other, and never keep the others waiting.
-        """
-        with self._stream(), self._lent() as cursor:
-            yield cursor
-
-    @contextmanager
-    def _stream(self) -> Iterator[None]:
-        if not self._streams.acquire(timeout=STREAM_SECONDS):
-            raise StoreUnavailable("too many exports are being read at the moment; try again later")
-        try:
-            yield
-        finally:
-            self._streams.release()
+    def read(self, need: Need = Need.ALL) -> Reading:
+        """Answers queries: each by itself, or as a context several that agree."""
+        return Reading(partial(self._readers.begin, need))
 
     @contextmanager
     def writing(self, *, again: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -172,111 +85,11 @@ class Database:
         with self._memory.use(again=again):
             yield self.writer
 
-    @contextmanager
-    def _lent(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._memory.use(), self._taken() as cursor:
-            yield cursor
-
-    @contextmanager
-    def _taken(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        try:
-            cursor = self._idle.get_nowait()
-        except queue.Empty:
-            cursor = self._new_cursor()
-        try:
-            yield cursor
-        except _UNREADABLE as error:
-            cursor.close()
-            raise StoreUnavailable("the store cannot be read at the moment") from error
-        except BaseException:
-            cursor.close()
-            raise
-        self._idle.put(cursor)
-
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         try:
             return self._root.cursor()
         except duckdb.Error as error:
             raise StoreUnavailable("the store is closed") from error
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """Queries that all see the database as it is now; between them memory is given back."""
-        with (
-            self._readers,
-            self._taken() as cursor,
-            self._transaction(cursor, self._memory.use) as snapshot,
-        ):
-            yield snapshot
-
-    def ask(self, question: Callable[[Snapshot], Answer]) -> Answer:
-        """What a question finds that needs little memory, as a page does.
-
-        One that needs more after all is asked once more, with all there is.
-        """
-        with self._readers, self._memory.page(), self._taken() as cursor:
-            try:
-                with self._transaction(cursor) as snapshot:
-                    return question(snapshot)
-            except duckdb.OutOfMemoryException:
-                pass
-        with self.snapshot() as snapshot:
-            return question(snapshot)
-
-    @contextmanager
-    def slow_snapshot(self) -> Iterator[Snapshot]:
-        """The same for answers that are slow to be taken."""
-        with (
-            self._stream(),
-            self._taken() as cursor,
-            self._transaction(cursor, self._memory.use) as snapshot,
-        ):
-            yield snapshot
-
-    @contextmanager
-    def report(self, seconds: float = REPORT_SECONDS) -> Iterator[Snapshot]:
-        """The same for what may take long: such queries wait for each other, and end after `seconds`.
-
-        Raises `QueryTooLong` when they take longer, `StoreUnavailable` when their turn does not come.
-        """
-        if not self._reports.acquire(timeout=REPORT_SECONDS):
-            raise StoreUnavailable("too many reports are being made at the moment; try again later")
-        try:
-            with (
-                self._taken() as cursor,
-                self._transaction(cursor, self._memory.use) as snapshot,
-                Deadline(cursor.interrupt, seconds),
-            ):
-                yield snapshot
-        except duckdb.InterruptException:
-            raise QueryTooLong(
-                f"this takes longer than {seconds:g} seconds; ask for a shorter time, longer "
-                "intervals or fewer failures"
-            ) from None
-        finally:
-            self._reports.release()
-
-    @contextmanager
-    def _transaction(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        use: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> Iterator[Snapshot]:
-        cursor.execute("BEGIN")
-        try:
-            yield Snapshot(cursor, self._statements, use)
-        finally:
-            cursor.execute("ROLLBACK")
-
-    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """All rows of a query."""
-        with self.cursor() as cursor:
-            return self._statements.execute(cursor, sql, parameters).fetchall()
-
-    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """The first row of a query, if any."""
-        with self.cursor() as cursor:
-            return _first(self._statements.execute(cursor, sql, parameters))
 
     def size(self) -> int:
         """Bytes of the database and its write-ahead log on disk."""
@@ -296,20 +109,9 @@ class Database:
 
     def close(self) -> None:
         """Closes the database; idempotent."""
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
+        self._readers.close()
         self.writer.close()
         self._root.close()
-
-
-def _first(answer: duckdb.DuckDBPyConnection) -> Row | None:
-    """The first row of a query that has few.
-
-    All are fetched: an answer that is not read to its end keeps its transaction open. Until that ends
-    DuckDB keeps every version of what is updated, and writes no checkpoint.
-    """
-    rows = answer.fetchall()
-    return rows[0] if rows else None
 
 
 def opening_error(path: Path, error: Exception) -> StoreError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from daemon.store.csv_stream import copy_to, stream, text_cell, time_cell
-from daemon.store.database import Database, Snapshot
+from daemon.store.database import Database
 from daemon.store.failures import Failures, stretches
 from daemon.store.filters import (
     SHOWN_GROUP,
@@ -17,6 +17,7 @@ from daemon.store.filters import (
     by_text,
     by_time,
 )
+from daemon.store.reading import Snapshot
 from daemon.store.report_conditions import ERROR_GROUP
 from daemon.taxonomy import Category
 

@@ -7,16 +7,16 @@ narrow columns say which rows are the newest, so that only those are read whole.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from daemon.errors import NotFound
-from daemon.store.database import Database, Reader
+from daemon.errors import NotFound, PageTooLarge
+from daemon.store.database import Database
 from daemon.store.filters import (
     FailureFilter,
     Where,
@@ -27,6 +27,7 @@ from daemon.store.filters import (
 )
 from daemon.store.groups import Group, Groups
 from daemon.store.position import Position
+from daemon.store.reading import Need, Reader
 from daemon.store.records import (
     FailureRecord,
     SourceCategory,
@@ -46,6 +47,7 @@ _FEW = 4
 _time_and_id = attrgetter("error_time", "id")
 Day = tuple[date, int]
 """A day and a number of failures."""
+Found = TypeVar("Found")
 TrendKey = Literal["category", "pipeline", "source", "status", "failure_group"]
 
 
@@ -342,7 +344,17 @@ def stretches(days: list[Day], rows: int, most: int) -> Iterator[Stretch]:
 
 def answer(database: Database, f: FailureFilter, limit: int, cursor: str | None = None) -> Answer:
     """A page with its total, which agree however much is recorded meanwhile."""
-    return database.ask(lambda snapshot: Failures(snapshot).answer(f, limit, cursor))
+    return paged(database, lambda reader: Failures(reader).answer(f, limit, cursor))
+
+
+def paged(database: Database, question: Callable[[Reader], Found]) -> Found:
+    """What a question for a page finds. One that needs more memory than that is asked again, with all."""
+    try:
+        with database.read(Need.PAGE) as reader:
+            return question(reader)
+    except PageTooLarge:
+        with database.read(Need.ALL) as reader:
+            return question(reader)
 
 
 def _aware(value: datetime) -> datetime:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from daemon.store.database import Reader
+from daemon.store.reading import Reader
 from daemon.store.records import stored, utc
 
 

@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 
 from daemon.errors import InvalidQuery
-from daemon.store.database import Reader
+from daemon.store.reading import Reader
 from daemon.taxonomy import CATEGORIES
 
 MOST_VALUES = 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from daemon.store.database import Reader
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time, counted
 from daemon.store.groups import Groups
+from daemon.store.reading import Reader
 from daemon.store.report_conditions import (
     FAILURE_COLUMNS,
     NOT_TALLIED,

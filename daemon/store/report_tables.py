@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from daemon.store.database import Reader
+from daemon.store.reading import Reader
 from daemon.store.records import stored, utc
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from daemon.store.database import Reader
 from daemon.store.filters import Where, as_shown
+from daemon.store.reading import Reader
 from daemon.store.report_conditions import Dimension
 from daemon.taxonomy import Category, FailureStatus, Group
 

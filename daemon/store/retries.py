@@ -107,10 +107,11 @@ class Retries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._reader = database.read()
 
     def get(self, operation_id: str) -> RetryRecord:
         """One operation. Raises `NotFound`."""
-        row = self._database.row(
+        row = self._reader.row(
             f"SELECT {select(RetryRecord)} FROM retry_operations WHERE operation_id = ?",
             [operation_id],
         )
@@ -120,7 +121,7 @@ class Retries:
 
     def page(self, limit: int, cursor: str | None = None) -> RetryPage:
         """The newest `limit` operations, after `cursor`."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT {select(RetryRecord)} FROM retry_operations "
             "WHERE operation_id < coalesce(?, '~') ORDER BY operation_id DESC LIMIT ?",
             [cursor, limit + 1],
@@ -130,12 +131,12 @@ class Retries:
 
     def total(self) -> int:
         """How many operations there are."""
-        row = self._database.row("SELECT count(*) FROM retry_operations")
+        row = self._reader.row("SELECT count(*) FROM retry_operations")
         return int(row[0]) if row else 0
 
     def unfinished(self) -> list[RetryRecord]:
         """Operations that have not ended, oldest first."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT {select(RetryRecord)} FROM retry_operations "
             "WHERE state IN ('pending', 'running') ORDER BY operation_id"
         )
@@ -143,7 +144,7 @@ class Retries:
 
     def progress(self, operation_ids: Sequence[str]) -> dict[str, list[SourceProgress]]:
         """How far operations are, by source."""
-        rows = self._database.rows(_PROGRESS, [list(operation_ids)])
+        rows = self._reader.rows(_PROGRESS, [list(operation_ids)])
         found: dict[str, list[SourceProgress]] = {}
         for operation_id, *progress in rows:
             found.setdefault(operation_id, []).append(SourceProgress(*progress))
@@ -159,7 +160,7 @@ class Retries:
         """What an operation would come to if it were asked for now."""
         where = chosen_failures(failure_ids, f)
         total, sources = Choice(), Counter[tuple[str, str]]()
-        with self._database.snapshot() as snapshot:
+        with self._database.read() as snapshot:
             for part in choices(snapshot.rows, where, include_not_retryable=include_not_retryable):
                 for pipeline, source, *counts in snapshot.rows(
                     _PREVIEW.replace("{choice}", f"({part.sql})"), part.parameters
@@ -174,7 +175,7 @@ class Retries:
 
     def unknown_failures(self, failure_ids: Sequence[int]) -> list[int]:
         """Those of `failure_ids` that are no stored failures."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             "SELECT DISTINCT id FROM (SELECT unnest(?::BIGINT[]) AS id) ANTI JOIN failures USING (id) "
             "ORDER BY id",
             [list(failure_ids)],
@@ -183,7 +184,7 @@ class Retries:
 
     def sources_to_do(self, operation_id: str) -> list[tuple[str, str]]:
         """Pipelines and sources that have items without a result."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             "SELECT DISTINCT pipeline, source FROM retry_targets "
             "WHERE operation_id = ? AND outcome IS NULL ORDER BY ALL",
             [operation_id],
@@ -194,7 +195,7 @@ class Retries:
         self, operation: RetryRecord, pipeline: str, source: str, limit: int
     ) -> list[Target]:
         """The next items of a source without a result, in a fixed order."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             SQL["retry_targets_to_do"],
             {
                 "operation": operation.operation_id,
@@ -208,7 +209,7 @@ class Retries:
 
     def run_of(self, cycle_id: str) -> RetryRun | None:
         """The run of a cycle of one source; None when it was not begun."""
-        row = self._database.row(_RUN, [cycle_id])
+        row = self._reader.row(_RUN, [cycle_id])
         return RetryRun(RunStatus(row[0]), row[1], row[2]) if row else None
 
     def unsuccessful(
@@ -216,10 +217,10 @@ class Retries:
     ) -> UnsuccessfulPage:
         """What the operation failed on, after the failure `after`."""
         where = "operation_id = ? AND outcome IN ('failed_again', 'not_retried')"
-        total = self._database.row(
+        total = self._reader.row(
             f"SELECT count(*) FROM retry_targets WHERE {where}", [operation_id]
         )
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT {select(Unsuccessful)} FROM retry_targets WHERE {where} AND failure_id > ? "
             "ORDER BY failure_id LIMIT ?",
             [operation_id, -1 if after is None else after, limit + 1],
@@ -230,7 +231,7 @@ class Retries:
 
     def pending(self) -> dict[str, int]:
         """Items that operations have still to retry, by pipeline, without files that wait anyway."""
-        return dict(self._database.rows(SQL["retries_to_do"]))
+        return dict(self._reader.rows(SQL["retries_to_do"]))
 
 
 _PROGRESS = """

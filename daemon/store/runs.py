@@ -11,6 +11,7 @@ import msgspec
 from daemon.errors import InvalidQuery, NotFound
 from daemon.store.database import Database
 from daemon.store.entries import FailedRun, RetriedRun, RunError
+from daemon.store.reading import Need
 from daemon.store.records import RunRecord, select, stored, utc
 from daemon.store.report_conditions import RUN_COLUMNS, Condition, fragments
 from daemon.taxonomy import CATEGORIES
@@ -93,6 +94,7 @@ class Runs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._reader = database.read()
 
     def page(self, f: RunFilter, limit: int, cursor: str | None = None, offset: int = 0) -> RunPage:
         """The newest `limit` runs that match, after `cursor` and `offset` more. Raises `InvalidQuery`."""
@@ -102,7 +104,7 @@ class Runs:
                 raise InvalidQuery("cursor: expected the next_cursor of an earlier answer")
             sql += " AND run_id < ?"
             parameters.append(cursor)
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT {select(RunRecord)} FROM runs WHERE {sql} ORDER BY run_id DESC LIMIT ? OFFSET ?",
             [*parameters, limit + 1, offset],
         )
@@ -112,12 +114,12 @@ class Runs:
     def total(self, f: RunFilter) -> int:
         """How many runs match."""
         sql, parameters = runs_where(f)
-        row = self._database.row(f"SELECT count(*) FROM runs WHERE {sql}", parameters)
+        row = self._reader.row(f"SELECT count(*) FROM runs WHERE {sql}", parameters)
         return int(row[0]) if row else 0
 
     def get(self, run_id: str) -> RunRecord:
         """One run. Raises `NotFound`."""
-        row = self._database.row(f"SELECT {select(RunRecord)} FROM runs WHERE run_id = ?", [run_id])
+        row = self._reader.row(f"SELECT {select(RunRecord)} FROM runs WHERE run_id = ?", [run_id])
         if row is None:
             raise NotFound("there is no such run")
         return _run(row)
@@ -129,7 +131,7 @@ class Runs:
 
     def latest_by_source(self, pipeline: str) -> dict[str, RunRecord]:
         """The newest run of each source of a pipeline."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT {select(RunRecord)} FROM runs WHERE run_id IN "
             "(SELECT max(run_id) FROM runs WHERE pipeline = ? GROUP BY source)",
             [pipeline],
@@ -138,7 +140,7 @@ class Runs:
 
     def last_success_by_source(self, pipeline: str) -> dict[str, datetime]:
         """When a run of each source of a pipeline last succeeded; without those of which none has."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             "SELECT source, max(ended_at) FROM runs WHERE pipeline = ? AND status = 'success' "
             "GROUP BY source",
             [pipeline],
@@ -152,11 +154,9 @@ class Runs:
 
     def _log_lines(self, run: RunRecord) -> Iterator[LogLine]:
         yield LogLine(run.started_at, "run_started", run.run_id, f"{run.pipeline}/{run.source}")
-        with self._database.slow_cursor() as cursor:
-            cursor.execute(_LOG, {"run": run.run_id, "since": stored(run.started_at)})
-            while batch := cursor.fetchmany(500):
-                for time, *rest in batch:
-                    yield LogLine(utc(time), rest[0], run.run_id, *rest[1:])
+        asked = {"run": run.run_id, "since": stored(run.started_at)}
+        for time, event, *rest in self._database.read(Need.STREAM).stream(_LOG, asked):
+            yield LogLine(utc(time), event, run.run_id, *rest)
         if run.ended_at is not None:
             text = run.error_message or ""
             yield LogLine(run.ended_at, "run_ended", run.run_id, text, status=run.status)
@@ -164,27 +164,27 @@ class Runs:
     def statistics(self, since: datetime | None, until: datetime | None) -> list[SourceStatistics]:
         """What the runs of every source came to."""
         sql, parameters = runs_where(RunFilter(since=since, until=until))
-        rows = self._database.rows(_STATISTICS.replace("{where}", sql), parameters)
+        rows = self._reader.rows(_STATISTICS.replace("{where}", sql), parameters)
         return [SourceStatistics(*map(utc, row)) for row in rows]
 
     def standings(self) -> list[SourceStanding]:
         """How the latest runs of every source ended."""
-        return [SourceStanding(*map(utc, row)) for row in self._database.rows(_STANDINGS)]
+        return [SourceStanding(*map(utc, row)) for row in self._reader.rows(_STANDINGS)]
 
     def last_cycles(self) -> dict[str, datetime]:
         """When the last cycle of each pipeline ended."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             "SELECT pipeline, max(ended_at) FROM cycles WHERE outcome <> 'interrupted' GROUP BY ALL"
         )
         return {pipeline: utc(ended) for pipeline, ended in rows}
 
     def failed_sources(self) -> list[tuple[FailedRun, str | None]]:
         """Sources whose latest run failed as a whole, and the version of their configuration then."""
-        return [(FailedRun(*map(utc, row[:-1])), row[-1]) for row in self._database.rows(_FAILED)]
+        return [(FailedRun(*map(utc, row[:-1])), row[-1]) for row in self._reader.rows(_FAILED)]
 
     def retried(self, since: datetime) -> list[RetriedRun]:
         """Runs that were retries."""
-        rows = self._database.rows(
+        rows = self._reader.rows(
             "SELECT pipeline, source, category, started_at FROM runs "
             "WHERE started_by = 'retry' AND started_at >= ?",
             [stored(since)],
@@ -193,7 +193,7 @@ class Runs:
 
     def paused(self) -> set[str]:
         """Pipelines that a person paused."""
-        return {row[0] for row in self._database.rows("SELECT pipeline FROM paused_pipelines")}
+        return {row[0] for row in self._reader.rows("SELECT pipeline FROM paused_pipelines")}
 
 
 _FAILED = """

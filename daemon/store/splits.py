@@ -25,7 +25,7 @@ class Splits:
     def read(cls, database: Database) -> Splits:
         """What is stored."""
         return cls(
-            database.rows(
+            database.read().rows(
                 "SELECT failure_group, text, split_group FROM group_splits ORDER BY split_at, rowid"
             )
         )

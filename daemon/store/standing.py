@@ -25,7 +25,7 @@ class Standing:
     @classmethod
     def read(cls, database: Database) -> Standing:
         """The counts that the stored tally comes to."""
-        found = database.rows(
+        found = database.read().rows(
             "SELECT pipeline, source, category, retryable, status, sum(n)::BIGINT "
             "FROM failure_tally GROUP BY ALL"
         )

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.store.database import Reader
 from daemon.store.filters import FailureFilter, counted
+from daemon.store.reading import Reader
 from daemon.store.records import stored, utc
 from daemon.triage.rules.rule import UNMATCHED
 

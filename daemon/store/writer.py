@@ -100,7 +100,7 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
 
     def _read_next_id(self) -> int:
-        found = self._database.row("SELECT coalesce(max(id), 0) + 1 FROM failures")
+        found = self._database.read().row("SELECT coalesce(max(id), 0) + 1 FROM failures")
         return int(found[0]) if found else 1
 
     def start(self) -> None:

@@ -82,7 +82,7 @@ def _questions(bench: Bench, failures: int) -> list[Question]:
         cached_store(bench.folder, failures), memory_limit=MEMORY_LIMIT, read_only=True
     )
     try:
-        mixed = Mix(store).questions(QUERIES // 13 + 1)[: bench.size(QUERIES)]
+        mixed = Mix(store.read()).questions(QUERIES // 13 + 1)[: bench.size(QUERIES)]
     finally:
         store.close()
     return [{name: _written(value) for name, value in one.items()} for one in mixed]

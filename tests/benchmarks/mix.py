@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from daemon.store.database import Reader
+from daemon.store.reading import Reader
 from tests.benchmarks.generator import NEWEST
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -40,7 +40,7 @@ def _times(bench: Bench, failures: int) -> list[float]:
     bench.say(f"making {failures:,} failures")
     database = Database(cached_store(bench.folder, failures), memory_limit=MEMORY_LIMIT)
     try:
-        questions = Mix(database).questions(ROUNDS // (10 if bench.quick else 1))
+        questions = Mix(database.read()).questions(ROUNDS // (10 if bench.quick else 1))
         for question in questions[:26]:
             _ask(database, question)
         bench.say(f"{len(questions)} queries over {failures:,} failures")

@@ -71,8 +71,8 @@ def _record(folder: Path, texts: list[str]) -> tuple[Rows, list[str], list[Entry
             assert parts.writer.flush(120), parts.writer.trouble
 
         taken = seconds(record)
-        found = parts.database.rows("SELECT * FROM failures ORDER BY id")
-        columns = parts.database.rows("DESCRIBE failures")
+        found = parts.database.read().rows("SELECT * FROM failures ORDER BY id")
+        columns = parts.database.read().rows("DESCRIBE failures")
     assert len(found) == len(texts)
     return found, [column[1] for column in columns], entries, taken
 

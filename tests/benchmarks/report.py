@@ -11,6 +11,7 @@ from itertools import product
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
+from daemon.store.reading import Need
 from daemon.store.report_annotations import marks
 from daemon.store.report_conditions import Comparison, Condition, Dimension
 from daemon.store.report_grid import DAY, Grid
@@ -82,7 +83,7 @@ def _count(
     since = until - timedelta(days=days)
     grid = Grid.choose(since, until, POINTS, DAY if days > 31 else timedelta(0))
     f = FailureFilter(since=since, until=until, conditions=conditions)
-    with database.report() as reader:
+    with database.read(Need.REPORT) as reader:
         failure_series(reader, f, by, grid, SERIES)
 
 
@@ -99,9 +100,9 @@ def _others(database: Database, rounds: int) -> Iterator[Figure]:
         "series of runs over a quarter": lambda: run_series(
             database, runs, [Dimension.PIPELINE, Dimension.STATUS], grid, SERIES
         ),
-        "table of sources": lambda: sources(database),
-        "marks over a quarter": lambda: marks(database, since, NEWEST, 100),
-        "100 failures at offset 500,000": lambda: Failures(database).answer_at(
+        "table of sources": lambda: sources(database.read()),
+        "marks over a quarter": lambda: marks(database.read(), since, NEWEST, 100),
+        "100 failures at offset 500,000": lambda: Failures(database.read()).answer_at(
             FailureFilter(), 100, 500_000
         ),
     }

@@ -106,7 +106,7 @@ class Mail:
 
     def runs(self, source: str = "support") -> list[tuple[str, int, int, int]]:
         """Status, succeeded, failed and skipped of the account's runs, oldest first."""
-        return self.store.database.rows(
+        return self.store.database.read().rows(
             "SELECT status, succeeded, failed, skipped FROM runs WHERE source = ? ORDER BY rowid",
             [source],
         )
@@ -117,7 +117,7 @@ class Mail:
 
     def done(self) -> list[tuple[int, str, str, str | None]]:
         """UID, category, rule and label of what is done, by UID."""
-        return self.store.database.rows(
+        return self.store.database.read().rows(
             "SELECT uid, category, rule, label FROM messages ORDER BY uid, done_at"
         )
 

@@ -189,7 +189,7 @@ class Store:
             self.database, ledgers, self.clock, self.recorder.announce, self.recorder.prepare
         )
         self.recorder.connect(self.writer)
-        self.failures = Failures(self.database)
+        self.failures = Failures(self.database.read())
         self.runs = Runs(self.database)
         self.open_runs: dict[str, OpenRun] = {}
 
@@ -260,7 +260,7 @@ KEY = "pipeline, source, category, retryable, status"
 
 def counted_failures(database: Database) -> dict[tuple[Any, ...], int]:
     """Failures by day, kind, status and group, counted one by one."""
-    rows = database.rows(
+    rows = database.read().rows(
         f"SELECT error_time::DATE, {KEY}, failure_group, count(*) FROM failures GROUP BY ALL"
     )
     return {row[:-1]: row[-1] for row in rows}
@@ -268,7 +268,7 @@ def counted_failures(database: Database) -> dict[tuple[Any, ...], int]:
 
 def tallied_failures(database: Database) -> dict[tuple[Any, ...], int]:
     """The same from the tally."""
-    rows = database.rows(
+    rows = database.read().rows(
         f"SELECT day, {KEY}, failure_group, sum(n)::BIGINT FROM failure_tally "
         "GROUP BY ALL HAVING sum(n) <> 0"
     )

@@ -80,11 +80,11 @@ class Meters:
     """Reads the meters."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
+        self._reader = database.read()
 
     def all(self) -> list[MeterRow]:
         """All meters by name."""
-        rows = self._database.rows(f"SELECT {select(MeterRow)} FROM meters ORDER BY ALL")
+        rows = self._reader.rows(f"SELECT {select(MeterRow)} FROM meters ORDER BY ALL")
         return [MeterRow(*map(utc, row)) for row in rows]
 
     def ignored(self, source: str) -> set[str]:

@@ -176,14 +176,14 @@ def test_work_in_the_background_is_nobodys_attempt(served: Served) -> None:
     body = {"filter": {"status": "open"}, "include_not_retryable": True}
     assert served.client.post("/api/retries", json=body).status_code == 202
     served.daemon.pipeline_operations.pause("mailbox")
-    assert Audit(served.daemon.database).total(AuditFilter()) == 1
+    assert Audit(served.daemon.database.read()).total(AuditFilter()) == 1
 
 
 @pytest.mark.requirement("F6", "U6")
 def test_no_entry_holds_an_address_of_who_asked(tmp_path: Path) -> None:
     with serving(tmp_path, WITH_KEYS) as served:
         served.client.post(PAUSE, headers={"x-api-key": KEYS["operate"]})
-        (entry,) = Audit(served.daemon.database).page(AuditFilter(), 9).entries
+        (entry,) = Audit(served.daemon.database.read()).page(AuditFilter(), 9).entries
         assert entry.done_by == "on-call"
         assert "testclient" not in repr(entry)
     assert set(Audited.__struct_fields__) == {

@@ -116,7 +116,7 @@ def test_what_was_asked_for_is_shown_without_addresses_and_secrets(served: Serve
     text = served.client.get(RETRIES).text
     for secret in ("Support@", "bob@example.com", "x1y2z3"):
         assert secret not in text
-    stored = served.daemon.database.rows("SELECT selection FROM retry_operations")
+    stored = served.daemon.database.read().rows("SELECT selection FROM retry_operations")
     assert "x1y2z3" not in str(stored)
 
 

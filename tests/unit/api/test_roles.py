@@ -91,7 +91,7 @@ def commands_of(endpoints: list[Endpoint]) -> list[Endpoint]:
 
 
 def newest(served: Served, count: int = 1) -> list[AuditRecord]:
-    return Audit(served.daemon.database).page(AuditFilter(), count).entries
+    return Audit(served.daemon.database.read()).page(AuditFilter(), count).entries
 
 
 @pytest.mark.requirement("U6", "S6")
@@ -101,7 +101,7 @@ def test_every_command_leaves_exactly_one_entry(
 ) -> None:
     commands = commands_of(endpoints)
     assert len(commands) >= 15
-    audit, actions = Audit(served.daemon.database), set()
+    audit, actions = Audit(served.daemon.database.read()), set()
     names = {"read": "dashboard", "operate": "on-call", "admin": "boss"}
     for endpoint in commands:
         before = audit.total(AuditFilter())
@@ -128,18 +128,18 @@ def test_every_action_is_documented(served: Served, endpoints: list[Endpoint]) -
 
 @pytest.mark.requirement("U6")
 def test_what_only_asks_by_post_leaves_no_entry(served: Served, endpoints: list[Endpoint]) -> None:
-    before = Audit(served.daemon.database).total(AuditFilter())
+    before = Audit(served.daemon.database.read()).total(AuditFilter())
     for endpoint in endpoints:
         if endpoint.method != "get" and endpoint.role == "read":
             ask(served, endpoint, "read")
-    assert Audit(served.daemon.database).total(AuditFilter()) == before
+    assert Audit(served.daemon.database.read()).total(AuditFilter()) == before
 
 
 @pytest.mark.requirement("U6")
 def test_who_is_not_let_in_leaves_no_entry(served: Served) -> None:
-    before = Audit(served.daemon.database).total(AuditFilter())
+    before = Audit(served.daemon.database.read()).total(AuditFilter())
     served.problem(401, "/api/pipelines/mailbox/pause", method="POST")
     served.problem(
         401, "/api/pipelines/mailbox/pause", method="POST", headers={"x-api-key": "no" * 9}
     )
-    assert Audit(served.daemon.database).total(AuditFilter()) == before
+    assert Audit(served.daemon.database.read()).total(AuditFilter()) == before

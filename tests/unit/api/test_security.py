@@ -350,5 +350,5 @@ def test_each_key_has_an_allowance_of_its_own(tmp_path: Path) -> None:
         served.problem(429, PAUSE, method="POST", headers=operate)
         assert served.client.get("/metrics", headers=read).status_code == 200
         assert served.daemon.runs.paused() == set()
-        entries = Audit(served.daemon.database).total(AuditFilter())
+        entries = Audit(served.daemon.database.read()).total(AuditFilter())
         assert entries == 0, "a flood must not fill the trail"

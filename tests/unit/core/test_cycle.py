@@ -52,7 +52,7 @@ def by_name(run: Any) -> None:
 def test_the_failure_of_one_source_does_not_stop_the_others(target: Store) -> None:
     machinery = Machinery(target, pipeline(by_name, "failing", "partial", "good"))
     assert carry_out(machinery) is RunStatus.PARTIAL
-    assert target.database.rows("SELECT source, status FROM runs ORDER BY source") == [
+    assert target.database.read().rows("SELECT source, status FROM runs ORDER BY source") == [
         ("failing", "failed"),
         ("good", "success"),
         ("partial", "partial"),
@@ -103,7 +103,7 @@ def test_a_cycle_is_told_from_its_start_to_its_end(target: Store) -> None:
     assert (first.sources, first.trigger) == (("a",), Trigger.MANUAL)
     assert (last.cycle_id, last.outcome) == (first.cycle_id, RunStatus.SUCCESS)
     assert last.duration_seconds == 7
-    assert target.database.rows(
+    assert target.database.read().rows(
         "SELECT r.cycle_id = c.cycle_id, c.outcome, c.duration_seconds FROM runs r, cycles c"
     ) == [(True, "success", 7.0)]
 
@@ -161,8 +161,8 @@ def test_a_cycle_that_is_stopped_begins_no_further_run_and_is_interrupted(target
     machinery.runner.cancel()
     thread.join(PATIENCE)
     assert ends == [RunStatus.INTERRUPTED]
-    assert target.database.rows("SELECT source, status FROM runs") == [("a", "interrupted")]
-    assert target.database.rows("SELECT outcome FROM cycles") == [("interrupted",)]
+    assert target.database.read().rows("SELECT source, status FROM runs") == [("a", "interrupted")]
+    assert target.database.read().rows("SELECT outcome FROM cycles") == [("interrupted",)]
 
 
 def test_a_source_that_is_running_already_is_left_out(target: Store) -> None:
@@ -181,7 +181,9 @@ def test_a_source_that_is_running_already_is_left_out(target: Store) -> None:
     assert carry_out(machinery) is RunStatus.SUCCESS
     may_end.set()
     thread.join(PATIENCE)
-    assert target.database.rows("SELECT source, count(*) FROM runs GROUP BY ALL ORDER BY 1") == [
+    assert target.database.read().rows(
+        "SELECT source, count(*) FROM runs GROUP BY ALL ORDER BY 1"
+    ) == [
         ("a", 1),
         ("b", 1),
     ]

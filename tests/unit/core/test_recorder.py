@@ -49,7 +49,7 @@ def test_nobody_sees_a_failure_that_is_not_on_disk(target: Store) -> None:
     def look(committed: Committed) -> None:
         for entry in committed.entries:
             if isinstance(entry.event, events.ItemFailed):
-                row = target.database.row(
+                row = target.database.read().row(
                     "SELECT count(*) FROM failures WHERE run_id = ?", [entry.event.run_id]
                 )
                 seen.append(row is not None and row[0] > 0)
@@ -73,7 +73,7 @@ def test_nothing_personal_or_secret_is_stored_or_told(target: Store) -> None:
     everything = [
         str(row)
         for table in ("failures", "failure_groups", "runs", "run_log", "files")
-        for row in target.database.rows(f"SELECT * FROM {table}")
+        for row in target.database.read().rows(f"SELECT * FROM {table}")
     ]
     assert any("***" in text or "<" in text for text in everything)
     for text in everything:
@@ -92,9 +92,9 @@ def test_words_of_a_pipeline_are_kept_no_longer_than_a_path_can_be(target: Store
     run.step("fetching", "x" * 100_000)
     run.fail("y" * 100_000, "it broke")
     target.end(run)
-    ((item,),) = target.database.rows("SELECT item FROM failures")
+    ((item,),) = target.database.read().rows("SELECT item FROM failures")
     assert len(item) == LONGEST_WORDS
-    ((text,),) = target.database.rows("SELECT text FROM run_log WHERE event = 'step'")
+    ((text,),) = target.database.read().rows("SELECT text FROM run_log WHERE event = 'step'")
     assert len(text) < LONGEST_WORDS + 20
     assert len(target.runs.get(run.run_id).step) == LONGEST_WORDS
 
@@ -108,7 +108,7 @@ def test_long_names_that_begin_alike_are_still_different_items(target: Store) ->
     second = target.run()
     second.succeed(names[0])
     target.end(second)
-    assert target.database.rows("SELECT status FROM failures ORDER BY id") == [
+    assert target.database.read().rows("SELECT status FROM failures ORDER BY id") == [
         ("resolved",),
         ("open",),
     ]
@@ -137,4 +137,4 @@ def test_a_position_says_when_everything_before_it_is_on_disk(target: Store) -> 
     position = target.open_runs[run.run_id].end(RunStatus.FAILED)
     assert position is not None
     assert target.recorder.wait(position, PATIENCE)
-    assert target.database.rows("SELECT count(*) FROM failures") == [(500,)]
+    assert target.database.read().rows("SELECT count(*) FROM failures") == [(500,)]

@@ -217,7 +217,7 @@ def test_a_run_that_goes_on_when_the_scheduler_stops_is_left_to_end(target: Stor
     assert not machinery.queue.wait(0.05)
     gate.may_end.set()
     assert machinery.queue.wait(PATIENCE)
-    assert target.database.rows("SELECT status FROM runs") == [("success",)]
+    assert target.database.read().rows("SELECT status FROM runs") == [("success",)]
 
 
 # --- schedules ---------------------------------------------------------------------------------

@@ -57,11 +57,11 @@ def run(daemon: Daemon) -> None:
 
 
 def statuses(daemon: Daemon) -> dict[str, str]:
-    return dict(daemon.database.rows("SELECT path, status FROM files"))
+    return dict(daemon.database.read().rows("SELECT path, status FROM files"))
 
 
 def failures(daemon: Daemon, path: str) -> list[str]:
-    found = Failures(daemon.database).page(FailureFilter(), 100).failures
+    found = Failures(daemon.database.read()).page(FailureFilter(), 100).failures
     return [failure.status for failure in found if failure.item == path]
 
 
@@ -87,13 +87,13 @@ def test_a_pause_that_cannot_be_stored_yet_is_told_and_holds_all_the_same(
 ) -> None:
     monkeypatch.setattr("daemon.operations.decision.STORE_SECONDS", 0.05)
     monkeypatch.setattr("daemon.store.writer.RETRY_SECONDS", (0.01,))
-    with daemon.database.cursor() as cursor:
+    with daemon.database.writer.cursor() as cursor:
         cursor.execute("ALTER TABLE paused_pipelines RENAME TO away")
     with pytest.raises(StoreUnavailable, match="could not be stored yet"):
         daemon.pipeline_operations.pause("ingest")
     assert daemon.scheduler.describe()[0].paused
     assert daemon.health().status == "degraded"
-    with daemon.database.cursor() as cursor:
+    with daemon.database.writer.cursor() as cursor:
         cursor.execute("ALTER TABLE away RENAME TO paused_pipelines")
     wait_for(lambda: daemon.runs.paused() == {"ingest"})
     wait_for(lambda: daemon.health().status == "ok")

@@ -234,7 +234,7 @@ def test_files_are_read_again_and_nothing_else(daemon: Daemon, tmp_path: Path) -
         "gone.csv": "file_gone",
         "aside.csv": "set_aside",
     }
-    assert dict(daemon.database.rows("SELECT path, status FROM files")) == {
+    assert dict(daemon.database.read().rows("SELECT path, status FROM files")) == {
         "bad.csv": "success",
         "for ann@example.com.csv": "success",
         "worse.csv": "partial",

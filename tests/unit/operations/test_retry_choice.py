@@ -58,7 +58,7 @@ def record(database: Database, history: list[tuple[str, str, list[Category]]]) -
             entries = [succeeded(run, item, at)]
         if what == "ignore":
             entries = [marked(FileStatus.IGNORED, item, at=at)]
-        (found,) = database.rows("SELECT coalesce(max(id), 0) + 1 FROM failures")
+        (found,) = database.read().rows("SELECT coalesce(max(id), 0) + 1 FROM failures")
         insert(database, entries, found[0])
 
 

@@ -79,19 +79,19 @@ def test_its_rows_are_stored_and_read_back(daemon: Daemon) -> None:
 def test_its_rows_are_stored_in_the_transaction_of_their_run_or_not_at_all(tmp_path: Path) -> None:
     target = Store(tmp_path, ledgers=LEDGERS)
     try:
-        with target.database.cursor() as cursor:
+        with target.database.writer.cursor() as cursor:
             cursor.execute("ALTER TABLE meters RENAME TO elsewhere")
         read = MeterRead(meter="kitchen", value=1.5)
         target.writer.put(started("run", pipeline="meters"))
         target.writer.put(succeeded("run", "kitchen", facts=read))
         target.writer.start()
         wait_for(lambda: target.writer.trouble)
-        assert target.database.rows("SELECT run_id FROM runs") == []
-        with target.database.cursor() as cursor:
+        assert target.database.read().rows("SELECT run_id FROM runs") == []
+        with target.database.writer.cursor() as cursor:
             cursor.execute("ALTER TABLE elsewhere RENAME TO meters")
         assert target.writer.flush(PATIENCE)
         (row,) = Meters(target.database, target.clock).all()
-        assert target.database.rows("SELECT run_id FROM runs") == [(row.run_id,)]
+        assert target.database.read().rows("SELECT run_id FROM runs") == [(row.run_id,)]
     finally:
         target.close()
 
@@ -174,9 +174,9 @@ def test_kill_9_loses_nothing_that_a_cycle_has_said_is_stored(tmp_path: Path) ->
             shown = int(max(value for value in values if value is not None))
             assert min(value for value in values if value is not None) >= acknowledged
             assert found["broken"].attempt >= acknowledged
-            known = {run for (run,) in daemon.database.rows("SELECT run_id FROM runs")}
+            known = {run for (run,) in daemon.database.read().rows("SELECT run_id FROM runs")}
             assert {row.run_id for row in found.values()} <= known
-            assert daemon.database.rows("SELECT * FROM runs WHERE status = 'running'") == []
+            assert daemon.database.read().rows("SELECT * FROM runs WHERE status = 'running'") == []
         finally:
             daemon.stop(PATIENCE)
 

@@ -97,7 +97,7 @@ def test_questions_that_come_as_post_need_no_more_than_a_key_to_read(
             headers = {"authorization": f"Bearer {key}"}
             answer = served.client.post(f"{PREFIX}/{path}", json=body, headers=headers)
             assert answer.status_code == 200, answer.text
-        assert served.daemon.database.rows("SELECT * FROM audit") == []
+        assert served.daemon.database.read().rows("SELECT * FROM audit") == []
 
 
 @pytest.mark.requirement("M4", "S6")

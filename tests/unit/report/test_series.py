@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import InvalidQuery, QueryTooLong
+from daemon.store import reading
 from daemon.store.database import Database
 from daemon.store.deadline import Deadline
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
+from daemon.store.reading import Need
 from daemon.store.records import FailureRecord
 from daemon.store.report_conditions import Comparison, Condition, Dimension, Measure
 from daemon.store.report_grid import STEPS, Grid
@@ -42,7 +44,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def stored(database: Database) -> list[FailureRecord]:
-    return Failures(database).page(FailureFilter(), ALL).failures
+    return Failures(database.read()).page(FailureFilter(), ALL).failures
 
 
 def value(failure: FailureRecord, dimension: Dimension) -> str:
@@ -122,9 +124,9 @@ def test_series_add_up_to_the_failures_that_match_in_every_stretch(
     since, until = f.since or EVERYTHING[0], f.until or EVERYTHING[1]
     f = msgspec.structs.replace(f, since=since, until=until, conditions=more)
     grid = Grid.over(since, until, step)
-    answer = failure_series(database, f, by, grid, most)
+    answer = failure_series(database.read(), f, by, grid, most)
     matching = [one for one in stored if matches(f, one) and all(holds(each, one) for each in more)]
-    assert Failures(database).total(f) == len(matching)
+    assert Failures(database.read()).total(f) == len(matching)
     expected = Counter((one.error_time - grid.first) // step for one in matching)
     counted: Counter[int] = Counter()
     for series in answer.series:
@@ -153,7 +155,7 @@ def assert_by_value(
 def test_a_page_at_an_offset_is_what_follows_so_many_failures(
     database: Database, f: FailureFilter, more: tuple[Condition, ...], limit: int, offset: int
 ) -> None:
-    failures = Failures(database)
+    failures = Failures(database.read())
     f = msgspec.structs.replace(f, conditions=more)
     everything = failures.page(f, ALL).failures
     page = failures.answer_at(f, limit, offset)
@@ -189,8 +191,8 @@ def test_stretches_cover_a_time_without_gaps_and_are_no_more_than_wanted(
 def test_series_of_runs_count_each_run_and_its_items_once(database: Database) -> None:
     f = RunFilter(since=EVERYTHING[0], until=EVERYTHING[1])
     grid = Grid.choose(*EVERYTHING, 20)
-    answer = run_series(database, f, [Dimension.PIPELINE, Dimension.SOURCE], grid, 2)
-    rows = database.rows("SELECT pipeline, source, count(*) FROM runs GROUP BY ALL")
+    answer = run_series(database.read(), f, [Dimension.PIPELINE, Dimension.SOURCE], grid, 2)
+    rows = database.read().rows("SELECT pipeline, source, count(*) FROM runs GROUP BY ALL")
     points = [RunFigures(*values) for series in answer.series for values in series.values]
     assert sum(point.runs for point in points) == sum(n for *_, n in rows)
     assert answer.others == len(rows) - 2
@@ -211,17 +213,21 @@ def test_a_pattern_that_cannot_be_matched_in_bounded_time_is_refused(
 ) -> None:
     condition = Condition(Dimension.SOURCE, Comparison.MATCHES, (pattern,))
     with pytest.raises(InvalidQuery, match="source: expected a regular expression"):
-        Failures(database).total(FailureFilter(conditions=(condition,)))
+        Failures(database.read()).total(FailureFilter(conditions=(condition,)))
 
 
 @pytest.mark.requirement("M4")
-def test_a_report_that_takes_too_long_is_ended_and_the_next_one_works(tmp_path: Path) -> None:
+def test_a_report_that_takes_too_long_is_ended_and_the_next_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
     endless = "SELECT sum(sqrt(a.range * b.range)) FROM range(10000000) a, range(10000000) b"
     try:
-        with pytest.raises(QueryTooLong, match="longer than"), database.report(0.05) as reader:
-            reader.rows(endless)
-        with database.report() as reader:
+        with monkeypatch.context() as patched:
+            patched.setattr(reading, "REPORT_SECONDS", 0.05)
+            with pytest.raises(QueryTooLong, match="longer than"):
+                database.read(Need.REPORT).rows(endless)
+        with database.read(Need.REPORT) as reader:
             assert reader.rows("SELECT 1") == [(1,)]
     finally:
         database.close()

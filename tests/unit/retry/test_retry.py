@@ -82,7 +82,7 @@ def test_what_is_held_runs_in_the_next_cycle_once_its_credentials_change(tmp_pat
         target.recorder.subscribe(retries.follow)
         machinery.scheduler.start()
         cycles = "SELECT count(*) FROM cycles WHERE outcome = 'failed'"
-        wait_for(lambda: target.database.rows(cycles)[0][0] >= 4)
+        wait_for(lambda: target.database.read().rows(cycles)[0][0] >= 4)
         assert jobs.count == 1
         credentials[0] = "right"
         wait_for(lambda: jobs.count > 1)
@@ -198,7 +198,7 @@ def run_once(target: Store, machinery: Machinery) -> None:
 
 def triggers(target: Store) -> list[str]:
     """What started the runs, oldest first."""
-    rows = target.database.rows("SELECT started_by FROM runs ORDER BY rowid")
+    rows = target.database.read().rows("SELECT started_by FROM runs ORDER BY rowid")
     return [row[0] for row in rows]
 
 
@@ -281,10 +281,12 @@ def test_a_cycle_leaves_out_what_waits_and_is_no_success(tmp_path: Path) -> None
         jobs.error = None
         machinery.scheduler.start()
         outcome = wait_for(
-            lambda: target.database.rows("SELECT outcome FROM cycles WHERE outcome IS NOT NULL")
+            lambda: target.database.read().rows(
+                "SELECT outcome FROM cycles WHERE outcome IS NOT NULL"
+            )
         )
         assert outcome == [("partial",)]
-        assert target.database.rows("SELECT source FROM runs") == [("b",)]
+        assert target.database.read().rows("SELECT source FROM runs") == [("b",)]
         machinery.stop()
 
 

@@ -110,7 +110,7 @@ def test_items_may_be_paths_or_numbers(target: Store) -> None:
     run.fail(Path("folder/a.csv"), "x")  # type: ignore[arg-type]
     run.succeed(7)  # type: ignore[arg-type]
     target.end(run)
-    assert target.database.rows("SELECT item FROM failures") == [("folder/a.csv",)]
+    assert target.database.read().rows("SELECT item FROM failures") == [("folder/a.csv",)]
     assert target.writer.errors == 0
 
 
@@ -211,14 +211,16 @@ def test_a_run_ends_once_and_is_on_disk_when_it_has(
     target: Store, function: Pipeline, status: RunStatus
 ) -> None:
     assert carry_out(target, function) is status
-    assert target.database.rows("SELECT status FROM runs") == [(status.value,)]
+    assert target.database.read().rows("SELECT status FROM runs") == [(status.value,)]
     assert kinds(target.events()).count("RunEnded") == 1
     assert target.live.active() == []
 
 
 def test_what_a_pipeline_raises_is_a_failure_of_the_run_with_its_triage(target: Store) -> None:
     carry_out(target, lambda run: raise_(ConnectionRefusedError(111, "Connection refused")))
-    found = target.database.rows("SELECT item, category, retryable, exception_type FROM failures")
+    found = target.database.read().rows(
+        "SELECT item, category, retryable, exception_type FROM failures"
+    )
     assert found == [(None, "connection", True, "ConnectionRefusedError")]
     run = target.runs.latest("nightly", "one")
     assert run is not None
@@ -273,7 +275,7 @@ def test_a_run_that_does_not_stop_is_interrupted_and_its_pipeline_reports_no_mor
     thread.join(PATIENCE)
     assert ends == [RunStatus.INTERRUPTED]
     assert target.writer.flush(PATIENCE)
-    assert target.database.rows("SELECT status, succeeded FROM runs") == [("interrupted", 0)]
+    assert target.database.read().rows("SELECT status, succeeded FROM runs") == [("interrupted", 0)]
 
 
 def test_a_run_that_stops_when_asked_is_interrupted_and_one_that_finishes_is_not(

@@ -17,7 +17,7 @@ def write_and_checkpoint(database: Database) -> None:
 
 def test_a_question_for_one_row_leaves_no_transaction_open(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
-    assert database.row("SELECT count(*) FROM failures") == (0,)
+    assert database.read().row("SELECT count(*) FROM failures") == (0,)
     write_and_checkpoint(database)
     database.close()
 

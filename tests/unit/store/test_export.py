@@ -86,7 +86,7 @@ def as_row(failure: FailureRecord) -> dict[str, str]:
 def test_the_csv_of_a_filter_holds_what_its_pages_hold(
     database: Database, f: FailureFilter
 ) -> None:
-    failures = Failures(database).page(f, 10_000).failures
+    failures = Failures(database.read()).page(f, 10_000).failures
     rows = exported(database, f)
     times = [(moment(row.pop("error_time")), float(row.pop("duration_seconds"))) for row in rows]
     assert times == [(failure.error_time, failure.duration_seconds) for failure in failures]
@@ -149,7 +149,7 @@ def test_stopping_early_ends_the_query_and_leaves_the_store_usable(tmp_path: Pat
         parts = failures_csv(database, FailureFilter())
         assert next(parts).startswith(b"id,")
         parts.close()  # type: ignore[attr-defined]
-    assert Failures(database).total(FailureFilter()) == 20_000
+    assert Failures(database.read()).total(FailureFilter()) == 20_000
     insert(database, [failed("run", "after")], first_id=30_000)
     database.close()
 

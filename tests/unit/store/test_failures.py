@@ -101,8 +101,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def stored(database: Database) -> list[FailureRecord]:
     """All failures, newest first, by one plain query."""
-    found = Failures(database).page(FailureFilter(), 1_000_000).failures
-    rows = database.rows("SELECT id FROM failures ORDER BY error_time DESC, id DESC")
+    found = Failures(database.read()).page(FailureFilter(), 1_000_000).failures
+    rows = database.read().rows("SELECT id FROM failures ORDER BY error_time DESC, id DESC")
     assert [failure.id for failure in found] == [number for (number,) in rows]
     assert len(found) > 200
     return found
@@ -178,7 +178,7 @@ def test_paging_finds_every_match_once_newest_first_and_the_total_says_how_many(
     database: Database, stored: list[FailureRecord], f: FailureFilter, limit: int
 ) -> None:
     expected = [failure for failure in stored if matches(f, failure)]
-    failures = Failures(database)
+    failures = Failures(database.read())
     assert [failure for page in pages(failures, f, limit) for failure in page] == expected
     assert failures.total(f) == len(expected)
 
@@ -190,7 +190,7 @@ def test_small_pages_are_full_and_end_with_the_last_match(
 ) -> None:
     f = FailureFilter(source="orders", since=FIRST_DAY + timedelta(days=2.5))
     expected = [failure for failure in stored if matches(f, failure)]
-    found = list(pages(Failures(database), f, limit))
+    found = list(pages(Failures(database.read()), f, limit))
     assert [failure for page in found for failure in page] == expected
     assert {len(page) for page in found[:-1]} <= {limit}
     assert found[-1]
@@ -201,7 +201,7 @@ def test_small_pages_are_full_and_end_with_the_last_match(
 def test_groups_trends_and_counts_add_up_to_the_total(
     database: Database, stored: list[FailureRecord], f: FailureFilter, key: TrendKey
 ) -> None:
-    failures = Failures(database)
+    failures = Failures(database.read())
     expected = [failure for failure in stored if matches(f, failure)]
     by_group = Counter(failure.failure_group for failure in expected)
     found_groups, number = failures.groups(f, 1_000, now=START)
@@ -228,7 +228,7 @@ def test_hours_of_a_trend_hold_the_failures_of_those_hours(
     database: Database, stored: list[FailureRecord]
 ) -> None:
     step = timedelta(hours=1)
-    trend = Failures(database).trends(FailureFilter(), "category", step)
+    trend = Failures(database.read()).trends(FailureFilter(), "category", step)
     for point in trend:
         inside = [
             failure
@@ -241,7 +241,7 @@ def test_hours_of_a_trend_hold_the_failures_of_those_hours(
 
 @pytest.mark.parametrize("limit", [1, 3])
 def test_groups_are_paged_without_gap_or_overlap(database: Database, limit: int) -> None:
-    failures = Failures(database)
+    failures = Failures(database.read())
     everything, number = failures.groups(FailureFilter(), 100, now=START)
     paged = []
     for offset in range(0, number + limit, limit):
@@ -256,7 +256,7 @@ def test_groups_are_paged_without_gap_or_overlap(database: Database, limit: int)
 def test_a_group_knows_when_it_was_seen_and_where(
     database: Database, stored: list[FailureRecord]
 ) -> None:
-    groups, _ = Failures(database).groups(FailureFilter(), 100, now=START)
+    groups, _ = Failures(database.read()).groups(FailureFilter(), 100, now=START)
     for group in (found.record for found in groups):
         its = [f for f in stored if f.failure_group == group.failure_group]
         assert group.first_seen == min(f.error_time for f in its)
@@ -268,7 +268,7 @@ def test_a_group_knows_when_it_was_seen_and_where(
 def test_a_page_agrees_with_its_total_while_failures_are_recorded(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
     insert(database, [failed("run-1", "a"), failed("run-1", "b")])
-    with database.snapshot() as snapshot:
+    with database.read() as snapshot:
         failures = Failures(snapshot)
         before = failures.page(FailureFilter(), 10)
         insert(database, [failed("run-2", "c")], first_id=10)
@@ -282,7 +282,7 @@ def test_a_page_agrees_with_its_total_while_failures_are_recorded(tmp_path: Path
 def test_a_page_is_not_moved_by_failures_recorded_after_it(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
     insert(database, [failed("run-1", f"{n}") for n in range(6)])
-    failures = Failures(database)
+    failures = Failures(database.read())
     first = failures.page(FailureFilter(), 3)
     insert(database, [failed("run-2", "new", START + timedelta(hours=1))], first_id=10)
     second = failures.page(FailureFilter(), 3, first.next_cursor)
@@ -292,7 +292,7 @@ def test_a_page_is_not_moved_by_failures_recorded_after_it(tmp_path: Path) -> No
 
 
 def test_one_failure_is_found_by_its_id(database: Database, stored: list[FailureRecord]) -> None:
-    failures = Failures(database)
+    failures = Failures(database.read())
     assert failures.get(stored[5].id) == stored[5]
     with pytest.raises(NotFound):
         failures.get(987_654)
@@ -303,7 +303,7 @@ def test_one_failure_is_found_by_its_id(database: Database, stored: list[Failure
 )
 def test_a_cursor_that_nobody_gave_out_is_refused(database: Database, cursor: str) -> None:
     with pytest.raises(InvalidQuery, match="cursor"):
-        Failures(database).page(FailureFilter(), 10, cursor)
+        Failures(database.read()).page(FailureFilter(), 10, cursor)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_a_cursor_that_nobody_gave_out_is_refused(database: Database, cursor: st
 def test_text_from_outside_is_never_sql(
     database: Database, stored: list[FailureRecord], text: str
 ) -> None:
-    failures = Failures(database)
+    failures = Failures(database.read())
     assert failures.total(FailureFilter(source=text, run_id=text, failure_group=text)) == 0
     found = failures.total(FailureFilter(q=text))
     assert found == sum(matches(FailureFilter(q=text), failure) for failure in stored)
@@ -324,7 +324,7 @@ def test_a_closed_store_says_that_it_cannot_be_read(tmp_path: Path) -> None:
     database.close()
     database.close()
     with pytest.raises(StoreUnavailable):
-        Failures(database).total(FailureFilter())
+        Failures(database.read()).total(FailureFilter())
 
 
 @settings(max_examples=12, deadline=None)
@@ -336,17 +336,17 @@ def test_expiry_forgets_whole_days_and_keeps_the_tally_exact(
     insert(database, history())
     now = FIRST_DAY + timedelta(days=DAYS, hours=hours)
     first = (now - timedelta(days=age)).replace(hour=0)
-    kept = database.rows(
+    kept = database.read().rows(
         "SELECT id FROM failures WHERE error_time >= ? ORDER BY id", [first.replace(tzinfo=None)]
     )
     for _ in range(1 + again):
         upkeep.expire(database.writer, LEDGERS, now, timedelta(days=age))
-    assert database.rows("SELECT id FROM failures ORDER BY id") == kept
+    assert database.read().rows("SELECT id FROM failures ORDER BY id") == kept
     assert_counts_agree(database)
     kinds = "day, pipeline, source, category, retryable, status, failure_group"
     doubles = f"SELECT {kinds} FROM failure_tally GROUP BY ALL HAVING count(*) > 1"
-    assert database.rows(doubles) == []
-    failures = Failures(database)
+    assert database.read().rows(doubles) == []
+    failures = Failures(database.read())
     assert failures.total(FailureFilter()) == len(kept)
     groups, _ = failures.groups(FailureFilter(), 100, now=START)
     assert sum(group.record.count for group in groups) == len(kept)

@@ -90,7 +90,7 @@ def test_what_a_person_decided_about_a_file_holds(target: Store, files: Files) -
     assert (candidate.listed.path, candidate.forced) == ("a", True)
     assert due(files, "a", "b", "c", size=99) == ["a"]
     assert files.retries_pending() == {"ingest": 1}
-    statuses = target.database.rows("SELECT item, status FROM failures ORDER BY item")
+    statuses = target.database.read().rows("SELECT item, status FROM failures ORDER BY item")
     assert statuses == [("a", "retrying"), ("b", "quarantined"), ("c", "ignored")]
 
 

@@ -167,7 +167,7 @@ def test_any_order_of_arrival_gives_the_state_that_the_occurrence_times_imply(
     order = data.draw(st.permutations([n for n, s in enumerate(strands) for _ in s]))
     iterators = [iter(strand) for strand in strands]
     opened.put(*(next(iterators[n]) for n in order))
-    groups = Groups(opened.database)
+    groups = Groups(opened.database.read())
     expected = told_in_order(*history)
     assert groups.states([group], at(HOURS))[group] is expected
     assert groups.get(group, at(HOURS)).state is expected

@@ -204,10 +204,10 @@ def test_later_failures_follow_a_merge_and_a_split_after_a_restart(tmp_path: Pat
         fail(target, other)
         fail(target, one, "alpha is missing again")
         assert_everything_agrees(target, Counter({one: 4, new: 2}))
-        split_off = Groups(target.database).get(new, START).split
+        split_off = Groups(target.database.read()).get(new, START).split
         assert split_off is not None
         assert (split_off.split_from, split_off.text) == (one, "beta")
-        assert Groups(target.database).get(other, START).merged == [other]
+        assert Groups(target.database.read()).get(other, START).merged == [other]
 
 
 def test_a_merge_is_undone_as_it_was_made(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_decision_about_an_earlier_moment_than_the_last_is_refused(tmp_path: P
         operations.decide(one, GroupDecision.RESOLVED, "on-call", note="mail to joe@example.com")
         with pytest.raises(Conflict, match="later"):
             operations.decide(one, GroupDecision.IGNORED, None, as_of=START)
-        group = Groups(target.database).get(one, target.clock.now())
+        group = Groups(target.database.read()).get(one, target.clock.now())
         assert group.state is GroupState.RESOLVED
         assert group.decision is not None
         assert group.decision.decided_by == "on-call"
@@ -289,7 +289,7 @@ def test_merged_groups_stand_as_one_and_by_themselves_again_once_unmerged(tmp_pa
         target.clock.advance(60)
         fail(target, other)
         operations.merge([other], one, None)
-        states = Groups(target.database)
+        states = Groups(target.database.read())
         now = target.clock.now()
         assert states.get(other, now).state is GroupState.REGRESSED
         operations.unmerge(other, None)
@@ -321,7 +321,7 @@ def test_the_sources_of_a_group_are_all_there_a_page_at_a_time(tmp_path: Path) -
             fail(target, one, source=source)
         number = target.writer._put
         target.put(succeeded("later", f"item-{number - 1}", source="stock"))
-        groups = Groups(target.database)
+        groups = Groups(target.database.read())
         first, total = groups.sources(one, 2)
         rest, _ = groups.sources(one, 2, 2)
         assert total == 3

@@ -111,7 +111,7 @@ def test_a_run_is_told_at_once_that_its_facts_have_no_place(tmp_path: Path) -> N
         with pytest.raises(UnknownEvent, match="no ledger takes Gossip of ItemFailed"):
             run.fail("a", "it broke", facts=Gossip())
         assert target.writer.flush(PATIENCE)
-        assert target.database.rows("SELECT item FROM failures") == []
+        assert target.database.read().rows("SELECT item FROM failures") == []
 
 
 def test_every_kind_of_pipeline_gets_the_readers_of_its_ledgers_as_ports(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from daemon.errors import StoreUnavailable
 from daemon.store import memory
-from daemon.store.database import Database, Snapshot
+from daemon.store.database import Database
+from daemon.store.failures import paged
 from daemon.store.memory import KEPT_BYTES, PAGE_BYTES, Memory
+from daemon.store.reading import Reader
 from daemon.store.statements import Statements
 from tests.support.product import wait_for
 
@@ -102,25 +104,25 @@ def test_a_question_that_needs_more_than_a_page_is_asked_again_with_all_there_is
     tmp_path: Path,
 ) -> None:
     store = Database(tmp_path / "store.duckdb", memory_limit=MOST)
-    asked: list[Snapshot] = []
+    asked: list[Reader] = []
 
-    def large(snapshot: Snapshot) -> object:
-        asked.append(snapshot)
-        return snapshot.row(LARGE)
+    def large(reader: Reader) -> object:
+        asked.append(reader)
+        return reader.row(LARGE)
 
-    with store.snapshot():  # the limit is low after it
+    with store.read():  # the limit is low after it
         pass
-    assert store.ask(large) == (4_800_000,)
+    assert paged(store, large) == (4_800_000,)
     assert len(asked) == 2
-    assert store.ask(lambda snapshot: snapshot.row("SELECT 1")) == (1,)
+    assert paged(store, lambda reader: reader.row("SELECT 1")) == (1,)
     store.close()
 
 
 def test_a_question_that_needs_more_than_there_is_says_so(tmp_path: Path) -> None:
     store = Database(tmp_path / "store.duckdb", memory_limit=PAGE_BYTES)
     with pytest.raises(StoreUnavailable):
-        store.ask(lambda snapshot: snapshot.row(LARGE))
-    assert store.row("SELECT 1") == (1,)
+        paged(store, lambda reader: reader.row(LARGE))
+    assert store.read().row("SELECT 1") == (1,)
     store.close()
 
 

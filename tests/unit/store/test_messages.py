@@ -60,7 +60,7 @@ def test_on_gmail_a_message_is_known_by_its_id_in_every_folder(
 @pytest.mark.requirement("F6")
 def test_nothing_of_what_a_message_says_is_stored(target: Store) -> None:
     target.put(done(place(1)))
-    columns = [row[0] for row in target.database.rows("DESCRIBE messages")]
+    columns = [row[0] for row in target.database.read().rows("DESCRIBE messages")]
     assert columns == [
         "pipeline",
         "source",
@@ -137,7 +137,7 @@ def test_a_store_of_version_5_is_upgraded_and_keeps_what_it_holds(tmp_path: Path
         connection.execute("INSERT INTO paused_pipelines VALUES ('ingest', now()::TIMESTAMP)")
     database = Database(path, memory_limit=MEMORY)
     try:
-        assert database.rows("SELECT pipeline FROM paused_pipelines") == [("ingest",)]
+        assert database.read().rows("SELECT pipeline FROM paused_pipelines") == [("ingest",)]
         assert RunsKnowledge(database, FakeClock(START)).done("support", [place(1)]) == set()
     finally:
         database.close()
@@ -163,4 +163,4 @@ def test_a_run_is_told_of_the_window_that_its_account_looks_at_and_of_what_is_wa
 
 def test_a_success_without_a_message_leaves_the_index_alone(target: Store) -> None:
     target.put(succeeded("run", "a"))
-    assert target.database.rows("SELECT count(*) FROM messages") == [(0,)]
+    assert target.database.read().rows("SELECT count(*) FROM messages") == [(0,)]

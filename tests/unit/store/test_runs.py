@@ -234,7 +234,7 @@ def test_what_the_daemon_died_in_is_interrupted_at_the_next_start(tmp_path: Path
         assert (found.status, found.state, found.ended_at) == ("interrupted", "error", later)
         assert found.suggested_action
         assert target.runs.get(done.run_id).status == "success"
-        assert target.database.rows("SELECT outcome FROM cycles") == [("interrupted",)]
+        assert target.database.read().rows("SELECT outcome FROM cycles") == [("interrupted",)]
         assert target.runs.last_cycles() == {}
 
 

@@ -48,6 +48,8 @@ def test_several_readers_ask_the_same_query_at_once(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=64_000_000)
     with ThreadPoolExecutor(4) as threads:
         asked = range(200)
-        found = threads.map(lambda number: database.row("SELECT ?::INTEGER", [number]), asked)
+        found = threads.map(
+            lambda number: database.read().row("SELECT ?::INTEGER", [number]), asked
+        )
         assert list(found) == [(number,) for number in asked]
     database.close()

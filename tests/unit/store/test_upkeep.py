@@ -147,7 +147,7 @@ def test_a_store_that_lacks_or_is_ahead_of_a_ledgers_migrations_is_not_read(
 
 def test_todays_schema_is_reached_by_all_its_migrations(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
-    found = database.rows("SELECT version, name FROM schema_migrations ORDER BY version")
+    found = database.read().rows("SELECT version, name FROM schema_migrations ORDER BY version")
     assert [number for number, _ in found] == list(range(1, len(found) + 1))
     assert all(name.startswith(f"{number:04d}_") for number, name in found)
     database.close()
@@ -207,10 +207,12 @@ def test_a_place_where_no_database_can_be_is_told(tmp_path: Path) -> None:
 
 def test_a_database_is_read_while_it_is_written(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
-    with database.cursor() as one, database.cursor() as other:
+    count = "SELECT count(*) FROM failures"
+    with database.read() as one, database.read() as other:
+        assert one.row(count) == other.row(count) == (0,)
         insert(database, [failed("run", "a")])
-        for cursor in (one, other):
-            assert cursor.execute("SELECT count(*) FROM failures").fetchone() == (1,)
+        assert database.read().row(count) == (1,)
+        assert one.row(count) == other.row(count) == (0,)
     assert database.size() > 0
     database.close()
 
@@ -221,7 +223,7 @@ def test_a_database_opens_anew_with_all_it_held(tmp_path: Path) -> None:
     database.reopen()
     database.writer.close()
     database.reopen()
-    assert database.rows("SELECT item FROM failures") == [("a",)]
+    assert database.read().rows("SELECT item FROM failures") == [("a",)]
     database.close()
     assert not list(tmp_path.glob("*.wal"))
 
@@ -242,10 +244,13 @@ def test_expiry_forgets_old_days_of_everything_but_what_still_goes_on(tmp_path: 
         ],
     )
     upkeep.expire(database.writer, LEDGERS, START, timedelta(days=5))
-    assert database.rows("SELECT run_id FROM runs ORDER BY 1") == [("run-long",), ("run-new",)]
-    assert database.rows("SELECT item FROM failures") == [("b",)]
-    groups = database.rows("SELECT failure_group FROM failure_groups")
-    assert groups == database.rows("SELECT DISTINCT failure_group FROM failures")
+    assert database.read().rows("SELECT run_id FROM runs ORDER BY 1") == [
+        ("run-long",),
+        ("run-new",),
+    ]
+    assert database.read().rows("SELECT item FROM failures") == [("b",)]
+    groups = database.read().rows("SELECT failure_group FROM failure_groups")
+    assert groups == database.read().rows("SELECT DISTINCT failure_group FROM failures")
     assert_counts_agree(database)
     database.close()
 
@@ -257,9 +262,9 @@ def test_upkeep_sums_the_tally_up_and_changes_no_count(tmp_path: Path) -> None:
         target.put(succeeded("run-9", "a"))
         before = Standing.read(target.database).open()
         rows = "SELECT count(*) FROM failure_tally"
-        ((many,),) = target.database.rows(rows)
+        ((many,),) = target.database.read().rows(rows)
         upkeep.expire(target.database.writer, LEDGERS, START, timedelta(days=5))
-        ((few,),) = target.database.rows(rows)
+        ((few,),) = target.database.read().rows(rows)
         assert few < many
         assert few == 2
         assert Standing.read(target.database).open() == before
@@ -272,10 +277,10 @@ def test_only_days_with_several_rows_for_the_same_are_summed_up(tmp_path: Path) 
     for number, day in enumerate((*days, days[1], days[3])):
         insert(database, [failed(f"run-{number}", f"{number}", day)], first_id=number + 1)
     by_day = "SELECT day, count(*), sum(n)::BIGINT, min(rowid) FROM failure_tally GROUP BY day ORDER BY day"
-    before = database.rows(by_day)
+    before = database.read().rows(by_day)
     assert [(rows, n) for _, rows, n, _ in before] == [(2, 2), (1, 1), (2, 2), (1, 1)]
     upkeep.expire(database.writer, LEDGERS, START, timedelta(days=30))
-    after = database.rows(by_day)
+    after = database.read().rows(by_day)
     assert [(rows, n) for _, rows, n, _ in after] == [(1, 2), (1, 1), (1, 2), (1, 1)]
     assert [after[1], after[3]] == [before[1], before[3]], "the others are left as they are"
     assert_counts_agree(database)
@@ -285,10 +290,10 @@ def test_only_days_with_several_rows_for_the_same_are_summed_up(tmp_path: Path) 
 def test_upkeep_goes_on_while_somebody_reads(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
     insert(database, [failed("run", "a", START - timedelta(days=9)), failed("run", "b")])
-    with database.snapshot() as snapshot:
+    with database.read() as snapshot:
         assert snapshot.rows("SELECT count(*) FROM failures") == [(2,)]
         upkeep.expire(database.writer, LEDGERS, START, timedelta(days=5))
         assert snapshot.rows("SELECT count(*) FROM failures") == [(2,)]
-    assert database.rows("SELECT count(*) FROM failures") == [(1,)]
+    assert database.read().rows("SELECT count(*) FROM failures") == [(1,)]
     assert_counts_agree(database)
     database.close()

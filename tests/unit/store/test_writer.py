@@ -155,7 +155,7 @@ def mark(source: str, path: str, status: FileStatus, clock: FakeClock) -> Entry:
 
 
 def stored_failures(database: Database) -> list[Failure]:
-    rows = database.rows(
+    rows = database.read().rows(
         "SELECT source, item, run_id, category, attempt, status FROM failures ORDER BY id"
     )
     return [Failure(*row) for row in rows]
@@ -164,10 +164,10 @@ def stored_failures(database: Database) -> list[Failure]:
 def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     """All that is stored, but for waiting times that are left to chance."""
     return {
-        table: database.rows(f"SELECT * EXCLUDE (retry_at) FROM {table} ORDER BY ALL")
+        table: database.read().rows(f"SELECT * EXCLUDE (retry_at) FROM {table} ORDER BY ALL")
         for table in ("failures", "files")
     } | {
-        table: database.rows(f"SELECT * FROM {table} ORDER BY ALL")
+        table: database.read().rows(f"SELECT * FROM {table} ORDER BY ALL")
         for table in ("runs", "failure_groups", "run_log")
     }
 
@@ -275,7 +275,7 @@ def test_a_file_is_described_by_its_newest_run_though_the_clock_stands_still(
             failed("run-1", "a.csv", facts=facts("a.csv")),
             succeeded("run-2", "a.csv", facts=facts("a.csv", rows_loaded=7)),
         )
-        assert target.database.rows("SELECT status, run_id, rows_loaded FROM files") == [
+        assert target.database.read().rows("SELECT status, run_id, rows_loaded FROM files") == [
             ("success", "run-2", 7)
         ]
 
@@ -324,7 +324,7 @@ def test_what_a_person_decided_takes_effect_between_the_runs_around_it(tmp_path:
             failed("run-2", "a.csv", facts=facts("a.csv")),
         )
         assert [f.status for f in stored_failures(target.database)] == ["retrying", "open"]
-        assert target.database.rows("SELECT status FROM files") == [("failed",)]
+        assert target.database.read().rows("SELECT status FROM files") == [("failed",)]
         assert [len(batch.entries) for batch in target.committed] == [1, 1, 1]
 
 
@@ -407,7 +407,7 @@ def test_entries_are_announced_when_they_are_on_disk_and_not_before(tmp_path: Pa
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
 
     def look(committed: Committed) -> None:
-        found = database.row("SELECT count(*) FROM failures")
+        found = database.read().row("SELECT count(*) FROM failures")
         assert found is not None
         seen.append(found[0])
 
@@ -473,7 +473,7 @@ def test_a_store_that_cannot_be_written_is_told_and_recording_catches_up_afterwa
     caplog.set_level("INFO")
     clock = FakeClock(START)
     with store(tmp_path, clock) as target:
-        with target.database.cursor() as cursor:
+        with target.database.writer.cursor() as cursor:
             cursor.execute("ALTER TABLE failures RENAME TO away")
         target.writer.start()
         position = target.writer.put(failed("run-1", "a"))
@@ -483,7 +483,7 @@ def test_a_store_that_cannot_be_written_is_told_and_recording_catches_up_afterwa
         assert not target.writer.wait(position, 0.05)
         assert target.events() == []
         assert target.writer.pending == 1
-        with target.database.cursor() as cursor:
+        with target.database.writer.cursor() as cursor:
             cursor.execute("ALTER TABLE away RENAME TO failures")
         assert target.writer.wait(position, PATIENCE)
         assert target.writer.trouble is None
@@ -501,7 +501,7 @@ def test_closing_a_store_that_cannot_be_written_ends_and_says_what_was_lost(
     tmp_path: Path,
 ) -> None:
     target = Store(tmp_path)
-    with target.database.cursor() as cursor:
+    with target.database.writer.cursor() as cursor:
         cursor.execute("DROP TABLE failures")
     target.writer.start()
     for n in range(3):
@@ -540,7 +540,11 @@ def test_ids_go_on_where_they_were_after_a_restart(tmp_path: Path) -> None:
         target.put(failed("run-1", "a"), failed("run-1", "b"))
     with store(tmp_path) as target:
         target.put(failed("run-2", "a"))
-        assert target.database.rows("SELECT id FROM failures ORDER BY id") == [(1,), (2,), (3,)]
+        assert target.database.read().rows("SELECT id FROM failures ORDER BY id") == [
+            (1,),
+            (2,),
+            (3,),
+        ]
         assert [f.attempt for f in stored_failures(target.database)] == [1, 1, 2]
         assert_counts_agree(target.database, target.writer.standing)
 
@@ -558,7 +562,10 @@ def test_a_batch_too_large_for_the_memory_is_stored_in_parts(tmp_path: Path) -> 
     assert writer.errors > 0
     assert len(announced) > 1
     assert writer.trouble is None
-    assert database.row("SELECT count(*), count(DISTINCT item) FROM failures") == (9_000, 9_000)
+    assert database.read().row("SELECT count(*), count(DISTINCT item) FROM failures") == (
+        9_000,
+        9_000,
+    )
     assert writer.close(PATIENCE) == 0
     database.close()
 

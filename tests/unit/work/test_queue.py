@@ -45,7 +45,7 @@ class Doors:
 def ran(target: Store) -> list[tuple[str, str]]:
     """Source and trigger of all runs, in the order in which they began."""
     assert target.writer.flush(PATIENCE)
-    return target.database.rows("SELECT source, started_by FROM runs ORDER BY rowid")
+    return target.database.read().rows("SELECT source, started_by FROM runs ORDER BY rowid")
 
 
 @pytest.mark.requirement("X8")

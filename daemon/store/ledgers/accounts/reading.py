@@ -43,5 +43,5 @@ class StoredAccount(msgspec.Struct, frozen=True):
 
 def read_accounts(database: Database) -> list[StoredAccount]:
     """All accounts by name."""
-    rows = database.rows(f"SELECT {select(StoredAccount)} FROM accounts ORDER BY name")
+    rows = database.read().rows(f"SELECT {select(StoredAccount)} FROM accounts ORDER BY name")
     return [StoredAccount(*map(utc, row)) for row in rows]

@@ -18,9 +18,6 @@ from daemon.store.ledgers.files.rows import FileRow
 from daemon.store.records import select, stored, utc
 from daemon.taxonomy import FileStatus
 
-_READ_AT_ONCE = 2000
-"""Files of which rows are in memory while they are packed."""
-
 
 class FileFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which files of an ingestion. What is None does not restrict."""
@@ -67,7 +64,7 @@ class Files:
     """Queries over tracked files; also the ingest pipeline's `TrackedFiles`."""
 
     def __init__(self, database: Database, clock: Clock, pipeline: str = PIPELINE) -> None:
-        self._database = database
+        self._reader = database.read()
         self._clock = clock
         self._pipeline = pipeline
 
@@ -79,21 +76,19 @@ class Files:
             "wanted": None if wanted is None else list(wanted),
             "now": stored(self._clock.now()),
         }
-        with self._database.cursor() as cursor:
-            cursor.execute(SQL["known_files"], parameters)
-            batches = iter(lambda: cursor.fetchmany(_READ_AT_ONCE), [])
-            return pack(KnownFile(*row) for batch in batches for row in batch)
+        rows = self._reader.stream(SQL["known_files"], parameters)
+        return pack(KnownFile(*row) for row in rows)
 
     def page(
         self, source: str, f: FileFilter, limit: int = 50, after: str | None = None
     ) -> FilePage:
         """Files by path, after the path `after`."""
         sql, parameters = self._where(source, f)
-        found = self._database.row(f"SELECT count(*) FROM files WHERE {sql}", parameters)
+        found = self._reader.row(f"SELECT count(*) FROM files WHERE {sql}", parameters)
         if after is not None:
             sql += " AND path > ?"
             parameters.append(after)
-        rows = self._database.rows(
+        rows = self._reader.rows(
             f"SELECT {select(FileRow)} FROM files WHERE {sql} ORDER BY path LIMIT ?",
             [*parameters, limit + 1],
         )
@@ -104,7 +99,7 @@ class Files:
 
     def get(self, source: str, path: str) -> FileRow:
         """One tracked file. Raises `NotFound`."""
-        row = self._database.row(
+        row = self._reader.row(
             f"SELECT {select(FileRow)} FROM files WHERE pipeline = ? AND source = ? AND path = ?",
             [self._pipeline, source, path],
         )
@@ -115,7 +110,7 @@ class Files:
     def paths(self, source: str, f: FileFilter | None = None) -> list[str]:
         """The paths of all files that match, or without a filter of all."""
         sql, parameters = self._where(source, f or FileFilter())
-        rows = self._database.rows(f"SELECT path FROM files WHERE {sql} ORDER BY path", parameters)
+        rows = self._reader.rows(f"SELECT path FROM files WHERE {sql} ORDER BY path", parameters)
         return [path for (path,) in rows]
 
     def tracked(self, source: str, paths: Sequence[str]) -> set[str]:
@@ -124,7 +119,7 @@ class Files:
 
     def statuses(self, source: str, paths: Sequence[str]) -> dict[str, FileStatus]:
         """How those of `paths` stand that the ingestion tracks."""
-        rows = self._database.rows(SQL["tracked_files"], [self._pipeline, source, list(paths)])
+        rows = self._reader.rows(SQL["tracked_files"], [self._pipeline, source, list(paths)])
         return {path: FileStatus(status) for path, status in rows}
 
     def badge(self, source: str) -> Badge:
@@ -133,18 +128,16 @@ class Files:
 
     def badges(self, source: str | None = None) -> dict[str, Badge]:
         """All ingestions that have files (or the one of that name), at a glance."""
-        rows = self._database.rows(
-            SQL["file_badges"], {"pipeline": self._pipeline, "source": source}
-        )
+        rows = self._reader.rows(SQL["file_badges"], {"pipeline": self._pipeline, "source": source})
         return {source: Badge(*map(utc, row)) for source, *row in rows}
 
     def retries_pending(self) -> dict[str, int]:
         """Files that wait for another attempt, by pipeline."""
-        return dict(self._database.rows(SQL["files_pending"]))
+        return dict(self._reader.rows(SQL["files_pending"]))
 
     def rejects(self, source: str) -> list[tuple[str, str]]:
         """Paths with rejected rows, and the names of the files that hold those rows."""
-        rows = self._database.rows(SQL["rejects_of_files"], [self._pipeline, source])
+        rows = self._reader.rows(SQL["rejects_of_files"], [self._pipeline, source])
         return [(path, name) for path, name in rows]
 
     def _where(self, source: str, f: FileFilter) -> tuple[str, list[Any]]:

@@ -16,7 +16,7 @@ class Messages:
     """Queries over messages."""
 
     def __init__(self, database: Database, clock: Clock, pipeline: str = PIPELINE) -> None:
-        self._database = database
+        self._reader = database.read()
         self._clock = clock
         self._pipeline = pipeline
 
@@ -24,8 +24,8 @@ class Messages:
         """See `MessageIndex.known`."""
         account = {"pipeline": self._pipeline, "source": source}
         window = account | {"since": stored(since), "wanted": list(wanted or ())}
-        done = self._database.rows(SQL["known_messages"], window)
-        aside = self._database.rows(
+        done = self._reader.rows(SQL["known_messages"], window)
+        aside = self._reader.rows(
             SQL["messages_set_aside"], account | {"now": stored(self._clock.now())}
         )
         return pack((DoneMessage(*row) for row in done), (key for (key,) in aside))
