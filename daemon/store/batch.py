@@ -9,7 +9,7 @@ from daemon import events
 from daemon.item_key import item_key
 from daemon.store import build, rows
 from daemon.store.entries import Entry, NewFailure
-from daemon.store.ledger import LedgerBatches
+from daemon.store.ledger import ItemDecision, LedgerBatches
 from daemon.taxonomy import FailureStatus, RunStatus
 from daemon.triage.assessment import Assessment
 
@@ -59,7 +59,8 @@ class Batch:
                 assert entry.summary is not None, "the recorder sums up every run"
                 self.run_ends.append(build.run_end_row(event, entry.summary))
                 if event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
-                    self._resolve(event, None)
+                    key = item_key(event.pipeline, event.source, None)
+                    self._decide(event, key, FailureStatus.RESOLVED, event.at, event.run_id)
             case events.StepEntered() as event:
                 self._log(event, "step", f"{event.state}: {event.text}")
             case events.CycleStarted() as event:
@@ -86,8 +87,7 @@ class Batch:
     ) -> None:
         key = item_key(event.pipeline, event.source, event.item)
         if self._latest_run.get(key) != event.run_id:
-            where = (event.pipeline, event.source, key)
-            self._decide(*where, FailureStatus.RETRYING, event.at, event.run_id)
+            self._decide(event, key, FailureStatus.RETRYING, event.at, event.run_id)
         new = NewFailure(self.next_id, key, event, assessment, shown_item)
         self.failures.append(new)
         if event.facts is not None:
@@ -97,19 +97,14 @@ class Batch:
         self.next_id += 1
 
     def _add_success(self, event: events.ItemSucceeded) -> None:
-        self._resolve(event, event.item)
+        key = item_key(event.pipeline, event.source, event.item)
+        self._decide(event, key, FailureStatus.RESOLVED, event.at, event.run_id)
         if event.facts is not None:
             self.ledgers.add(event.facts, event)
 
-    def _resolve(self, event: events.RunEvent, item: str | None) -> None:
-        key = item_key(event.pipeline, event.source, item)
-        where = (event.pipeline, event.source, key)
-        self._decide(*where, FailureStatus.RESOLVED, event.at, event.run_id)
-
     def _decide(
         self,
-        pipeline: str,
-        source: str,
+        whose: events.RunEvent | ItemDecision,
         key: int,
         status: FailureStatus,
         at: datetime,
@@ -121,8 +116,8 @@ class Batch:
         self._latest_run[key] = run_id
         self.decisions.append(
             rows.ItemRow(
-                pipeline=pipeline,
-                source=source,
+                pipeline=whose.pipeline,
+                source=whose.source,
                 item_key=key,
                 run_id=run_id,
                 before_id=self.next_id,
@@ -166,6 +161,6 @@ class Batch:
         )
 
     def _add_change(self, event: events.LedgerChanged) -> None:
-        for pipeline, source, item, status in self.ledgers.change(event):
-            key = item_key(pipeline, source, item)
-            self._decide(pipeline, source, key, status, event.at, run_id="")
+        for decision in self.ledgers.change(event):
+            key = item_key(decision.pipeline, decision.source, decision.item)
+            self._decide(decision, key, decision.status, event.at, run_id="")

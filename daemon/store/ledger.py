@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from importlib import import_module
 from importlib.resources.abc import Traversable
+from types import NoneType
 from typing import Any, NamedTuple, get_args
 
 import duckdb
@@ -16,7 +17,7 @@ import msgspec
 
 from daemon.clock import Clock
 from daemon.errors import UnknownEvent
-from daemon.events import AnyEvent, Facts, ItemFailed, ItemSucceeded, LedgerChanged
+from daemon.events import AnyEvent, Facts, ItemSucceeded, LedgerChanged
 from daemon.store.database import Database
 from daemon.store.entries import NewFailure
 from daemon.store.rows import FailureRow
@@ -78,9 +79,6 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The folder of its migrations, unless the store's own make its tables."""
 
 
-_EVENTS = frozenset(get_args(AnyEvent))
-
-
 class Ledgers:
     """All ledgers of a store: what is for which of them."""
 
@@ -90,8 +88,15 @@ class Ledgers:
         for ledger in self._all:
             for kind in (*ledger.of_items, *ledger.of_changes):
                 assert self._of.setdefault(kind, ledger) is ledger, f"two ledgers take {kind}"
-        self._of_items = frozenset(kind for ledger in self._all for kind in ledger.of_items)
-        self._of_changes = frozenset(kind for ledger in self._all for kind in ledger.of_changes)
+        self._carried = {kind: self._carried_by(kind) for kind in get_args(AnyEvent)}
+
+    def _carried_by(self, event: type[AnyEvent]) -> frozenset[type] | None:
+        """What an event of a kind may carry as facts; None when it has none."""
+        if "facts" not in event.__struct_fields__:
+            return None
+        if event is LedgerChanged:
+            return frozenset(kind for ledger in self._all for kind in ledger.of_changes)
+        return frozenset(kind for ledger in self._all for kind in ledger.of_items) | {NoneType}
 
     @classmethod
     def named(cls, names: Iterable[str]) -> Ledgers:
@@ -115,19 +120,12 @@ class Ledgers:
 
     def require(self, event: AnyEvent) -> None:
         """Raises `UnknownEvent` for an event that would be stored nowhere."""
-        if type(event) not in _EVENTS:
-            raise UnknownEvent(f"the store has no place for {type(event).__name__}")
-        match event:
-            case ItemSucceeded() | ItemFailed():
-                taken = event.facts is None or type(event.facts) in self._of_items
-            case LedgerChanged():
-                taken = type(event.facts) in self._of_changes
-            case _:
-                return  # it carries no facts
-        if not taken:
-            raise UnknownEvent(
-                f"no ledger takes {type(event.facts).__name__} of {type(event).__name__}"
-            )
+        kind = type(event)
+        if kind not in self._carried:
+            raise UnknownEvent(f"the store has no place for {kind.__name__}")
+        carried = self._carried[kind]
+        if carried is not None and (facts := type(event.facts)) not in carried:  # type: ignore[union-attr]
+            raise UnknownEvent(f"no ledger takes {facts.__name__} of {kind.__name__}")
 
     def begin(self) -> LedgerBatches:
         """What a batch comes to in all ledgers: nothing yet."""

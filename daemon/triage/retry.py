@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import assert_never
 
 from daemon.taxonomy import CATEGORIES, Category
 
@@ -63,4 +64,7 @@ def reason(category: Category, retry: Retry) -> str:
             return f"retrying may help{_HOPES.get(category, ': the trouble may pass by itself')}"
         case Retry.NO:
             return f"retrying cannot help: {_NEEDED[category]}"
-    return "it is not known whether retrying helps, so nothing is retried by itself"
+        case Retry.UNKNOWN:
+            return "it is not known whether retrying helps, so nothing is retried by itself"
+        case _:
+            assert_never(retry)

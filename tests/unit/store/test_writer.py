@@ -315,16 +315,25 @@ def test_an_entry_that_cannot_be_stored_does_not_hold_up_the_others(
     assert [r.levelname for r in lost] == ["CRITICAL"]
 
 
-def test_what_a_person_decided_takes_effect_between_the_runs_around_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("decided", "then"),
+    [
+        pytest.param(FileStatus.RETRYING, "failed", id="a file to be read again was read"),
+        pytest.param(FileStatus.IGNORED, "ignored", id="a run that began before changes nothing"),
+    ],
+)
+def test_what_a_person_decided_takes_effect_between_the_runs_around_it(
+    tmp_path: Path, decided: FileStatus, then: str
+) -> None:
     clock = FakeClock(START)
     with store(tmp_path, clock) as target:
         target.put(
             failed("run-1", "a.csv", facts=facts("a.csv")),
-            mark("orders", "a.csv", FileStatus.IGNORED, clock),
+            mark("orders", "a.csv", decided, clock),
             failed("run-2", "a.csv", facts=facts("a.csv")),
         )
         assert [f.status for f in stored_failures(target.database)] == ["retrying", "open"]
-        assert target.database.read().rows("SELECT status FROM files") == [("failed",)]
+        assert target.database.read().rows("SELECT status FROM files") == [(then,)]
         assert [len(batch.entries) for batch in target.committed] == [1, 1, 1]
 
 
