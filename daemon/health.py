@@ -6,6 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from daemon import __version__
+from daemon.access.keyring import Keyring
+from daemon.clock import Clock
+from daemon.store.writer import Trouble, Writer
+
 
 class Check(msgspec.Struct, frozen=True):
     """One thing that must work."""
@@ -23,3 +28,27 @@ class Health(msgspec.Struct, frozen=True):
     checks: list[Check]
     pending_events: int
     """Events that wait to be stored."""
+
+
+def health_of(writer: Writer, keyring: Keyring, clock: Clock, *, stopping: bool) -> Health:
+    """How a daemon of these parts is."""
+    checks = [
+        Check("store", writer.trouble is None, _store(writer.trouble, clock)),
+        Check(
+            "scheduler",
+            not stopping,
+            "the daemon is stopping" if stopping else "cycles are scheduled",
+        ),
+        Check("keys", keyring.problem is None, keyring.problem or "the keys can be read"),
+    ]
+    well = all(check.ok for check in checks)
+    status: Literal["ok", "degraded", "stopping"]
+    status = "stopping" if stopping else "ok" if well else "degraded"
+    return Health(status, __version__, checks, writer.pending)
+
+
+def _store(trouble: Trouble | None, clock: Clock) -> str:
+    if trouble is None:
+        return "the store can be written"
+    seconds = round(clock.monotonic() - trouble.since)
+    return f"the store cannot be written since {seconds} s: {trouble.message}"

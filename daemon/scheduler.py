@@ -26,6 +26,7 @@ from daemon.cycle import Cycle, Cycles
 from daemon.errors import Conflict, Problem
 from daemon.events import CycleSkipped
 from daemon.gate import Gate
+from daemon.parts import Part
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.recorder import Recorder
 from daemon.runners.runner import Runner
@@ -51,8 +52,8 @@ class PipelineStatus(msgspec.Struct, frozen=True):
     sources: list[str]
 
 
-class Scheduler:
-    """Starts cycles by time and on demand. `start` and `stop` may be called any often; `stop` is final."""
+class Scheduler(Part):
+    """Begins cycles: by time from its start to its stop, and on demand while turns come in the queue."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Scheduler:
         gate: Gate,
         paused: Iterable[str] = (),
     ) -> None:
+        super().__init__("scheduler")
         self._catalog = catalog
         self._cycles = cycles
         self._runner = runner
@@ -75,25 +77,28 @@ class Scheduler:
         self._paused = set(paused)
         self._due_cycles: dict[str, Cycle] = {}
         """The latest cycle of each pipeline that was due."""
-        self._scheduler: BackgroundScheduler | None = None
+        self._timers: BackgroundScheduler | None = None
 
-    def start(self) -> None:
-        """Begins to trigger cycles; a pipeline with an interval has its first one at once."""
-        if self._scheduler is not None or self._queue.stopping:
-            return
+    def _start(self) -> None:
+        """A pipeline with an interval has its first cycle at once."""
         executors = {"default": ThreadPoolExecutor(THREADS)}
-        self._scheduler = BackgroundScheduler(timezone=UTC, executors=executors)
-        self._scheduler.add_listener(self._skipped, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        timers = BackgroundScheduler(timezone=UTC, executors=executors)
+        timers.add_listener(self._skipped, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         for pipeline in self._catalog.pipelines.values():
             trigger = make_trigger(pipeline.config)
             if trigger is not None:
-                self._add(pipeline, trigger)
-        self._scheduler.start()
+                self._add(timers, pipeline, trigger)
+        timers.start()
+        self._timers = timers
 
-    def _add(self, pipeline: Registered, trigger: IntervalTrigger | CronTrigger) -> None:
-        assert self._scheduler is not None
+    def _add(
+        self,
+        timers: BackgroundScheduler,
+        pipeline: Registered,
+        trigger: IntervalTrigger | CronTrigger,
+    ) -> None:
         at_once = {"next_run_time": self._clock.now()} if pipeline.interval_seconds else {}
-        self._scheduler.add_job(
+        timers.add_job(
             self._due,
             trigger,
             args=[pipeline.name],
@@ -104,13 +109,14 @@ class Scheduler:
             **at_once,
         )
 
-    def every(self, seconds: float, job: Callable[[], None]) -> None:
+    def every(self, seconds: float, name: str, job: Callable[[], None]) -> None:
         """Runs some upkeep at an interval, the first time at once."""
-        if self._scheduler is not None:
+        if (timers := self._timers) is not None:
             now = self._clock.now()
-            self._scheduler.add_job(
+            timers.add_job(
                 job,
                 IntervalTrigger(seconds=seconds, timezone=UTC),
+                id=name,
                 next_run_time=now,
                 misfire_grace_time=None,
                 coalesce=True,
@@ -118,8 +124,8 @@ class Scheduler:
 
     def once(self, moment: datetime, name: str, job: Callable[[], None]) -> None:
         """Runs a job at a moment, however late; another one of that name takes its place."""
-        if self._scheduler is not None and not self._queue.stopping:
-            self._scheduler.add_job(
+        if (timers := self._timers) is not None:
+            timers.add_job(
                 job,
                 DateTrigger(moment),
                 id=name,
@@ -128,10 +134,10 @@ class Scheduler:
             )
 
     def cancel(self, name: str) -> None:
-        """Forgets the job that `once` was told, if it has not run yet."""
-        if self._scheduler is not None:
+        """Forgets a job of `once`, if it has not run yet, or of `every`."""
+        if (timers := self._timers) is not None:
             with suppress(JobLookupError):
-                self._scheduler.remove_job(name)
+                timers.remove_job(name)
 
     def is_asked_for(self, pipeline: str, source: str) -> bool:
         """Whether the source is running, or will be because somebody asked for it, and not a cycle alone."""
@@ -209,13 +215,14 @@ class Scheduler:
 
     def next_cycles(self) -> dict[str, float]:
         """When the next cycle of each pipeline is due, in seconds since 1970; without those on demand."""
-        if self._scheduler is None:
+        if (timers := self._timers) is None:
             return {}
-        due = {job.id: job.next_run_time for job in self._scheduler.get_jobs()}
+        due = {job.id: job.next_run_time for job in timers.get_jobs()}
         return {name: due[name].timestamp() for name in self._catalog.pipelines if due.get(name)}
 
     def _describe(self, pipeline: Registered) -> PipelineStatus:
-        job = self._scheduler.get_job(pipeline.name) if self._scheduler else None
+        timers = self._timers
+        job = timers.get_job(pipeline.name) if timers else None
         return PipelineStatus(
             name=pipeline.name,
             paused=pipeline.name in self._paused,
@@ -227,11 +234,10 @@ class Scheduler:
             sources=list(pipeline.sources),
         )
 
-    def stop(self) -> None:
-        """Triggers no further cycle and lets no further run begin; what runs goes on. Idempotent."""
-        self._queue.stop()
-        if self._scheduler is not None and self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    def _wind_down(self) -> None:
+        timers, self._timers = self._timers, None
+        if timers is not None:
+            timers.shutdown(wait=False)
 
 
 def make_trigger(config: PipelineConfig) -> IntervalTrigger | CronTrigger | None:

@@ -80,6 +80,10 @@ class Keyring:
         self._follower = follower
         follower(self._records)
 
+    def follow_no_more(self) -> None:
+        """Tells nobody any more."""
+        self._follower = None
+
     def refresh(self) -> None:
         """Reads the file again if it has changed. Costs nothing more than once a second."""
         now = self._clock.monotonic()

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from daemon.cli import terminal
 from daemon.cli.main import Exit, complain
+from daemon.composition.checks import check
 from daemon.config import Config, PipelineConfig, Settings
 from daemon.config.load import decode_config
 from daemon.errors import ConfigError, Problem
 from daemon.pipelines.kinds import KINDS, load_settings
-from daemon.service import check
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ def find_problems(file: Path) -> tuple[Settings | None, list[Problem]]:
         settings = load_settings(file)
     except ConfigError as error:
         return None, [*error.problems, *_further_problems(file)]
-    return settings, check(settings)
+    return settings, check(settings, KINDS)
 
 
 def _further_problems(file: Path) -> list[Problem]:
@@ -66,7 +66,7 @@ def _further_problems(file: Path) -> list[Problem]:
         data = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return []
-    return check(Settings(_sound_part(data), file.resolve()))
+    return check(Settings(_sound_part(data), file.resolve()), KINDS)
 
 
 def _sound_part(data: dict[str, Any]) -> Config:

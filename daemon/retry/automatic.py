@@ -16,6 +16,7 @@ from daemon.clock import Clock
 from daemon.config import RetryConfig
 from daemon.errors import Conflict, NotFound
 from daemon.gate import Gate
+from daemon.parts import Part
 from daemon.pipelines.catalog import Catalog, Source
 from daemon.retry.budget import HOUR, Budget
 from daemon.scheduler import Scheduler
@@ -28,12 +29,13 @@ BUSY_SECONDS = 5.0
 """How long a retry waits for a run of the same source to end, or for its pipeline to be resumed."""
 
 
-class AutomaticRetries:
+class AutomaticRetries(Part):
     """Listens to what is stored, and keeps one timer for each source that is to be tried again."""
 
     def __init__(
         self, config: RetryConfig, catalog: Catalog, gate: Gate, scheduler: Scheduler, clock: Clock
     ) -> None:
+        super().__init__("automatic retries")
         self._config = config
         self._catalog = catalog
         self._gate = gate
@@ -58,11 +60,18 @@ class AutomaticRetries:
             if retry.category is not None:
                 self._budget.remember(began, _category_name(retry.pipeline, retry.category))
 
-    def start(self) -> None:
+    def _start(self) -> None:
         """Sets the timers of what was remembered; those that are overdue go off at once."""
-        for pipeline in self._catalog.pipelines.values():
-            for source in pipeline.sources:
-                self._arm(pipeline.name, source)
+        for pipeline, source in self._all_sources():
+            self._arm(pipeline, source)
+
+    def _wind_down(self) -> None:
+        for pipeline, source in self._all_sources():
+            self._scheduler.cancel(_timer(pipeline, source))
+
+    def _all_sources(self) -> list[tuple[str, str]]:
+        pipelines = self._catalog.pipelines.values()
+        return [(pipeline.name, source) for pipeline in pipelines for source in pipeline.sources]
 
     def follow(self, committed: Committed) -> None:
         """A subscriber of the recorder."""
@@ -123,12 +132,12 @@ class AutomaticRetries:
         failed = self._gate.failed(pipeline, source)
         if failed is None:
             return
-        wait = self._start(failed)
+        wait = self._begin(failed)
         if wait > 0:
             moment = self._clock.now() + timedelta(seconds=wait)
             self._set_timer(pipeline, source, moment)
 
-    def _start(self, failed: FailedRun) -> float:
+    def _begin(self, failed: FailedRun) -> float:
         """Begins the retry; returns 0, or the seconds to wait when it cannot begin now."""
         if self._scheduler.is_paused(failed.pipeline):
             return BUSY_SECONDS

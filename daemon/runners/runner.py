@@ -109,6 +109,11 @@ class Runner:
         """Whether the source is running."""
         return (pipeline, source) in self._active
 
+    def go_on(self) -> None:
+        """Further runs go on to their end again, after `cancel`."""
+        with self._lock:
+            self._stopping = False
+
     def cancel(self) -> None:
         """Asks all runs to stop at their next item."""
         with self._lock:

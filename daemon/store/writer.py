@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from typing import NamedTuple, get_args
 
 import duckdb
@@ -21,6 +22,7 @@ from daemon.events import (
     LedgerChanged,
     StepEntered,
 )
+from daemon.parts import Part
 from daemon.store.batch import Batch
 from daemon.store.commit import Transaction
 from daemon.store.database import Database
@@ -61,12 +63,17 @@ class Trouble(NamedTuple):
     """On the monotonic clock."""
 
 
-class Writer:
-    """Owns the database's write connection from `start` to `close`.
+class Writer(Part):
+    """Owns the database's write connection from `start` to `stop`.
 
     `put` blocks while the queue is full, so a store that cannot be written slows the runs down
     rather than lose what they report. Entries are announced by `announce` once they are on disk.
+
+    A stop writes what is queued. A store that cannot be written is tried until the time is up; what is
+    `pending` then is written after the next start.
     """
+
+    patience = 10.0
 
     def __init__(
         self,
@@ -77,6 +84,7 @@ class Writer:
         prepare: Callable[[Entry], Entry] | None = None,
     ) -> None:
         """`prepare` makes of an entry what is stored; without it entries are stored as they come."""
+        super().__init__("writer")
         self.standing = Standing.read(database)
         self._splits = Splits.read(database)
         self.errors = 0
@@ -94,17 +102,21 @@ class Writer:
         self._done = 0
         self._closing = False
         self._abandon = threading.Event()
+        self._refused = 0
+        """Entries of batches under way that were refused, and are not counted as done yet."""
         self._jobs: deque[Callable[[duckdb.DuckDBPyConnection], None]] = deque()
         self._next_id = self._read_next_id()
-        self._buffer = RowBuffer()
-        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._buffer: RowBuffer
+        self._thread: threading.Thread
 
     def _read_next_id(self) -> int:
         found = self._database.read().row("SELECT coalesce(max(id), 0) + 1 FROM failures")
         return int(found[0]) if found else 1
 
-    def start(self) -> None:
-        """Begins to write."""
+    def _start(self) -> None:
+        self._closing = False
+        self._abandon.clear()
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
     @property
@@ -154,26 +166,20 @@ class Writer:
             self._jobs.append(job)
             self._changed.notify_all()
 
-    def close(self, timeout: float) -> int:
-        """Writes what is queued and ends the thread; returns how many entries could not be written.
-
-        Idempotent. A store that cannot be written is tried until `timeout` seconds have passed.
-        """
+    def _stop(self, seconds: float) -> None:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-            with self._changed:
-                self._abandon.set()
-                self._changed.notify_all()
-            self._thread.join()
-        self._buffer.close()
-        return self.pending
+        self._thread.join(seconds)
+        with self._changed:
+            self._abandon.set()
+            self._changed.notify_all()
+        self._thread.join()
 
     def _work(self) -> None:
         try:
-            self._serve()
+            with closing(RowBuffer()) as self._buffer:
+                self._serve()
         except BaseException:
             log.critical(
                 "nothing more can be stored; restart triaged",
@@ -199,11 +205,14 @@ class Writer:
             if job is not None:
                 self._do(job)
             else:
-                ready = self._prepared(entries)
+                ready, done = self._prepared(entries), self._done
+                self._refused += len(entries) - len(ready)
                 if not self._write(ready):
+                    self._queue.extendleft(reversed(ready[self._done - done :]))
                     return
                 # Only now, since `wait` goes by numbers: nothing before a refused one may be missing.
-                self._count_done(len(entries) - len(ready))
+                self._count_done(self._refused)
+                self._refused = 0
 
     def _prepared(self, entries: list[Entry]) -> list[Entry]:
         """Each once, whatever becomes of the batch; one that cannot be prepared is refused."""

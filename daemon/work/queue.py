@@ -23,7 +23,7 @@ log = logging.getLogger("triaged.work")
 
 
 class WorkQueue:
-    """Work that waits, and the threads that do it. `stop` may be called any often, and is final."""
+    """Work that waits, and the threads that do it. Turns come until `stop`, and again after `go_on`."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -113,6 +113,11 @@ class WorkQueue:
             self._changed.notify_all()
         for task in abandoned:
             _guarded(task, task.abandon)
+
+    def go_on(self) -> None:
+        """Turns come again, after `stop`."""
+        with self._changed:
+            self._stopping = False
 
     def wait(self, seconds: float) -> bool:
         """Waits till there is no work; False when the time ran out."""

@@ -7,16 +7,10 @@ from collections.abc import Iterator
 from tests.architecture.source_tree import MODULES, run_time_imports
 
 LAYERS = [
-    {
-        "daemon",
-        "daemon.clock",
-        "daemon.durable",
-        "daemon.errors",
-        "daemon.formulas",
-        "daemon.taxonomy",
-    },
-    {"daemon.events", "daemon.health", "daemon.ids", "daemon.item_key", "daemon.logs"},
-    {"daemon.access", "daemon.event_codec", "daemon.live", "daemon.topics", "daemon.triage"},
+    {"daemon", "daemon.clock", "daemon.durable", "daemon.errors", "daemon.formulas"},
+    {"daemon.parts", "daemon.taxonomy"},
+    {"daemon.events", "daemon.ids", "daemon.item_key", "daemon.logs", "daemon.topics"},
+    {"daemon.access", "daemon.event_codec", "daemon.live", "daemon.triage"},
     {"daemon.config"},
     {"daemon.pipelines"},
     {"daemon.runners", "daemon.store"},
@@ -27,6 +21,8 @@ LAYERS = [
     {"daemon.scheduler"},
     {"daemon.retry"},
     {"daemon.operations"},
+    {"daemon.health"},
+    {"daemon.composition"},
     {"daemon.service"},
     # The API: what all resources share, the resources, and what puts them together.
     {"api", "api.negotiation", "api.origin", "api.problems", "api.streaming"},

@@ -65,5 +65,5 @@ def recording(folder: Path) -> Iterator[Parts]:
         try:
             yield Parts(database, writer, recorder)
         finally:
-            writer.close(10)
+            writer.stop(10)
             database.close()

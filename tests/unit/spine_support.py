@@ -197,8 +197,7 @@ class Store:
         """Stores entries and waits till they are on disk; one batch if the writer is not started."""
         for entry in entries:
             self.writer.put(entry)
-        if not self.writer._thread.ident:
-            self.writer.start()
+        self.writer.start()
         assert self.writer.flush(PATIENCE)
 
     def run(self, source: str = "orders", pipeline: str = "ingest", **options: Any) -> Run:
@@ -211,8 +210,7 @@ class Store:
             trigger=Trigger.MANUAL,
             options=options,
         )
-        if not self.writer._thread.ident:
-            self.writer.start()
+        self.writer.start()
         run = self.open_runs[order.run_id] = OpenRun(order, self.recorder, self.clock)
         run.begin()
         return Run(order, run, self.clock, run.asked_to_stop)
@@ -228,7 +226,7 @@ class Store:
         return [entry.event for batch in list(self.committed) for entry in batch.entries]
 
     def close(self) -> None:
-        self.writer.close(PATIENCE)
+        self.writer.stop(PATIENCE)
         self.database.close()
 
 
@@ -315,6 +313,7 @@ class Machinery:
 
     def stop(self) -> None:
         self.scheduler.stop()
+        self.queue.stop()
         self.runner.cancel()
         assert self.queue.wait(PATIENCE)
 

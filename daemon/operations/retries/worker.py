@@ -13,6 +13,7 @@ from daemon.errors import RecorderClosed, StoreError
 from daemon.ids import new_id
 from daemon.operations.retries.chunk import Chunks
 from daemon.operations.retries.pace import Pace
+from daemon.parts import Part
 from daemon.pipelines.catalog import Catalog
 from daemon.recorder import Recorder
 from daemon.runners.runner import Runner
@@ -56,8 +57,14 @@ class ChunkTask:
         self._over()
 
 
-class RetryWorker:
-    """Puts the chunks of operations into the queue. `start` and `stop` may be called any often; `stop` is final."""
+class RetryWorker(Part):
+    """Puts the chunks of operations into the queue, from its start on also those of earlier operations.
+
+    What a stop leaves is done after the next start.
+    """
+
+    patience = 2.0
+    """The thread waits for nobody but the store."""
 
     def __init__(
         self,
@@ -70,6 +77,7 @@ class RetryWorker:
         chunks: Chunks,
         clock: Clock,
     ) -> None:
+        super().__init__("retries by hand")
         self._catalog = catalog
         self._scheduler = scheduler
         self._runner = runner
@@ -86,12 +94,14 @@ class RetryWorker:
         """Whether a chunk could not read the store."""
         self._woken = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="retries", daemon=True)
+        self._thread: threading.Thread
 
-    def start(self) -> None:
-        """Begins with what is left of earlier operations."""
-        if self._thread.ident is None and not self._stopping.is_set():
-            self._thread.start()
+    def _start(self) -> None:
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._work, args=(self._stopping,), name="retries", daemon=True
+        )
+        self._thread.start()
 
     def wake(self) -> None:
         """An operation was asked for or cancelled."""
@@ -101,23 +111,23 @@ class RetryWorker:
         """What an operation is doing or waiting for, while it has not ended."""
         return self._texts.get(operation_id)
 
-    def stop(self) -> None:
-        """Begins no further chunk. What is left is done after the next start."""
+    def _wind_down(self) -> None:
         self._stopping.set()
         self._woken.set()
 
-    def wait(self, seconds: float) -> None:
-        """Waits till nothing more is done about operations, after `stop`."""
+    def _stop(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+    def settle(self, seconds: float) -> None:
+        """Waits till nothing more is done about operations, once no turn comes any more."""
         deadline = self._clock.monotonic() + seconds
-        if self._thread.is_alive():
-            self._thread.join(seconds)
         while self._under_way and (left := deadline - self._clock.monotonic()) > 0:
             self._woken.clear()
             if self._under_way:
                 self._woken.wait(left)
 
-    def _work(self) -> None:
-        while not self._stopping.is_set():
+    def _work(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
             self._woken.clear()
             try:
                 rest = self._round()

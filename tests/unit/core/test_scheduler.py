@@ -122,7 +122,7 @@ def test_upkeep_runs_though_it_is_late_and_is_never_counted_as_a_cycle(tmp_path:
     with store(tmp_path, late) as target:
         machinery = Machinery(target, pipeline(nothing))
         machinery.scheduler.start()
-        machinery.scheduler.every(LONG, done.set)
+        machinery.scheduler.every(LONG, "upkeep", done.set)
         assert done.wait(PATIENCE)
         machinery.stop()
         assert target.writer.flush(PATIENCE)
@@ -193,19 +193,29 @@ def test_stopping_twice_or_before_a_start_does_nothing_more(target: Store) -> No
     machinery = Machinery(target, pipeline(nothing, every=SHORT))
     machinery.scheduler.stop()
     machinery.scheduler.stop()
+    machinery.scheduler.start()
+    wait_for(lambda: started(target))
+    machinery.stop()
+    machinery.scheduler.stop()
+
+
+def test_nothing_starts_on_demand_once_no_turns_come(target: Store) -> None:
+    machinery = Machinery(target, pipeline(nothing, every=LONG))
+    machinery.queue.stop()
     with pytest.raises(Conflict, match="stopping"):
         machinery.scheduler.run_now("nightly", None, Trigger.MANUAL)
 
 
-def test_nothing_starts_after_a_stop(target: Store) -> None:
-    machinery = Machinery(target, pipeline(nothing, every=SHORT))
-    machinery.scheduler.stop()
+def test_nothing_starts_by_time_after_a_stop(target: Store) -> None:
+    machinery = Machinery(target, pipeline(nothing, every=LONG))
     machinery.scheduler.start()
-    machinery.scheduler.every(SHORT, lambda: pytest.fail("upkeep ran"))
-    assert machinery.scheduler.describe()[0].next_run_at is None
+    wait_for(lambda: started(target))
     machinery.scheduler.stop()
-    assert machinery.queue.wait(0)
-    assert started(target) == []
+    machinery.scheduler.every(SHORT, "upkeep", lambda: pytest.fail("upkeep ran"))
+    assert machinery.scheduler.describe()[0].next_run_at is None
+    assert machinery.queue.wait(PATIENCE)
+    assert target.writer.flush(PATIENCE)
+    assert len(started(target)) == 1
 
 
 def test_a_run_that_goes_on_when_the_scheduler_stops_is_left_to_end(target: Store) -> None:

@@ -8,16 +8,17 @@ import msgspec
 import pytest
 
 from daemon.clock import FakeClock
+from daemon.composition.checks import check
 from daemon.config import Settings
 from daemon.errors import ConfigError, NotFound
 from daemon.pipelines.catalog import Source
-from daemon.pipelines.kinds import load_settings
+from daemon.pipelines.kinds import KINDS, load_settings
 from daemon.pipelines.mail.account import OAuth, Password
 from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.pipelines.versions import version_with_secret
 from daemon.scheduler import make_trigger
-from daemon.service import Daemon, check
+from daemon.service import Daemon
 from daemon.store.runs import Runs
 from tests.unit.mail_support import Mail, account
 from tests.unit.spine_support import START, store
@@ -45,13 +46,13 @@ def mistakes(folder: Path, text: str) -> dict[str, str]:
     """What is wrong, by key path."""
     return {
         problem.where.removeprefix("triaged.toml: pipelines.mail."): problem.expected
-        for problem in check(settings(folder, text))
+        for problem in check(settings(folder, text), KINDS)
     }
 
 
 def accounts(folder: Path, text: str, **environ: str) -> ConfiguredAccounts:
     found = settings(folder, text, **environ)
-    assert check(found) == []
+    assert check(found, KINDS) == []
     config = found.config.pipelines["mail"]
     assert isinstance(config, MailConfig)
     return ConfiguredAccounts(config, found)
@@ -101,7 +102,7 @@ def test_all_mistakes_of_all_accounts_are_told_at_once_and_keep_the_daemon_from_
         + ACCOUNT
         + ACCOUNT.replace("support]", "sales]")
     )
-    found = check(settings(tmp_path, text))
+    found = check(settings(tmp_path, text), KINDS)
     assert [problem.where.removeprefix("triaged.toml: ") for problem in found] == [
         "pipelines.mail.sources.support",
         "pipelines.mail.sources.sales",

@@ -243,7 +243,7 @@ def test_upkeep_of_a_running_daemon_forgets_what_is_too_old(tmp_path: Path) -> N
         position = daemon.writer.put(failed("run", path, clock.now()))
         assert daemon.writer.wait(position, PATIENCE)
         clock.advance(60 * 86400)
-    daemon.keep_up()
+    daemon.upkeep.forget()
     wait_for(lambda: sum(daemon.writer.standing.open().values()) == 1)
     assert (failures(daemon, "old"), failures(daemon, "new")) == ([], ["open"])
     daemon.stop(PATIENCE)

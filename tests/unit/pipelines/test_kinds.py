@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.composition.checks import check
 from daemon.config import PipelineConfig, Settings, load
 from daemon.config.schema import SourceName, Table
 from daemon.errors import ConfigError, Problem
@@ -17,7 +18,7 @@ from daemon.pipelines.kind import Kind, Kinds, Surroundings
 from daemon.pipelines.kinds import KINDS
 from daemon.pipelines.retry_plan import Chosen, RetryPlan
 from daemon.pipelines.versions import fixed
-from daemon.service import Daemon, check
+from daemon.service import Daemon
 from daemon.store.filters import FailureFilter
 from daemon.taxonomy import RetryReason, Trigger
 from tests.unit.spine_support import PATIENCE, wait_for

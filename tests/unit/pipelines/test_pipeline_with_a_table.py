@@ -129,7 +129,7 @@ def test_its_rows_expire(daemon: Daemon) -> None:
     daemon.clock.advance(daemon.settings.config.store.retention / 2)
     show(daemon, "kitchen 2.5")
     daemon.clock.advance(daemon.settings.config.store.retention / 2 + 86400)
-    daemon.keep_up()
+    daemon.upkeep.forget()
     wait_for(lambda: "cellar" not in rows(daemon))
     assert set(rows(daemon)) == {"kitchen"}
 

@@ -371,8 +371,9 @@ def test_closing_wakes_what_waits_for_room(tmp_path: Path, monkeypatch: pytest.M
         refused.set()
 
     with store(tmp_path) as target:
+        target.writer.start()
         thread = in_thread(put)
-        target.writer.close(PATIENCE)
+        target.writer.stop(PATIENCE)
         thread.join(PATIENCE)
         assert refused.is_set()
 
@@ -383,8 +384,10 @@ def test_close_writes_what_is_queued_and_may_be_called_twice(tmp_path: Path) -> 
     for n in range(2_000):
         target.writer.put(failed("run-1", f"{n}"))
     target.writer.start()
-    assert target.writer.close(PATIENCE) == 0
-    assert target.writer.close(PATIENCE) == 0
+    target.writer.stop(PATIENCE)
+    assert target.writer.pending == 0
+    target.writer.stop(PATIENCE)
+    assert target.writer.pending == 0
     assert len(stored_failures(target.database)) == 2_000
     with pytest.raises(RecorderClosed):
         target.writer.put(failed("run-1", "late"))
@@ -396,7 +399,8 @@ def test_a_writer_that_was_never_started_closes_and_says_what_it_did_not_write(
 ) -> None:
     target = Store(tmp_path)
     target.writer.put(failed("run-1", "a"))
-    assert target.writer.close(PATIENCE) == 1
+    target.writer.stop(PATIENCE)
+    assert target.writer.pending == 1
     target.database.close()
 
 
@@ -425,7 +429,7 @@ def test_entries_are_announced_when_they_are_on_disk_and_not_before(tmp_path: Pa
     for n in range(1, 4):
         assert writer.wait(writer.put(failed("run-1", f"{n}")), PATIENCE)
         assert seen[-1] == n
-    writer.close(PATIENCE)
+    writer.stop(PATIENCE)
     database.close()
 
 
@@ -515,8 +519,28 @@ def test_closing_a_store_that_cannot_be_written_ends_and_says_what_was_lost(
     target.writer.start()
     for n in range(3):
         target.writer.put(failed("run-1", f"{n}"))
-    assert target.writer.close(0.2) == 3
+    target.writer.stop(0.2)
+    assert target.writer.pending == 3
     target.database.close()
+
+
+@pytest.mark.requirement("X3")
+@pytest.mark.usefixtures("impatient")
+def test_what_a_stop_could_not_store_is_stored_after_the_next_start(tmp_path: Path) -> None:
+    target = Store(tmp_path)
+    with target.database.writer.cursor() as cursor:
+        cursor.execute("ALTER TABLE failures RENAME TO away")
+    target.writer.start()
+    for n in range(3):
+        last = target.writer.put(failed("run-1", f"{n}"))
+    target.writer.stop(0.2)
+    with target.database.writer.cursor() as cursor:
+        cursor.execute("ALTER TABLE away RENAME TO failures")
+    target.writer.start()
+    assert target.writer.wait(last, PATIENCE)
+    target.close()
+    with store(tmp_path) as target:
+        assert [f.item for f in stored_failures(target.database)] == ["0", "1", "2"]
 
 
 # --- upkeep ------------------------------------------------------------------------------------
@@ -575,7 +599,8 @@ def test_a_batch_too_large_for_the_memory_is_stored_in_parts(tmp_path: Path) -> 
         9_000,
         9_000,
     )
-    assert writer.close(PATIENCE) == 0
+    writer.stop(PATIENCE)
+    assert writer.pending == 0
     database.close()
 
 
@@ -592,7 +617,8 @@ def test_a_writer_that_dies_says_so_and_keeps_nobody_waiting(tmp_path: Path) -> 
     assert "restart" in writer.trouble.message
     with pytest.raises(RecorderClosed):
         writer.put(failed("run", "b"))
-    assert writer.close(PATIENCE) == 1
+    writer.stop(PATIENCE)
+    assert writer.pending == 1
     database.close()
 
 
@@ -618,5 +644,6 @@ def test_nobody_is_told_that_an_entry_is_stored_because_a_later_one_was_refused(
     assert stored_when_done == [3], "the refused one is not counted before the others are on disk"
     assert [f.item for f in stored_failures(database)] == ["a", "b"]
     assert "event_refused" in [getattr(r, "event", "") for r in caplog.records]
-    assert writer.close(PATIENCE) == 0
+    writer.stop(PATIENCE)
+    assert writer.pending == 0
     database.close()

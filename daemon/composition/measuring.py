@@ -1,0 +1,49 @@
+"""The metrics, told where to look at each scrape."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from daemon import __version__
+from daemon.cycle import Cycles
+from daemon.live import Live
+from daemon.metrics import Measured, Metrics
+from daemon.pipelines.catalog import Catalog
+from daemon.scheduler import Scheduler
+from daemon.store.database import Database
+from daemon.store.runs import Runs
+from daemon.store.writer import Writer
+
+Counting = Callable[[], Mapping[str, int]]
+"""What waits for another attempt, by pipeline."""
+
+
+def make_metrics(
+    catalog: Catalog,
+    live: Live,
+    runs: Runs,
+    cycles: Cycles,
+    scheduler: Scheduler,
+    writer: Writer,
+    database: Database,
+    waiting: tuple[Counting, ...],
+    most_sources: int,
+) -> Metrics:
+    """Metrics that begin where the store says that the last process ended."""
+    metrics = Metrics(__version__, catalog, live, most_sources)
+    metrics.seed(runs.standings(), runs.last_cycles())
+    metrics.measure(
+        Measured(
+            open_failures=writer.standing.open,
+            cycle_sources=lambda: {name: dict(s.counts) for name, s in cycles.sources.items()},
+            retries_pending=lambda: dict(sum((Counter(n()) for n in waiting), Counter[str]())),
+            queue_events=lambda: writer.pending,
+            store_errors=lambda: writer.errors,
+            store_bytes=database.size,
+            store_free_bytes=database.free,
+            is_paused=scheduler.is_paused,
+            next_cycles=scheduler.next_cycles,
+        )
+    )
+    return metrics
