@@ -25,8 +25,8 @@ from daemon.service import Daemon
 
 log = logging.getLogger("triaged.api")
 
-FAREWELL_SECONDS = 2.0
-"""How long a client may take to read why it has to go."""
+GREETING_SECONDS = 2.0
+"""How long a client may keep the server from greeting it, or from telling it why it has to go."""
 
 
 class Hub:
@@ -45,12 +45,13 @@ class Hub:
         """Tells a client what it follows till one of them ends it. Who has to go is told why."""
         try:
             # Accepted first, since a browser shows its page nothing of a handshake that was refused.
-            await socket.accept(chosen_protocol(socket))
+            async with asyncio.timeout(GREETING_SECONDS):
+                await socket.accept(chosen_protocol(socket))
             await self._admit(socket, self._rooms[kind])
         except Refused as refused:
             await _say_farewell(socket, refused.code, refused.reason)
         except (OSError, WebSocketDisconnect):
-            return  # the client left while something was sent
+            return  # the client left while something was sent, or did not take even the greeting
         except Exception:
             log.exception("a socket failed", extra={"event": "socket_failed"})
             await _say_farewell(socket, 1011, "the server failed; its log says why")
@@ -108,7 +109,7 @@ async def _stay(socket: Socket, follower: Follower, conversation: Conversation, 
 
 async def _say_farewell(socket: Socket, code: int, reason: str) -> None:
     with suppress(OSError, WebSocketDisconnect):
-        async with asyncio.timeout(FAREWELL_SECONDS):
+        async with asyncio.timeout(GREETING_SECONDS):
             await socket.close(code, reason)
 
 

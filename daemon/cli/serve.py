@@ -17,11 +17,14 @@ from types import FrameType
 from typing import Any, cast
 
 import uvicorn
+from uvicorn.config import WS_PROTOCOLS
+from uvicorn.importer import import_from_string
 
 from api.app import create_app
 from daemon import __version__, logs
 from daemon.cli.addresses import url_of
 from daemon.cli.main import Exit, complain, leave
+from daemon.cli.websocket import BoundedProtocol
 from daemon.config.values import Listen
 from daemon.errors import TriagedError
 from daemon.pipelines.kinds import load_settings
@@ -35,6 +38,9 @@ REQUEST_SECONDS = 3
 
 MESSAGE_BYTES = 16_384
 """The largest message that a socket takes."""
+
+WEBSOCKETS = "websockets-sansio"
+"""Uvicorn's name for the implementation that is used."""
 
 _M_ARENA_MAX = -8  # <malloc.h> of glibc
 
@@ -155,10 +161,9 @@ def make_server(daemon: Daemon) -> Server:
 
 
 def websocket(**given: Any) -> asyncio.Protocol:
-    """The protocol of a socket. Its library is imported with the first one, for the memory's sake."""
-    from daemon.cli.websocket import BoundedWebSocket
-
-    return BoundedWebSocket(**given)
+    """Uvicorn's protocol of a socket, within bounds. It is imported with the first one, for the memory's sake."""
+    protocol = import_from_string(WS_PROTOCOLS[WEBSOCKETS])
+    return BoundedProtocol(protocol(**given))
 
 
 def announce(listener: socket.socket) -> None:

@@ -1,58 +1,85 @@
-"""Uvicorn's WebSockets with bounds: on what waits to be sent, and on how long a dead client is kept."""
+"""Bounds for the connection of a WebSocket, however its client behaves: what waits to be sent, and how long.
+
+Uvicorn's protocol has neither. It is held to them from both of its sides, through what asyncio promises
+of protocols and transports: one stands between it and the event loop, one between it and the connection.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from asyncio.transports import BaseTransport
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.config import Config
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.server import ServerState
-
-WRITE_BYTES = 65_536
-"""What waits in the process to be sent to one client; beyond it the client is behind."""
 KERNEL_BYTES = 131_072
-"""The same in the kernel, which would otherwise keep megabytes for each client that does not read."""
+"""What waits in the kernel, which would otherwise keep megabytes for each client that does not read."""
 CLOSE_SECONDS = 2.0
-"""How long a client may take to answer a close, or to read what is before it."""
+"""How long a client may take to read what is there when its connection is closed."""
 
 
-class BoundedWebSocket(WebSocketsSansIOProtocol):
-    """A WebSocket that is closed in bounded time and memory, however its client behaves."""
+class BoundedProtocol(asyncio.Protocol):
+    """In front of another protocol. Who does not read is not listened to: nor could it be answered."""
 
-    def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any]
-    ) -> None:
-        super().__init__(config, server_state, app_state)
-        self.close_timeout = CLOSE_SECONDS
+    def __init__(self, inner: asyncio.Protocol) -> None:
+        self._inner = inner
 
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)
-        self.transport.set_write_buffer_limits(high=WRITE_BYTES)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+        self._connection = _Connection(cast("asyncio.Transport", transport))
+        self._inner.connection_made(cast("asyncio.Transport", self._connection))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
 
     def pause_writing(self) -> None:
-        """Who does not read is not listened to, or answers to pings would fill the buffer for ever."""
-        super().pause_writing()
-        self.transport.pause_reading()
+        self._inner.pause_writing()
+        self._connection.hold()
 
     def resume_writing(self) -> None:
-        super().resume_writing()
-        if not self.read_paused:
-            self.transport.resume_reading()
+        self._inner.resume_writing()
+        self._connection.release()
 
-    def shutdown(self) -> None:
-        super().shutdown()
-        self._close_soon()
 
-    def keepalive_timeout(self) -> None:
-        super().keepalive_timeout()
-        self._close_soon()
+class _Connection:
+    """A transport that reads only while neither side holds it back, and that is closed in bounded time."""
 
-    def _close_soon(self) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._paused = self._held = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
         """What is in the buffer is sent if the client takes it in time; then the connection ends."""
-        self.transport.close()
-        self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+        self._transport.close()
+        asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
+
+    def pause_reading(self) -> None:
+        self._paused = True
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._paused = False
+        self._read_on()
+
+    def hold(self) -> None:
+        """As `pause_reading`, for the one in front."""
+        self._held = True
+        self._transport.pause_reading()
+
+    def release(self) -> None:
+        """Takes back `hold`."""
+        self._held = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not self._paused and not self._held:
+            self._transport.resume_reading()

@@ -23,6 +23,8 @@ PLACES = {
 
 FORBIDDEN = {
     "api": {"daemon.cli"},
+    # Protocols of the server are named in its configuration, and not built upon.
+    "daemon.cli": {"uvicorn.protocols"},
     "daemon.triage": {
         "daemon.store",
         "daemon.recorder",

@@ -326,11 +326,8 @@ def test_only_what_the_kind_knows_is_answered(server: Server) -> None:
     assert told.startswith("expected a message of type ping: ")
 
 
-@pytest.mark.requirement("S8")
-def test_who_does_not_read_is_dropped_counted_and_keeps_nobody_waiting(server: Server) -> None:
-    topic = server.daemon.topics.open("upload/x", Rows(0))
-    healthy = server.follow("x")
-    hear(healthy)
+def deaf_client(server: Server) -> socket.socket:
+    """Follows an upload, and never reads."""
     deaf = socket.socket()
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     deaf.connect(("127.0.0.1", server.port))
@@ -339,6 +336,15 @@ def test_who_does_not_read_is_dropped_counted_and_keeps_nobody_waiting(server: S
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )
+    return deaf
+
+
+@pytest.mark.requirement("S8")
+def test_who_does_not_read_is_dropped_counted_and_keeps_nobody_waiting(server: Server) -> None:
+    topic = server.daemon.topics.open("upload/x", Rows(0))
+    healthy = server.follow("x")
+    hear(healthy)
+    deaf = deaf_client(server)
     wait_for(lambda: server.metric("triaged_live_clients") == 2)
     rounds = 0
     while not server.metric("triaged_live_dropped_total"):
@@ -353,6 +359,32 @@ def test_who_does_not_read_is_dropped_counted_and_keeps_nobody_waiting(server: S
     topic.end(Rows(rounds, ended=True))
     assert hear_all(healthy)[-1]["type"] == "upload_complete"
     deaf.close()
+
+
+PINGS = (b"\x89\xfd" + b"\0" * 4 + b"x" * 125) * 1_000
+"""Frames that each ask for an answer of nearly the same size."""
+MOST_TAKEN = 12_000_000
+"""Bytes, most of which wait in the kernel. A server that goes on listening takes three times as many."""
+
+
+@pytest.mark.requirement("S8")
+@pytest.mark.parametrize("admitted", [True, False])
+def test_who_asks_for_answers_and_never_reads_is_not_listened_to_and_comes_to_an_end(
+    server: Server, *, admitted: bool
+) -> None:
+    topic = server.daemon.topics.open("upload/x", Rows(0))
+    flooding = deaf_client(server)
+    if admitted:
+        wait_for(lambda: server.metric("triaged_live_clients") == 1)
+    flooding.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+    flooding.settimeout(PATIENCE)
+    taken = 0
+    with suppress(ConnectionResetError, BrokenPipeError):
+        while True:
+            topic.show(Rows(taken))
+            taken += flooding.send(PINGS[taken % len(PINGS) :])
+    assert taken < MOST_TAKEN
+    wait_for(lambda: server.metric("triaged_live_clients") == 0)
 
 
 def test_a_kind_of_topic_is_described_beside_the_others() -> None:
