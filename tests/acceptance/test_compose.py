@@ -122,7 +122,7 @@ def test_the_wheel_has_everything_that_is_needed_at_run_time(opt: Path) -> None:
         ["git", "ls-files", "daemon", "api"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     kinds = {Path(name).suffix for name in tracked}
-    assert {".py", ".sql", ".toml", ".json", ".html"} <= kinds
+    assert {".py", ".sql", ".toml", ".html"} <= kinds
     assert set(tracked) - held == set()
     assert {name.partition("/")[0] for name in held if ".dist-info" not in name} == {
         "daemon",
