@@ -23,6 +23,7 @@ from daemon.taxonomy import (
     RunState,
     RunStatus,
     Trigger,
+    WorkState,
 )
 
 
@@ -164,6 +165,24 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trigger: Trigger
     priority: Priority
     asked_at: datetime
+
+
+class WorkEvent(Event, frozen=True, kw_only=True):
+    """Something that happened to work that is kept in the store until it is done."""
+
+
+class WorkQueued(WorkEvent, frozen=True, kw_only=True, tag="work_queued"):
+    """Somebody asked for it."""
+
+    work: Work
+
+
+class WorkChanged(WorkEvent, frozen=True, kw_only=True, tag="work_changed"):
+    """It has its turn, is done, or was interrupted in good order and waits again."""
+
+    cycle_id: str
+    source: str
+    state: WorkState
 
 
 class CycleEvent(Event, frozen=True, kw_only=True):
@@ -319,6 +338,7 @@ class Audited(Event, frozen=True, kw_only=True, tag="audited"):
 
 AnyGroupEvent = GroupDecided | GroupsMerged | GroupUnmerged | GroupSplit
 AnyRetryEvent = RetryRequested | RetryProgressed | RetryChanged
+AnyWorkEvent = WorkQueued | WorkChanged
 AnyEvent = (
     RunStarted
     | StepEntered
@@ -330,6 +350,7 @@ AnyEvent = (
     | CycleStarted
     | CycleEnded
     | CycleSkipped
+    | AnyWorkEvent
     | PipelinePaused
     | LedgerChanged
     | AnyGroupEvent

@@ -40,6 +40,7 @@ def write(committed: Committed) -> None:
                 | events.ItemSkipped()
                 | events.CycleEvent()
                 | events.RetryEvent()
+                | events.WorkEvent()
                 | events.PipelinePaused()
                 | events.LedgerChanged()
                 | events.Audited()

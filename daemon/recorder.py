@@ -65,6 +65,10 @@ class Recorder:
         """Waits till the event at `position` and all before it are on disk."""
         return self.writer.wait(position, timeout)
 
+    def flush(self, timeout: float | None = None) -> bool:
+        """Waits till everything recorded so far is on disk; False when the time ran out."""
+        return self.writer.flush(timeout)
+
     def prepare(self, entry: Entry) -> Entry:
         """Triages what is queued, just before it is stored, on the writer's thread.
 
@@ -91,6 +95,7 @@ class Recorder:
                 | events.CycleEvent()
                 | events.GroupEvent()
                 | events.RetryEvent()
+                | events.WorkEvent()
                 | events.PipelinePaused()
                 | events.LedgerChanged()
                 | events.Audited()
@@ -145,6 +150,7 @@ class Recorder:
                     | events.CycleEvent()
                     | events.GroupEvent()
                     | events.RetryEvent()
+                    | events.WorkEvent()
                     | events.PipelinePaused()
                     | events.LedgerChanged()
                     | events.Audited()

@@ -22,7 +22,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from daemon.clock import Clock
 from daemon.config import PipelineConfig
-from daemon.cycle import Cycle, Cycles
+from daemon.cycles.cycle import Cycle
+from daemon.cycles.cycles import Cycles
 from daemon.errors import Conflict, Problem
 from daemon.events import CycleSkipped
 from daemon.gate import Gate
@@ -187,13 +188,15 @@ class Scheduler(Part):
     ) -> str:
         """Lets a cycle begin when its turn comes, even of a paused pipeline; returns its id.
 
-        Raises `Conflict` when everything that it would run is running, or asked for, already.
+        What a person asks for is on its way to the store, which keeps it until it is done. Raises
+        `Conflict` when everything that it would run is running, or asked for, already.
         """
         registered = self._catalog.pipeline(pipeline)
         sources = self._to_run(registered, source)
         if self._queue.stopping:
             raise Conflict("the daemon is stopping")
-        return self._cycles.begin(registered, sources, trigger, priority).cycle_id
+        kept = priority is Priority.PERSON  # what is tried again by itself follows from its failure
+        return self._cycles.begin(registered, sources, trigger, priority, kept=kept).cycle_id
 
     def _to_run(self, pipeline: Registered, source: str | None) -> list[Source]:
         if source is not None:

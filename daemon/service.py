@@ -18,7 +18,8 @@ from daemon.composition.opening import closed_on_failure, open_database, open_ke
 from daemon.composition.under_way import UnderWay
 from daemon.composition.upkeep import Upkeep
 from daemon.config import Settings
-from daemon.cycle import Cycles
+from daemon.cycles.cycle import Means
+from daemon.cycles.cycles import Cycles
 from daemon.errors import Conflict
 from daemon.gate import Gate
 from daemon.health import Health, health_of
@@ -39,6 +40,7 @@ from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries, budget_window
 from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler
+from daemon.store import work
 from daemon.store.audit import Audit
 from daemon.store.failures import Failures
 from daemon.store.ledger import Ledgers
@@ -111,8 +113,10 @@ class Daemon:
         """What runs sources, by time and on demand."""
         retry = self.settings.config.retry
         self.runner = Runner(self.recorder, self.clock)
-        self.queue = WorkQueue(self.catalog)
-        self.cycles = Cycles(self.recorder, self.runner, self.clock, self.catalog, self.queue)
+        self.queue = WorkQueue(self.catalog, self.recorder, self.clock)
+        self.cycles = Cycles(
+            Means(self.recorder, self.runner, self.clock, self.catalog, self.queue)
+        )
         self.gate = Gate(self.clock, retry.breaker_after, retry.breaker_pause)
         self.scheduler = Scheduler(
             self.catalog,
@@ -204,6 +208,9 @@ class Daemon:
         audit, ledgers, kept = Audit(self.database.read()), self.ledgers, self.kept
         self.upkeep = Upkeep(self.scheduler, self.writer, ledgers, self.keyring, self.clock, kept)
         self.by_itself: list[Part] = [
+            AtStart(
+                "work that was asked for", lambda: self.cycles.take_up(work.read(self.database))
+            ),
             self.scheduler,
             self.automatic_retries,
             self.retry_worker,

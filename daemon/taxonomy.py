@@ -184,6 +184,17 @@ class Priority(StrEnum):
     """It was due."""
 
 
+class WorkState(StrEnum):
+    """How work that was asked for stands."""
+
+    QUEUED = "queued"
+    """It waits for its turn."""
+    CLAIMED = "claimed"
+    """It has its turn."""
+    DONE = "done"
+    """Nothing is left to do."""
+
+
 class RetryState(StrEnum):
     """How a retry operation stands."""
 

@@ -11,7 +11,7 @@ from api.schemas.runs import RunDetail
 from api.schemas.status import CurrentRun
 from daemon import events
 from daemon.cli.reading import Found, StoreReader
-from daemon.cycle import Cycle as UnderWay
+from daemon.cycles.cycle import Cycle as UnderWay
 from daemon.pipelines.catalog import Registered, Source
 from daemon.service import Daemon
 from daemon.store.entries import Committed

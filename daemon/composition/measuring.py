@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from daemon import __version__
-from daemon.cycle import Cycles
+from daemon.cycles.cycles import Cycles
 from daemon.live import Live
 from daemon.metrics import Measured, Metrics
 from daemon.pipelines.catalog import Catalog

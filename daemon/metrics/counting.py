@@ -67,6 +67,7 @@ class Counting:
                 | events.CycleStarted()
                 | events.GroupEvent()
                 | events.RetryEvent()
+                | events.WorkEvent()
                 | events.PipelinePaused()
                 | events.LedgerChanged()
                 | events.Audited()

@@ -10,7 +10,7 @@ import msgspec
 from daemon.clock import Clock
 from daemon.errors import Conflict, NotFound
 from daemon.events import LedgerChanged
-from daemon.operations.decision import store_decision
+from daemon.operations.decision import store_decision, wait_stored
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.ingest.config import PIPELINE
 from daemon.pipelines.ingest.facts import FilesMarked
@@ -135,4 +135,5 @@ class FileOperations:
             self._scheduler.run_now(PIPELINE, source, Trigger.RETRY)
         except Conflict:
             return False  # it is running: the files are due in its next cycle
+        wait_stored(self._recorder)
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daemon.clock import Clock
 from daemon.events import PipelinePaused
-from daemon.operations.decision import store_decision
+from daemon.operations.decision import store_decision, wait_stored
 from daemon.pipelines.catalog import Catalog
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
@@ -38,8 +38,13 @@ class PipelineOperations:
         store_decision(self._recorder, event)
 
     def run_now(self, pipeline: str, source: str | None = None) -> str:
-        """Starts a cycle, of one source or all; returns its id. Raises `NotFound`, `Conflict`."""
+        """Lets a cycle begin when its turn comes, of one source or all; returns its id once it is on disk.
+
+        Raises `NotFound`, `Conflict`, `StoreUnavailable`.
+        """
         self._catalog.pipeline(pipeline)
         if source is not None:
             self._catalog.source(pipeline, source)
-        return self._scheduler.run_now(pipeline, source, Trigger.MANUAL)
+        cycle_id = self._scheduler.run_now(pipeline, source, Trigger.MANUAL)
+        wait_stored(self._recorder)
+        return cycle_id

@@ -31,6 +31,7 @@ class Batch:
         self.pauses: list[events.PipelinePaused] = []
         self.group_events: list[events.AnyGroupEvent] = []
         self.retries: list[events.AnyRetryEvent] = []
+        self.work: list[events.AnyWorkEvent] = []
         self.audit: list[rows.Row] = []
         self.decided_again: set[int] = set()
         """Keys of items that were decided about before in this batch, so it may change its own failures."""
@@ -75,6 +76,8 @@ class Batch:
                 self.group_events.append(event)
             case events.RetryEvent() as event:
                 self.retries.append(event)
+            case events.WorkEvent() as event:
+                self.work.append(event)
             case events.Audited() as event:
                 self.audit.append(build.audit_row(event))
             case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():

@@ -11,7 +11,7 @@ from datetime import date, datetime
 import duckdb
 import msgspec
 
-from daemon.store import build, group_changes, retry_changes, rows
+from daemon.store import build, group_changes, retry_changes, rows, work
 from daemon.store.attempts import Attempts, StoredAttempt
 from daemon.store.batch import Batch
 from daemon.store.entries import FailedRun, TallyKey
@@ -83,6 +83,7 @@ class Transaction:
         for event in batch.group_events:
             group_changes.apply(self._connection, event)
         retry_changes.write(tables, batch.retries)
+        work.write(tables, batch.work)
 
     def _write_failures(self, stored: Sequence[StoredAttempt]) -> None:
         failures = self._failure_rows(Attempts(stored))

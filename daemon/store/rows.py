@@ -167,6 +167,17 @@ class RetryResultRow(Row, frozen=True, kw_only=True):
     category: str | None
 
 
+class WorkRow(Row, frozen=True, kw_only=True):
+    """Work as it is at first: queued."""
+
+    cycle_id: str
+    pipeline: str
+    source: str
+    started_by: str
+    priority: str
+    asked_at: datetime
+
+
 class AuditRow(Row, frozen=True, kw_only=True):
     audited_at: datetime
     done_by: str

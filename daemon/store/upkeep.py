@@ -13,9 +13,11 @@ from daemon.store.sql import SQL
 
 
 def interrupt_unfinished(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
-    """Marks what the daemon died in: runs and cycles that never ended."""
+    """Marks what the daemon died in: runs and cycles that never ended, and work that waits again."""
     connection.execute(SQL["interrupt_runs"], [stored(now)])
     connection.execute(SQL["interrupt_cycles"], [stored(now)])
+    connection.execute(SQL["forget_finished_work"])
+    connection.execute(SQL["release_all_work"])
 
 
 def expire(

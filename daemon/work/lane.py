@@ -28,8 +28,16 @@ class Task(Protocol):
         """Whether it waits while its source is running; else it is left out then."""
         ...
 
-    def carry_out(self) -> None:
-        """Does it, in a thread of the queue. Its source is not run for anybody else meanwhile."""
+    @property
+    def kept(self) -> bool:
+        """Whether the store keeps it until it is done, for a daemon that dies before."""
+        ...
+
+    def carry_out(self) -> bool:
+        """Does it, in a thread of the queue. Its source is not run for anybody else meanwhile.
+
+        Returns whether it is done; False when it was interrupted, because the daemon stops.
+        """
         ...
 
     def leave_out(self) -> None:

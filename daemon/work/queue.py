@@ -4,6 +4,9 @@ Cycles by time, people, automatic retries and retries by hand put tasks into it.
 holds for all of them together, a source runs at most once at a time, and who comes first is decided by
 priority and age (`lane`). Threads are there only while there is work: one that has done its task takes the
 next.
+
+Work that is kept is in the store from when it was asked for until it is done. A process that dies leaves it
+there, and the next one takes it up.
 """
 
 from __future__ import annotations
@@ -11,12 +14,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain
 
+from daemon.clock import Clock
 from daemon.errors import RecorderClosed
-from daemon.events import Work
+from daemon.events import Work, WorkChanged, WorkQueued
 from daemon.pipelines.catalog import Catalog
-from daemon.taxonomy import Priority
+from daemon.recorder import Recorder
+from daemon.taxonomy import Priority, WorkState
 from daemon.work.lane import Lane, Task
 
 log = logging.getLogger("triaged.work")
@@ -25,8 +31,10 @@ log = logging.getLogger("triaged.work")
 class WorkQueue:
     """Work that waits, and the threads that do it. Turns come until `stop`, and again after `go_on`."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, recorder: Recorder, clock: Clock) -> None:
         self._catalog = catalog
+        self._recorder = recorder
+        self._clock = clock
         self._changed = threading.Condition()
         self._lanes: dict[str, Lane] = {}
         self._stopping = False
@@ -36,8 +44,11 @@ class WorkQueue:
         """Whether nothing further is begun."""
         return self._stopping
 
-    def put(self, tasks: Iterable[Task]) -> None:
-        """Lets tasks wait for their turns, which may come at once. After `stop` they are abandoned."""
+    def put(self, tasks: Iterable[Task], *, again: bool = False) -> None:
+        """Lets tasks wait for their turns, which may come at once. After `stop` they are abandoned.
+
+        Those that are kept are on their way to the store when this returns; `again`: they are there.
+        """
         lanes: dict[str, Lane] = {}
         abandoned: list[Task] = []
         with self._changed:
@@ -45,6 +56,8 @@ class WorkQueue:
                 if self._stopping:
                     abandoned.append(task)
                 else:
+                    if task.kept and not again:
+                        self._recorder.record(WorkQueued(at=task.work.asked_at, work=task.work))
                     lane = lanes[task.work.pipeline] = self._lane(task.work.pipeline)
                     lane.add(task)
         for task in abandoned:
@@ -75,11 +88,34 @@ class WorkQueue:
     def _work(self, lane: Lane, first: Task) -> None:
         task: Task | None = first
         while task is not None:
-            _guarded(task, task.carry_out)
+            _guarded(task, partial(self._carry_out, task))
             with self._changed:
                 lane.finish(task)
                 self._changed.notify_all()
             task = self._claim(lane)
+
+    def _carry_out(self, task: Task) -> None:
+        self._tell(task, WorkState.CLAIMED)
+        done = True
+        try:
+            done = task.carry_out()
+        finally:  # what failed because of a defect would fail again
+            self._tell(task, WorkState.DONE if done else WorkState.QUEUED)
+
+    def _tell(self, task: Task, state: WorkState) -> None:
+        if task.kept:
+            self._record(task.work, state)
+
+    def forget(self, work: Work) -> None:
+        """Work that is kept, and is not done after all."""
+        self._record(work, WorkState.DONE)
+
+    def _record(self, work: Work, state: WorkState) -> None:
+        self._recorder.record(
+            WorkChanged(
+                at=self._clock.now(), cycle_id=work.cycle_id, source=work.source, state=state
+            )
+        )
 
     def is_claimed(self, pipeline: str, source: str) -> bool:
         """Whether the source has its turn."""

@@ -17,7 +17,7 @@ LAYERS = [
     {"daemon.accounts", "daemon.gate", "daemon.journal", "daemon.metrics", "daemon.summary"},
     {"daemon.recorder"},
     {"daemon.audit", "daemon.work"},
-    {"daemon.cycle"},
+    {"daemon.cycles"},
     {"daemon.scheduler"},
     {"daemon.retry"},
     {"daemon.operations"},

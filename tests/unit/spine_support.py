@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from daemon import events
 from daemon.clock import Clock, FakeClock
-from daemon.cycle import Cycles
+from daemon.cycles.cycle import Means
+from daemon.cycles.cycles import Cycles
 from daemon.gate import Gate
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog, Registered, Source
@@ -296,8 +297,10 @@ class Machinery:
         self.store = target
         self.catalog = Catalog({pipeline.name: pipeline for pipeline in pipelines})
         self.runner = Runner(target.recorder, target.clock)
-        self.queue = WorkQueue(self.catalog)
-        self.cycles = Cycles(target.recorder, self.runner, target.clock, self.catalog, self.queue)
+        self.queue = WorkQueue(self.catalog, target.recorder, target.clock)
+        self.cycles = Cycles(
+            Means(target.recorder, self.runner, target.clock, self.catalog, self.queue)
+        )
         self.gate = Gate(target.clock, breaker_after=5, breaker_pause=900)
         self.scheduler = Scheduler(
             self.catalog,

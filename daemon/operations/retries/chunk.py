@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from daemon import events
 from daemon.clock import Clock
-from daemon.cycle import Cycles
+from daemon.cycles.cycles import Cycles
 from daemon.errors import NotFound, RecorderClosed
 from daemon.item_key import item_key
 from daemon.pipelines.catalog import Catalog

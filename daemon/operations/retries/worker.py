@@ -35,6 +35,7 @@ class ChunkTask:
     """A chunk of an operation, as the queue knows it. See `Task`."""
 
     waits_for_source = True
+    kept = False  # what is left of an operation is in the store already
 
     def __init__(
         self, work: events.Work, carry_out: Callable[[], None], over: Callable[[], None]
@@ -44,11 +45,12 @@ class ChunkTask:
         self._carry_out = carry_out
         self._over = over
 
-    def carry_out(self) -> None:
+    def carry_out(self) -> bool:
         try:
             self._carry_out()
         finally:
             self._over()
+        return True
 
     def leave_out(self) -> None:
         self._over()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.clock import FakeClock
-from daemon.cycle import cycle_outcome
+from daemon.cycles.cycle import cycle_outcome
 from daemon.events import CycleEnded, CycleStarted
 from daemon.taxonomy import RunStatus, Trigger
 from tests.unit.spine_support import (
