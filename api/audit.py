@@ -15,7 +15,8 @@ from api.routes import reads
 from api.schemas.audit import AuditEntry, AuditList
 from api.streaming import stream
 from daemon.service import Daemon
-from daemon.store.audit import COLUMNS, Audit, AuditFilter, audit_csv
+from daemon.store.audit import Audit, AuditFilter, audit_csv
+from daemon.store.columns.audit import EXPORTED
 
 
 class AuditQuery(Query, frozen=True, kw_only=True):
@@ -79,7 +80,7 @@ def list_audit(
     content=Content(
         str,
         (
-            f"CSV with a header line, newest first: {', '.join(COLUMNS)}. Cells that a spreadsheet "
+            f"CSV with a header line, newest first: {', '.join(EXPORTED)}. Cells that a spreadsheet "
             "would run as a formula begin with an apostrophe."
         ),
         "text/csv",

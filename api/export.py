@@ -10,7 +10,8 @@ from api.filters import FailureQuery
 from api.routes import reads
 from api.streaming import stream
 from daemon.service import Daemon
-from daemon.store.export import COLUMNS, failures_csv
+from daemon.store.columns.failures import EXPORTED
+from daemon.store.export import failures_csv
 
 
 @reads(
@@ -20,7 +21,7 @@ from daemon.store.export import COLUMNS, failures_csv
     content=Content(
         str,
         (
-            f"CSV with a header line, newest first up to 5,000 failures: {', '.join(COLUMNS)}. Cells that a "
+            f"CSV with a header line, newest first up to 5,000 failures: {', '.join(EXPORTED)}. Cells that a "
             "spreadsheet would run as a formula begin with an apostrophe."
         ),
         "text/csv",

@@ -24,7 +24,8 @@ from api.schemas.retries import (
 )
 from api.security import asked_by
 from daemon.service import Daemon
-from daemon.store.retries import RetryRecord, SourceProgress
+from daemon.store.columns.retries import RetryRecord
+from daemon.store.retries import SourceProgress
 
 RetryId = Annotated[str, PathParameter(description="Id of the retry operation.")]
 

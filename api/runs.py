@@ -16,7 +16,7 @@ from api.routes import reads
 from api.schemas.runs import RunDetail, RunList
 from api.streaming import stream
 from daemon.service import Daemon
-from daemon.store.records import RunRecord
+from daemon.store.columns.runs import RunRecord
 from daemon.store.runs import LogLine
 
 _LINES = 200

@@ -16,6 +16,7 @@ from api.report import series, tables
 from api.report.choices import values_of
 from api.schemas import grafana as schemas
 from api.schemas import report as rows
+from api.schemas.failures import FailureRow
 from daemon.errors import QueryTooLong
 from daemon.service import Daemon
 from daemon.store.reading import REPORT_SECONDS
@@ -98,7 +99,7 @@ def _time_series(
 
 def _failure_table(asked: Asked) -> list[Answer]:
     found = tables.failure_rows(asked.daemon, asked.failures(), _limit(asked))
-    return [_table(asked, rows.FailureRow, found.rows)]
+    return [_table(asked, FailureRow, found.rows)]
 
 
 def _group_table(asked: Asked) -> list[Answer]:

@@ -31,6 +31,7 @@ from api.report.filters import (
 from api.report.span import Span
 from api.routes import reads
 from api.schemas import report as schemas
+from api.schemas.failures import FailureRow
 from daemon.service import Daemon
 from daemon.taxonomy import GroupState
 
@@ -55,7 +56,7 @@ class FailureTableQuery(FailureReportQuery, frozen=True, kw_only=True):
     "/api/report/failures",
     FailureTableQuery,
     summary="Failures as rows",
-    content=flat(schemas.FailureRow, "Failures, newest first"),
+    content=flat(FailureRow, "Failures, newest first"),
 )
 def failures(
     daemon: NamedDependency[Daemon],
@@ -68,7 +69,7 @@ def failures(
         daemon, wanted.filter(daemon.catalog), wanted.limit, wanted.cursor, wanted.offset
     )
     headers = {TOTAL: str(found.total)}
-    return rows(request, found.rows, columns_of(schemas.FailureRow), wanted.format, headers)
+    return rows(request, found.rows, columns_of(FailureRow), wanted.format, headers)
 
 
 class RunTableQuery(RunReportQuery, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from api.report.span import Span
 from api.runs import describe
 from api.schemas import report as schemas
-from api.schemas.failures import FailureDetail
+from api.schemas.failures import FailureDetail, FailureRow
 from daemon.errors import NotFound
 from daemon.service import Daemon
 from daemon.store import report_tables
@@ -22,7 +22,7 @@ from daemon.taxonomy import GroupState
 class FailureRows(NamedTuple):
     """Some failures, newest first, and how many match."""
 
-    rows: list[schemas.FailureRow]
+    rows: list[FailureRow]
     total: int
 
 
@@ -37,7 +37,7 @@ def failure_rows(
         )
     details = [FailureDetail.of(record, daemon.catalog) for record in page.failures]
     cursors = _cursors(len(details), page.next_cursor)
-    return FailureRows(list(map(schemas.FailureRow.of, details, cursors)), page.total)
+    return FailureRows(list(map(FailureRow.of, details, cursors)), page.total)
 
 
 class RunRows(NamedTuple):

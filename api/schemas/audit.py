@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from api.schemas import fields
-from daemon.store.audit import AuditRecord
+from daemon.store.columns.audit import OUTSIDE, AuditRecord
 from daemon.taxonomy import AuditOutcome
 
 
@@ -57,16 +57,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, record: AuditRecord) -> AuditEntry:
         """A stored entry."""
-        return cls(
-            id=record.id,
-            at=record.audited_at,
-            by=record.done_by,
-            action=record.action,
-            subject=record.subject,
-            outcome=AuditOutcome(record.outcome),
-            reason=record.reason,
-            details=record.details,
-        )
+        return cls(outcome=AuditOutcome(record.outcome), **_AS_STORED.of(record))
+
+
+_AS_STORED = fields.Shared(AuditRecord, AuditEntry, OUTSIDE, but=("outcome",))
 
 
 class AuditList(msgspec.Struct, frozen=True, kw_only=True):

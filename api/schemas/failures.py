@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from api.schemas import fields
 from daemon.pipelines.catalog import Catalog
-from daemon.store.records import FailureRecord
+from daemon.store.columns.failures import OUTSIDE, FailureRecord
 from daemon.taxonomy import CATEGORIES, Category, FailureStatus, Group
 from daemon.triage.retry import as_stored, reason
 
@@ -120,35 +120,58 @@ class FailureDetail(msgspec.Struct, frozen=True, kw_only=True):
         """The stored failure, with the address from the account's own record."""
         category = Category(record.category)
         return cls(
-            id=record.id,
             email_address=catalog.email_address(record.pipeline, record.source),
-            pipeline=record.pipeline,
-            source=record.source,
-            item=record.item,
-            run_id=record.run_id,
-            error_message=record.error_message,
-            error_time=record.error_time,
-            failed_step=record.step,
-            duration_seconds=record.duration_seconds,
             error_category=category,
             error_group=CATEGORIES[category].group,
             is_auth_error=category is Category.AUTHENTICATION,
-            is_retryable=record.retryable,
             retry_reason=reason(category, as_stored(category, retryable=record.retryable)),
-            rule=record.rule,
-            user_message=record.user_message,
-            suggested_action=record.suggested_action,
-            attempt=record.attempt,
             status=FailureStatus(record.status),
-            failure_group=record.failure_group,
             log_url=fields.log_url(record.run_id),
-            exception_type=record.exception_type,
-            retry_at=record.retry_at,
-            updated_at=record.updated_at,
-            row_count=record.row_count,
-            sample_rows=record.sample_rows,
-            column_name=record.column_name,
+            **_AS_STORED.of(record),
         )
+
+
+_AS_STORED = fields.Shared(FailureRecord, FailureDetail, OUTSIDE, but=("category", "status"))
+
+
+class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A failure: what failed, why, and what to do about it."""
+
+    id: Annotated[int, Meta(description="Id of the failure.", examples=[4711])]
+    error_time: Annotated[datetime, Meta(description="When it failed, in UTC.")]
+    pipeline: fields.Pipeline
+    source: fields.Source
+    email_address: fields.EmailAddress
+    item: Annotated[str | None, Meta(description="What failed; null when the run itself did.")]
+    run_id: fields.RunId
+    failed_step: Annotated[str, Meta(description="State that the run was in.")]
+    duration_seconds: Annotated[
+        float, Meta(description="Seconds from the start of the run to the failure.")
+    ]
+    error_category: Annotated[Category, Meta(description="What kind of failure it is.")]
+    error_group: Annotated[Group, Meta(description="The coarse side of the category.")]
+    is_auth_error: Annotated[bool, Meta(description="Whether credentials were refused.")]
+    is_retryable: Annotated[bool, Meta(description="Whether trying again may help.")]
+    retry_reason: Annotated[str, Meta(description="Why it may help, or why not.")]
+    rule: Annotated[str, Meta(description="Rule that classified it.")]
+    error_message: Annotated[str, Meta(description="The error, masked and at most 2 KB.")]
+    user_message: Annotated[str, Meta(description="What happened, for a person.")]
+    suggested_action: Annotated[str, Meta(description="What a person should do about it.")]
+    attempt: Annotated[int, Meta(description="How often in a row the item has failed.")]
+    status: Annotated[FailureStatus, Meta(description="Where it stands in its handling.")]
+    failure_group: Annotated[str, Meta(description="Failures of the same cause share it.")]
+    exception_type: fields.ExceptionType
+    row_count: Annotated[int | None, Meta(description="Rows concerned, for files.")]
+    column_name: Annotated[str | None, Meta(description="The column at fault, for files.")]
+    retry_at: fields.RetryAt
+    log_url: fields.LogUrl
+    next_cursor: fields.RowCursor
+
+    @classmethod
+    def of(cls, failure: FailureDetail, next_cursor: str) -> FailureRow:
+        """The failure as a row."""
+        shown = {name: getattr(failure, name) for name in cls.__struct_fields__[:-1]}
+        return cls(**shown, next_cursor=next_cursor)
 
 
 class FailureList(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Annotated
+from operator import attrgetter
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
 from daemon.taxonomy import Category
@@ -68,6 +71,14 @@ RetryAt = Annotated[
     datetime | None,
     Meta(description="When it is retried by itself; null when it is not."),
 ]
+RowCursor = Annotated[
+    str,
+    Meta(
+        description="On the last row, when there are more: value of `cursor` for what comes after it. "
+        "Empty on every other row.",
+        examples=[""],
+    ),
+]
 NextCursor = Annotated[
     str | None,
     Meta(
@@ -75,6 +86,27 @@ NextCursor = Annotated[
         examples=["1769846398120000.4711"],
     ),
 ]
+
+
+class Shared:
+    """What an answer has of a stored record as it is: fields of the same name, and those renamed."""
+
+    def __init__(
+        self,
+        record: type[msgspec.Struct],
+        answer: type[msgspec.Struct],
+        outside: Mapping[str, str],
+        but: Collection[str] = (),
+    ) -> None:
+        """`outside` has the names of columns that are called otherwise in the answer, `but` those left out."""
+        columns = [column for column in record.__struct_fields__ if column not in but]
+        named = {outside.get(column, column): column for column in columns}
+        self._names = [name for name in answer.__struct_fields__ if name in named]
+        self._columns = attrgetter(*(named[name] for name in self._names))
+
+    def of(self, record: msgspec.Struct) -> dict[str, Any]:
+        """The fields of a record, by their names in the answer."""
+        return dict(zip(self._names, self._columns(record), strict=True))
 
 
 def log_url(run_id: str) -> str:

@@ -9,21 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from api.schemas import fields
-from api.schemas.failures import FailureDetail
 from api.schemas.groups import FailureGroup
 from api.schemas.runs import RunDetail
 from daemon.store import report_annotations, report_series, report_tables, report_values
 from daemon.store.groups import Group as StoredGroup
-from daemon.taxonomy import Category, FailureStatus, Group, GroupState, RunStatus, Trigger
+from daemon.taxonomy import Category, Group, GroupState, RunStatus, Trigger
 
-RowCursor = Annotated[
-    str,
-    Meta(
-        description="On the last row, when there are more: value of `cursor` for what comes after it. "
-        "Empty on every other row.",
-        examples=[""],
-    ),
-]
 PointTime = Annotated[
     datetime,
     Meta(description="When the stretch begins, in UTC.", examples=["2026-01-31T07:00:00Z"]),
@@ -36,46 +27,6 @@ SeriesName = Annotated[
         examples=["mail / connection"],
     ),
 ]
-
-
-class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A failure: what failed, why, and what to do about it."""
-
-    id: Annotated[int, Meta(description="Id of the failure.", examples=[4711])]
-    error_time: Annotated[datetime, Meta(description="When it failed, in UTC.")]
-    pipeline: fields.Pipeline
-    source: fields.Source
-    email_address: fields.EmailAddress
-    item: Annotated[str | None, Meta(description="What failed; null when the run itself did.")]
-    run_id: fields.RunId
-    failed_step: Annotated[str, Meta(description="State that the run was in.")]
-    duration_seconds: Annotated[
-        float, Meta(description="Seconds from the start of the run to the failure.")
-    ]
-    error_category: Annotated[Category, Meta(description="What kind of failure it is.")]
-    error_group: Annotated[Group, Meta(description="The coarse side of the category.")]
-    is_auth_error: Annotated[bool, Meta(description="Whether credentials were refused.")]
-    is_retryable: Annotated[bool, Meta(description="Whether trying again may help.")]
-    retry_reason: Annotated[str, Meta(description="Why it may help, or why not.")]
-    rule: Annotated[str, Meta(description="Rule that classified it.")]
-    error_message: Annotated[str, Meta(description="The error, masked and at most 2 KB.")]
-    user_message: Annotated[str, Meta(description="What happened, for a person.")]
-    suggested_action: Annotated[str, Meta(description="What a person should do about it.")]
-    attempt: Annotated[int, Meta(description="How often in a row the item has failed.")]
-    status: Annotated[FailureStatus, Meta(description="Where it stands in its handling.")]
-    failure_group: Annotated[str, Meta(description="Failures of the same cause share it.")]
-    exception_type: fields.ExceptionType
-    row_count: Annotated[int | None, Meta(description="Rows concerned, for files.")]
-    column_name: Annotated[str | None, Meta(description="The column at fault, for files.")]
-    retry_at: fields.RetryAt
-    log_url: fields.LogUrl
-    next_cursor: RowCursor
-
-    @classmethod
-    def of(cls, failure: FailureDetail, next_cursor: str) -> FailureRow:
-        """The failure as a row."""
-        shown = {name: getattr(failure, name) for name in cls.__struct_fields__[:-1]}
-        return cls(**shown, next_cursor=next_cursor)
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +56,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     user_message: fields.UserMessage
     suggested_action: fields.SuggestedAction
     log_url: fields.LogUrl
-    next_cursor: RowCursor
+    next_cursor: fields.RowCursor
 
     @classmethod
     def of(cls, run: RunDetail, next_cursor: str) -> RunRow:

@@ -13,6 +13,7 @@ from api.schemas import fields
 from daemon.operations.retries.requests import RetryRequest
 from daemon.pipelines.catalog import Catalog
 from daemon.store import retries as stored
+from daemon.store.columns.retries import RetryRecord
 from daemon.store.filters import FailureFilter
 from daemon.store.retry_changes import Choice
 from daemon.taxonomy import (
@@ -242,7 +243,7 @@ class RetryOperation(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(
         cls,
-        record: stored.RetryRecord,
+        record: RetryRecord,
         progress: Sequence[stored.SourceProgress],
         text: str | None,
     ) -> RetryOperation:

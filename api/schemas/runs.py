@@ -12,8 +12,8 @@ from msgspec import Meta
 from api.schemas import fields
 from daemon.live import ActiveRun
 from daemon.pipelines.catalog import Catalog
+from daemon.store.columns.runs import RunRecord
 from daemon.store.entries import RunError
-from daemon.store.records import RunRecord
 from daemon.taxonomy import Category, RunState, RunStatus, Trigger
 
 

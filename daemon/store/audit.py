@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.store.csv_stream import copy_to, stream, text_cell, time_cell
+from daemon.store.columns.audit import EXPORTED, OUTSIDE, AuditRecord
+from daemon.store.csv_stream import cells, copy_to, stream
 from daemon.store.database import Database
 from daemon.store.filters import Where
 from daemon.store.position import Position
@@ -17,19 +18,6 @@ from daemon.store.reading import Reader, Snapshot
 from daemon.store.records import select, stored, utc
 
 KEY_ACTIONS = ("keys.created", "keys.revoked")
-
-
-class AuditRecord(msgspec.Struct, frozen=True):
-    """One thing that somebody did or was refused. Fields are columns, in their order."""
-
-    id: int
-    audited_at: datetime
-    done_by: str
-    action: str
-    subject: str | None
-    outcome: str
-    reason: str | None
-    details: str | None
 
 
 class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,18 +108,7 @@ def _matching(f: AuditFilter) -> Where:
     return Where(" AND ".join(parts), parameters)
 
 
-COLUMNS = {
-    "id": "id",
-    "at": time_cell("audited_at"),
-    "by": text_cell("done_by"),
-    "action": text_cell("action"),
-    "subject": text_cell("subject"),
-    "outcome": "outcome",
-    "reason": "reason",
-    "details": text_cell("details"),
-}
-"""Columns of the CSV and the SQL that makes them."""
-_SELECT = ", ".join(f'{sql} AS "{name}"' for name, sql in COLUMNS.items())
+_CELLS = cells(AuditRecord, EXPORTED, OUTSIDE)
 
 
 def audit_csv(database: Database, f: AuditFilter) -> Iterator[bytes]:
@@ -141,5 +118,5 @@ def audit_csv(database: Database, f: AuditFilter) -> Iterator[bytes]:
 
 def _statements(f: AuditFilter, _: Snapshot, file: str) -> Iterator[Where]:
     where = _matching(f)
-    query = f"SELECT {_SELECT} FROM audit WHERE {where.sql} {_NEWEST_FIRST}"
+    query = f"SELECT {_CELLS} FROM audit WHERE {where.sql} {_NEWEST_FIRST}"
     yield copy_to(file, Where(query, where.parameters), header=True)

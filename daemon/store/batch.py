@@ -7,7 +7,9 @@ from typing import assert_never
 
 from daemon import events
 from daemon.item_key import item_key
-from daemon.store import build, rows
+from daemon.store import rows
+from daemon.store.columns.audit import AuditRow
+from daemon.store.columns.runs import RunEndRow, RunRow
 from daemon.store.entries import Entry, NewFailure
 from daemon.store.ledger import ItemDecision, LedgerBatches
 from daemon.taxonomy import FailureStatus, RunStatus
@@ -55,10 +57,10 @@ class Batch:
             case events.ItemSucceeded() as event:
                 self._add_success(event)
             case events.RunStarted() as event:
-                self.runs.append(build.run_row(event))
+                self.runs.append(RunRow.of(event))
             case events.RunEnded() as event:
                 assert entry.summary is not None, "the recorder sums up every run"
-                self.run_ends.append(build.run_end_row(event, entry.summary))
+                self.run_ends.append(RunEndRow.of(event, entry.summary))
                 if event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
                     key = item_key(event.pipeline, event.source, None)
                     self._decide(event, key, FailureStatus.RESOLVED, event.at, event.run_id)
@@ -79,7 +81,7 @@ class Batch:
             case events.WorkEvent() as event:
                 self.work.append(event)
             case events.Audited() as event:
-                self.audit.append(build.audit_row(event))
+                self.audit.append(AuditRow.of(event))
             case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
             case _:

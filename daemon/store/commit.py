@@ -6,18 +6,20 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import duckdb
 import msgspec
 
-from daemon.store import build, group_changes, retry_changes, rows, work
+from daemon.store import group_changes, retry_changes, rows, work
 from daemon.store.attempts import Attempts, StoredAttempt
 from daemon.store.batch import Batch
-from daemon.store.entries import FailedRun, TallyKey
+from daemon.store.columns.failures import FailureRow, GroupRow
+from daemon.store.entries import FailedRun, NewFailure, TallyKey
 from daemon.store.sql import SQL
 from daemon.store.tables import Tables
 from daemon.taxonomy import FailureStatus
+from daemon.triage import strategy
 
 _OPEN, _RESOLVED = FailureStatus.OPEN, FailureStatus.RESOLVED
 _Kind = tuple[str, str, str, bool, str]
@@ -93,7 +95,7 @@ class Transaction:
         self._write_groups()
         self._count_new(failures)
 
-    def _failure_rows(self, attempts: Attempts) -> list[rows.FailureRow]:
+    def _failure_rows(self, attempts: Attempts) -> list[FailureRow]:
         """The failures with the numbers of their attempts, which successes in between start anew."""
         successes = deque(d for d in self._batch.decisions if d.status == _RESOLVED)
         found = []
@@ -102,11 +104,17 @@ class Transaction:
                 success = successes.popleft()
                 attempts.succeed(success.item_key, success.run_id)
             attempt = attempts.fail(new.item_key, new.event.run_id)
-            retry_at = build.retry_time(new.event, new.assessment, attempt, self._jitter)
-            found.append(build.failure_row(new, attempt, retry_at))
+            row = FailureRow.of(new, attempt, self._retry_at(new, attempt))
+            found.append(row)
             if new.event.item is None:
-                self.failed_runs.append(build.failed_run(new, attempt, retry_at))
+                self.failed_runs.append(row.failed_run())
         return found
+
+    def _retry_at(self, new: NewFailure, attempt: int) -> datetime | None:
+        """When the next attempt is due by itself, if at all."""
+        told = new.assessment
+        wait = strategy.delay(told.strategy, attempt, told.category, told.retry_after, self._jitter)
+        return None if wait is None else new.event.at + timedelta(seconds=wait)
 
     def _stored_attempts(self) -> list[StoredAttempt]:
         """What is stored of the batch's items that have unresolved failures."""
@@ -123,10 +131,10 @@ class Transaction:
 
     def _write_groups(self) -> None:
         examples = {new.assessment.failure_group: new for new in self._batch.failures}
-        groups = [build.group_row(new.event, new.assessment) for new in examples.values()]
+        groups = [GroupRow.of(new.event, new.assessment) for new in examples.values()]
         self._tables.run(SQL["insert_groups"], groups)
 
-    def _count_new(self, failures: Sequence[rows.FailureRow]) -> None:
+    def _count_new(self, failures: Sequence[FailureRow]) -> None:
         tally: defaultdict[tuple[date, _Kind, str], list[datetime]] = defaultdict(list)
         for f in failures:
             kind: _Kind = (f.pipeline, f.source, f.category, f.retryable, _OPEN)

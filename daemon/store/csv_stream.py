@@ -5,12 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, get_args
+
+import msgspec
 
 from daemon import formulas
 from daemon.store.database import Database
 from daemon.store.filters import Where
 from daemon.store.reading import Need, Snapshot
+from daemon.store.rows import FreeText
 
 _PIPE_BYTES = 256 * 1024
 
@@ -19,6 +24,22 @@ Statements = Callable[[Snapshot, str], Iterator[Where]]
 
 What one statement has read is forgotten before the next.
 """
+
+
+def cells(
+    record: type[msgspec.Struct], names: Iterable[str], outside: Mapping[str, str], **made: str
+) -> str:
+    """SQL of the columns of a CSV: those of a record, by the names that they have outside, or `made`."""
+    columns = {field.name: field.type for field in msgspec.structs.fields(record)}
+    cell = {outside.get(name, name): _cell(name, kind) for name, kind in columns.items()} | made
+    return ", ".join(f'{cell[name]} AS "{name}"' for name in names)
+
+
+def _cell(column: str, kind: Any) -> str:
+    kinds = (kind, *get_args(kind))
+    if FreeText in kinds:
+        return text_cell(column)
+    return time_cell(column) if datetime in kinds else column
 
 
 def time_cell(column: str) -> str:

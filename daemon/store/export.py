@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from daemon.store.csv_stream import copy_to, stream, text_cell, time_cell
+from daemon.store.columns.failures import EXPORTED, OUTSIDE, FailureRecord
+from daemon.store.csv_stream import cells, copy_to, stream
 from daemon.store.database import Database
 from daemon.store.failures import Failures, stretches
 from daemon.store.filters import (
@@ -26,34 +27,14 @@ ROWS_AT_ONCE = 25_000
 """So many are read before what DuckDB keeps of them in memory is given back."""
 
 
-COLUMNS = {
-    "id": "id",
-    "error_time": time_cell("error_time"),
-    "pipeline": "pipeline",
-    "source": "source",
-    "item": text_cell("item"),
-    "run_id": "run_id",
-    "failed_step": text_cell("step"),
-    "duration_seconds": "duration_seconds",
-    "error_category": "category",
-    "error_group": ERROR_GROUP,
-    "is_auth_error": f"category = '{Category.AUTHENTICATION.value}'",
-    "is_retryable": "retryable",
-    "rule": "rule",
-    "error_message": text_cell("error_message"),
-    "user_message": text_cell("user_message"),
-    "suggested_action": text_cell("suggested_action"),
-    "attempt": "attempt",
-    "status": "status",
-    "failure_group": SHOWN_GROUP,
-    "exception_type": text_cell("exception_type"),
-    "row_count": "row_count",
-    "column_name": text_cell("column_name"),
-    "retry_at": time_cell("retry_at"),
-}
-"""Columns of the CSV and the SQL that makes them."""
-
-_SELECT = ", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())
+_CELLS = cells(
+    FailureRecord,
+    EXPORTED,
+    OUTSIDE,
+    error_group=ERROR_GROUP,
+    is_auth_error=f"category = '{Category.AUTHENTICATION.value}'",
+    failure_group=SHOWN_GROUP,
+)
 
 
 def failures_csv(database: Database, f: FailureFilter) -> Iterator[bytes]:
@@ -79,5 +60,5 @@ def _statements(f: FailureFilter, snapshot: Snapshot, file: str) -> Iterator[Whe
 
 
 def _copy(where: Where, file: str, tail: str, *, header: bool) -> Where:
-    query = f"SELECT {_SELECT} FROM failures {WITH_MERGES} WHERE {where.sql} {tail}"
+    query = f"SELECT {_CELLS} FROM failures {WITH_MERGES} WHERE {where.sql} {tail}"
     return copy_to(file, Where(query, where.parameters), header=header)

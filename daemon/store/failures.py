@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import msgspec
 
 from daemon.errors import NotFound, PageTooLarge
+from daemon.store.columns.failures import FailureRecord
 from daemon.store.database import Database
 from daemon.store.filters import (
     FailureFilter,
@@ -29,10 +30,8 @@ from daemon.store.groups import Group, Groups
 from daemon.store.position import Position
 from daemon.store.reading import Need, Reader
 from daemon.store.records import (
-    FailureRecord,
     SourceCategory,
     TrendPoint,
-    failure,
     midnight,
     select,
     stored,
@@ -278,7 +277,7 @@ class Failures:
 
     def _shown(self, rows: list[tuple[Any, ...]]) -> list[FailureRecord]:
         """Stored failures, each with the group under which it is shown."""
-        found = [failure(row) for row in rows]
+        found = list(map(FailureRecord.of, rows))
         merges = Groups(self._reader).merges() if found else {}
         return [
             msgspec.structs.replace(one, failure_group=merges[one.failure_group])

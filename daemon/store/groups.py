@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from daemon.errors import NotFound
+from daemon.store.columns.failures import GroupRecord
 from daemon.store.filters import Where, as_shown
 from daemon.store.group_state import PENDING, GroupFacts, is_ignored, state_of
 from daemon.store.reading import Reader
 from daemon.store.records import (
     DecisionRecord,
-    GroupRecord,
     GroupSource,
     SplitRecord,
     select,

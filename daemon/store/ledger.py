@@ -18,9 +18,9 @@ import msgspec
 from daemon.clock import Clock
 from daemon.errors import UnknownEvent
 from daemon.events import AnyEvent, Facts, ItemSucceeded, LedgerChanged
+from daemon.store.columns.failures import FailureRow
 from daemon.store.database import Database
 from daemon.store.entries import NewFailure
-from daemon.store.rows import FailureRow
 from daemon.store.tables import Tables
 from daemon.taxonomy import FailureStatus
 

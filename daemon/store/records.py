@@ -1,95 +1,11 @@
-"""What is read from the store: one record a thing, times in UTC with offset."""
+"""What is read from the store beyond whole rows, and how times are stored: in UTC, without offset."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
-
-from daemon.store.entries import RunError
-
-
-class FailureRecord(msgspec.Struct, frozen=True):
-    """A stored failure. The order of the fields is the order of the columns that are read."""
-
-    id: int
-    error_time: datetime
-    run_id: str
-    pipeline: str
-    source: str
-    item: str | None
-    step: str
-    duration_seconds: float
-    category: str
-    retryable: bool
-    rule: str
-    exception_type: str | None
-    error_message: str
-    user_message: str
-    suggested_action: str
-    failure_group: str
-    attempt: int
-    status: str
-    updated_at: datetime
-    retry_at: datetime | None
-    row_count: int | None
-    sample_rows: list[int]
-    column_name: str | None
-
-
-class RunRecord(msgspec.Struct, frozen=True):
-    """A stored run."""
-
-    run_id: str
-    pipeline: str
-    source: str
-    cycle_id: str
-    started_by: str
-    status: str
-    state: str
-    step: str
-    started_at: datetime
-    ended_at: datetime | None
-    duration_seconds: float | None
-    succeeded: int
-    failed: int
-    skipped: int
-    retryable: int
-    progress_current: int | None
-    progress_total: int | None
-    category: str | None
-    error_message: str | None
-    user_message: str | None
-    suggested_action: str | None
-    top_errors: list[RunError]
-
-
-class GroupRecord(msgspec.Struct, frozen=True):
-    """Failures with the same cause."""
-
-    failure_group: str
-    pipeline: str
-    step: str
-    category: str
-    rule: str
-    message: str
-    user_message: str
-    suggested_action: str
-    exception_type: str | None
-    count: int
-    open: int
-    retrying: int
-    resolved: int
-    quarantined: int
-    ignored: int
-    retryable: bool
-    sources: list[str]
-    first_seen: datetime
-    last_seen: datetime
-    retryable_count: int
-    fingerprint_version: int
 
 
 class DecisionRecord(msgspec.Struct, frozen=True):
@@ -138,19 +54,6 @@ class SourceCategory(msgspec.Struct, frozen=True):
     source: str
     category: str
     count: int
-
-
-_FAILURE_TIMES = [
-    FailureRecord.__struct_fields__.index(name) for name in ("error_time", "updated_at", "retry_at")
-]
-
-
-def failure(row: Sequence[Any]) -> FailureRecord:
-    """A failure of its columns. Looks at the times alone: a page has thousands of other values."""
-    values = list(row)
-    for place in _FAILURE_TIMES:
-        values[place] = utc(values[place])
-    return FailureRecord(*values)
 
 
 def select(record: type[msgspec.Struct], alias: str = "") -> str:

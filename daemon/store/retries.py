@@ -10,34 +10,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from daemon.errors import NotFound
+from daemon.store.columns.retries import RetryRecord
 from daemon.store.database import Database
 from daemon.store.filters import FailureFilter
 from daemon.store.records import select, stored, utc
 from daemon.store.retry_changes import Choice, choices, chosen_failures
 from daemon.store.sql import SQL
 from daemon.taxonomy import RunStatus
-
-
-class RetryRecord(msgspec.Struct, frozen=True):
-    """A stored retry operation. The order of the fields is the order of the columns that are read."""
-
-    operation_id: str
-    asked_at: datetime
-    asked_by: str
-    selection: str
-    include_not_retryable: bool
-    rate: int | None
-    state: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    error: str | None
-    failures: int
-    selected: int
-    not_retryable: int
-    resolved: int
-    set_aside: int
-    superseded: int
-    in_other_operation: int
 
 
 class SourceProgress(NamedTuple):

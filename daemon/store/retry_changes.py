@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import msgspec
 
 from daemon import events
-from daemon.store import rows
+from daemon.store.columns.retries import RetryOperationRow, RetryResultRow
 from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time
 from daemon.store.records import stored
 from daemon.store.sql import SQL
@@ -81,7 +81,7 @@ def _request(tables: Tables, event: events.RetryRequested) -> None:
         total += Choice(*counted[0])
         tables.execute(SQL["insert_retry_targets"], [event.operation_id])
     tables.execute("DROP TABLE retry_choice")
-    row = rows.RetryOperationRow(
+    row = RetryOperationRow(
         operation_id=event.operation_id,
         asked_at=event.at,
         asked_by=event.asked_by,
@@ -95,7 +95,7 @@ def _request(tables: Tables, event: events.RetryRequested) -> None:
 
 def _progress(tables: Tables, event: events.RetryProgressed) -> None:
     results = [
-        rows.RetryResultRow(
+        RetryResultRow(
             failure_id=result.failure_id,
             outcome=result.outcome,
             reason=result.reason,

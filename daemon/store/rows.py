@@ -1,4 +1,4 @@
-"""Rows as they are inserted: one record a table, and the fast way to hand many of them to DuckDB."""
+"""Rows as they are inserted, and the fast way to hand many of them to DuckDB."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _ENCODER = msgspec.json.Encoder(uuid_format="hex")
 
 UInt64 = Annotated[int, "unsigned"]
 """A number of 64 bits that may use the highest."""
+FreeText = Annotated[str, "free text"]
+"""A text from outside or for people, which may begin in any way: a spreadsheet might run it."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -34,76 +36,6 @@ class CycleEndRow(Row, frozen=True, kw_only=True):
     ended_at: datetime
     outcome: str
     duration_seconds: float
-
-
-class RunRow(Row, frozen=True, kw_only=True):
-    run_id: str
-    pipeline: str
-    source: str
-    cycle_id: str
-    started_by: str
-    started_at: datetime
-    source_version: str
-
-
-class RunEndRow(Row, frozen=True, kw_only=True):
-    run_id: str
-    status: str
-    state: str
-    step: str
-    ended_at: datetime
-    duration_seconds: float
-    succeeded: int
-    failed: int
-    skipped: int
-    retryable: int
-    progress_current: int | None
-    progress_total: int | None
-    category: str | None
-    error_message: str | None
-    user_message: str | None
-    suggested_action: str | None
-    top_errors: str
-
-
-class FailureRow(Row, frozen=True, kw_only=True):
-    """A failure as it is at first: open."""
-
-    id: int
-    error_time: datetime
-    run_id: str
-    pipeline: str
-    source: str
-    item: str | None
-    item_key: UInt64
-    step: str
-    duration_seconds: float
-    category: str
-    retryable: bool
-    rule: str
-    exception_type: str | None
-    error_message: str
-    user_message: str
-    suggested_action: str
-    failure_group: str
-    attempt: int
-    retry_at: datetime | None
-    row_count: int | None
-    sample_rows: tuple[int, ...]
-    column_name: str | None
-
-
-class GroupRow(Row, frozen=True, kw_only=True):
-    failure_group: str
-    fingerprint_version: int
-    pipeline: str
-    step: str
-    category: str
-    rule: str
-    message: str
-    user_message: str
-    suggested_action: str
-    exception_type: str | None
 
 
 class TallyRow(Row, frozen=True, kw_only=True):
@@ -143,30 +75,6 @@ class ItemRow(Row, frozen=True, kw_only=True):
     decided_at: datetime
 
 
-class RetryOperationRow(Row, frozen=True, kw_only=True):
-    operation_id: str
-    asked_at: datetime
-    asked_by: str
-    selection: str
-    include_not_retryable: bool
-    rate: int | None
-    failures: int
-    selected: int
-    not_retryable: int
-    resolved: int
-    set_aside: int
-    superseded: int
-    in_other_operation: int
-
-
-class RetryResultRow(Row, frozen=True, kw_only=True):
-    failure_id: int
-    outcome: str
-    reason: str | None
-    new_failure_id: int | None
-    category: str | None
-
-
 class WorkRow(Row, frozen=True, kw_only=True):
     """Work as it is at first: queued."""
 
@@ -178,22 +86,13 @@ class WorkRow(Row, frozen=True, kw_only=True):
     asked_at: datetime
 
 
-class AuditRow(Row, frozen=True, kw_only=True):
-    audited_at: datetime
-    done_by: str
-    action: str
-    subject: str | None
-    outcome: str
-    reason: str | None
-    details: str | None
-
-
 _TYPES = {
     str: "VARCHAR",
     int: "BIGINT",
     float: "DOUBLE",
     bool: "BOOLEAN",
     UInt64: "UBIGINT",
+    FreeText: "VARCHAR",
     datetime: "TIMESTAMP",
     date: "DATE",
     tuple[int, ...]: "BIGINT[]",

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from daemon.errors import InvalidQuery, NotFound
+from daemon.store.columns.runs import RunRecord
 from daemon.store.database import Database
-from daemon.store.entries import FailedRun, RetriedRun, RunError
+from daemon.store.entries import FailedRun, RetriedRun
 from daemon.store.reading import Need
-from daemon.store.records import RunRecord, select, stored, utc
+from daemon.store.records import select, stored, utc
 from daemon.store.report_conditions import RUN_COLUMNS, Condition, fragments
 from daemon.taxonomy import CATEGORIES
 
@@ -108,7 +109,7 @@ class Runs:
             f"SELECT {select(RunRecord)} FROM runs WHERE {sql} ORDER BY run_id DESC LIMIT ? OFFSET ?",
             [*parameters, limit + 1, offset],
         )
-        runs = [_run(row) for row in rows[:limit]]
+        runs = [RunRecord.of(row) for row in rows[:limit]]
         return RunPage(runs, runs[-1].run_id if len(rows) > limit else None)
 
     def total(self, f: RunFilter) -> int:
@@ -122,7 +123,7 @@ class Runs:
         row = self._reader.row(f"SELECT {select(RunRecord)} FROM runs WHERE run_id = ?", [run_id])
         if row is None:
             raise NotFound("there is no such run")
-        return _run(row)
+        return RunRecord.of(row)
 
     def latest(self, pipeline: str, source: str) -> RunRecord | None:
         """The newest run of a source."""
@@ -136,7 +137,7 @@ class Runs:
             "(SELECT max(run_id) FROM runs WHERE pipeline = ? GROUP BY source)",
             [pipeline],
         )
-        return {run.source: run for run in map(_run, rows)}
+        return {run.source: run for run in map(RunRecord.of, rows)}
 
     def last_success_by_source(self, pipeline: str) -> dict[str, datetime]:
         """When a run of each source of a pipeline last succeeded; without those of which none has."""
@@ -261,8 +262,3 @@ def runs_where(f: RunFilter) -> tuple[str, list[Any]]:
     parts += more
     parameters += values
     return " AND ".join(parts), parameters
-
-
-def _run(row: tuple[Any, ...]) -> RunRecord:
-    errors = msgspec.json.decode(row[-1] or "[]", type=list[RunError])
-    return RunRecord(*[*map(utc, row[:-1]), errors])

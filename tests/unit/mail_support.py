@@ -16,9 +16,9 @@ from daemon.pipelines.mail.config import MailConfig, MailSource
 from daemon.pipelines.mail.configured import ConfiguredAccounts
 from daemon.pipelines.mail.look_up import MessageLookUp
 from daemon.pipelines.mail.pipeline import MailPipeline
+from daemon.store.columns.failures import FailureRecord
 from daemon.store.filters import FailureFilter
 from daemon.store.ledgers.messages.reading import Messages
-from daemon.store.records import FailureRecord
 from daemon.taxonomy import Trigger
 from tests.support.memory_mailbox import Folder, MemoryServer
 from tests.unit.spine_support import PATIENCE, Machinery, Store

@@ -12,7 +12,8 @@ from daemon.item_key import item_key
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.retry_plan import Chosen
 from daemon.recorder import Recorder
-from daemon.store.retries import Retries, RetryRecord, RetryRun, Target
+from daemon.store.columns.retries import RetryRecord
+from daemon.store.retries import Retries, RetryRun, Target
 from daemon.taxonomy import RetryOutcome, RetryReason, RunStatus, Trigger
 
 _ENDED_EARLY = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)

@@ -12,9 +12,10 @@ from daemon.errors import Conflict, NotFound
 from daemon.ids import new_id
 from daemon.operations.decision import store_decision
 from daemon.recorder import Recorder
+from daemon.store.columns.retries import RetryRecord
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
-from daemon.store.retries import Retries, RetryRecord, SourceProgress
+from daemon.store.retries import Retries, SourceProgress
 from daemon.store.retry_changes import Choice
 from daemon.taxonomy import RetryState
 

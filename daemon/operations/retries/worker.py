@@ -18,7 +18,8 @@ from daemon.pipelines.catalog import Catalog
 from daemon.recorder import Recorder
 from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler
-from daemon.store.retries import Retries, RetryRecord
+from daemon.store.columns.retries import RetryRecord
+from daemon.store.retries import Retries
 from daemon.taxonomy import Priority, RetryState, Trigger
 from daemon.work.queue import WorkQueue
 

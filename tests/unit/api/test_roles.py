@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from api.trail import REASONS
-from daemon.store.audit import Audit, AuditFilter, AuditRecord
+from daemon.store.audit import Audit, AuditFilter
+from daemon.store.columns.audit import AuditRecord
 from tests.unit.api_support import KEYS, WITH_KEYS, Served, put_files, serving
 
 ROLES = list(KEYS)

@@ -10,7 +10,7 @@ from api.schemas.runs import ItemCounts, RunDetail
 from api.schemas.status import CurrentRun
 from daemon.cli.changes import Changes
 from daemon.pipelines.catalog import Catalog
-from daemon.store.records import RunRecord
+from daemon.store.columns.runs import RunRecord
 from daemon.taxonomy import RunState
 
 MOMENT = datetime(2026, 11, 22, 8, tzinfo=UTC)

@@ -12,8 +12,8 @@ from daemon.errors import Conflict, NotFound
 from daemon.operations.retries.requests import RetryRequest
 from daemon.pipelines.kinds import load_settings
 from daemon.service import Daemon
+from daemon.store.columns.retries import RetryRecord
 from daemon.store.filters import FailureFilter
-from daemon.store.retries import RetryRecord
 from daemon.taxonomy import Trigger
 from tests.unit.spine_support import PATIENCE, wait_for
 

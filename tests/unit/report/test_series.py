@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from daemon.errors import InvalidQuery, QueryTooLong
 from daemon.store import reading
+from daemon.store.columns.failures import FailureRecord
 from daemon.store.database import Database
 from daemon.store.deadline import Deadline
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.reading import Need
-from daemon.store.records import FailureRecord
 from daemon.store.report_conditions import Comparison, Condition, Dimension, Measure
 from daemon.store.report_grid import STEPS, Grid
 from daemon.store.report_series import RunFigures, Series, failure_series, run_series

@@ -12,7 +12,8 @@ import pytest
 
 from daemon.events import Audited
 from daemon.store import upkeep
-from daemon.store.audit import COLUMNS, Audit, AuditFilter, KeyChange, audit_csv
+from daemon.store.audit import Audit, AuditFilter, KeyChange, audit_csv
+from daemon.store.columns.audit import EXPORTED
 from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.taxonomy import AuditOutcome
@@ -87,7 +88,7 @@ def rows(database: Database, wanted: AuditFilter) -> list[dict[str, str]]:
     text = b"".join(audit_csv(database, wanted)).decode()
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     found = list(reader)
-    assert reader.fieldnames == list(COLUMNS)
+    assert reader.fieldnames == list(EXPORTED)
     return found
 
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from daemon.errors import StoreError
 from daemon.formulas import restore
+from daemon.store.columns.failures import EXPORTED, FailureRecord
 from daemon.store.database import Database
-from daemon.store.export import COLUMNS, failures_csv
+from daemon.store.export import failures_csv
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
-from daemon.store.records import FailureRecord
 from daemon.taxonomy import CATEGORIES, Category
 from tests.unit.spine_support import MEMORY, START, assessed, failed, insert
 from tests.unit.store.test_failures import any_filter, history
@@ -39,7 +39,7 @@ def exported(database: Database, f: FailureFilter) -> list[dict[str, str]]:
     text = b"".join(failures_csv(database, f)).decode()
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     rows = list(reader)
-    assert reader.fieldnames == list(COLUMNS)
+    assert reader.fieldnames == list(EXPORTED)
     return rows
 
 
@@ -92,7 +92,10 @@ def test_the_csv_of_a_filter_holds_what_its_pages_hold(
     assert times == [(failure.error_time, failure.duration_seconds) for failure in failures]
     retries = [row.pop("retry_at") for row in rows]
     assert [moment(r) if r else None for r in retries] == [f.retry_at for f in failures]
-    assert rows == [as_row(failure) for failure in failures]
+    expected = [as_row(failure) for failure in failures]
+    assert [
+        {name: row[name] for name in cells} for row, cells in zip(rows, expected, strict=True)
+    ] == expected
 
 
 texts = st.text(

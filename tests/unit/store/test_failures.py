@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from daemon.errors import InvalidQuery, NotFound, StoreUnavailable
 from daemon.store import upkeep
+from daemon.store.columns.failures import FailureRecord
 from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.store.failures import Failures, TrendKey, answer
 from daemon.store.filters import FailureFilter
-from daemon.store.records import FailureRecord
 from daemon.taxonomy import CATEGORIES, Category, Group, RunStatus
 from tests.unit.spine_support import (
     LEDGERS,

@@ -14,8 +14,8 @@ from daemon import events
 from daemon.clock import FakeClock
 from daemon.errors import InvalidQuery, NotFound
 from daemon.store import upkeep
+from daemon.store.columns.runs import RunRecord
 from daemon.store.database import Database
-from daemon.store.records import RunRecord
 from daemon.store.runs import RunFilter, Runs
 from daemon.taxonomy import CATEGORIES, Category, Group, RunStatus, Trigger
 from tests.unit.spine_support import MEMORY, START, Store, ended, insert, started, store

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from daemon.events import Facts, ItemFailed, ItemSucceeded, LedgerChanged, RunEvent
 from daemon.pipelines.ingest.facts import FileFacts, FilesMarked
+from daemon.store.columns.failures import FailureRow
 from daemon.store.ledger import FailureRows, ItemDecision, Ledger, LedgerBatch, Outcome
 from daemon.store.ledgers.files import SQL
 from daemon.store.ledgers.files.reading import Files
 from daemon.store.ledgers.files.rows import FileMarkRow, FileRow
-from daemon.store.rows import FailureRow
 from daemon.store.tables import Tables
 from daemon.taxonomy import FailureStatus, FileStatus
 
