@@ -37,4 +37,4 @@ class EventCodec:
 
 def _carrier(facts: Sequence[type[Facts]]) -> type[Any]:
     """A record that reads of an event nothing but its facts."""
-    return msgspec.defstruct("Carrier", [("facts", Union[tuple(facts)])])  # noqa: UP007 (of types that are only known here)
+    return msgspec.defstruct("Carrier", [("facts", Union[(*facts, None)])])

@@ -38,6 +38,7 @@ from daemon.pipelines.kind import Kinds, Surroundings
 from daemon.pipelines.kinds import KINDS
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries, budget_window
+from daemon.runners.processes import Processes
 from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler
 from daemon.store import work
@@ -112,7 +113,9 @@ class Daemon:
     def _run(self) -> None:
         """What runs sources, by time and on demand."""
         retry = self.settings.config.retry
-        self.runner = Runner(self.recorder, self.clock)
+        logs = self.settings.config.log
+        self.processes = Processes(self.ledgers.facts, self.clock, logs.level, logs.format)
+        self.runner = Runner(self.recorder, self.clock, {"process": self.processes})
         self.queue = WorkQueue(self.catalog, self.recorder, self.clock)
         self.cycles = Cycles(
             Means(self.recorder, self.runner, self.clock, self.catalog, self.queue)
@@ -223,6 +226,7 @@ class Daemon:
             self.writer,
             KeyChanges(self.keyring, self.recorder, audit, self.clock, kept),
             AtStart("secrets of accounts", self.account_operations.report_missing),
+            self.processes,
             self.under_way,
             *self.by_itself,
         ]

@@ -23,6 +23,9 @@ RecordOf = Callable[[str], type[PipelineConfig]]
 """The record that a pipeline of some name is configured by."""
 
 
+_LEAST_MEMORY = 64 * 1000**2
+
+
 class ApiKey(msgspec.Struct, frozen=True):
     """A key with its value. Its repr does not show the value."""
 
@@ -157,7 +160,24 @@ def _decode_pipelines(
         problems += _check_name(name, where)
         if isinstance(table, dict) and table.get("every") and table.get("cron"):
             problems.append(Problem(where, "has both `every` and `cron`; expected one of them"))
+        problems += _check_limits(pipelines[name], where)
     return pipelines, problems
+
+
+def _check_limits(config: PipelineConfig | None, where: str) -> list[Problem]:
+    """Nothing can take memory or time away from a thread; and a process needs some memory for itself."""
+    if config is None:
+        return []
+    memory, seconds = config.run_memory_limit, config.run_time_limit
+    if config.mode == "process":
+        if memory is None or memory >= _LEAST_MEMORY:
+            return []
+        return [Problem(f"{where}.run_memory_limit", 'expected "64MB" or more')]
+    limits = {"run_memory_limit": memory, "run_time_limit": seconds}
+    expected = 'limits a process, not a thread; expected mode = "process" too'
+    return [
+        Problem(f"{where}.{key}", expected) for key, limit in limits.items() if limit is not None
+    ]
 
 
 def _check_name(name: str, where: str) -> list[Problem]:

@@ -152,6 +152,13 @@ class PipelineConfig(Table, frozen=True, kw_only=True):
     """How many sources of the pipeline run at the same time, whoever asked: cycles, people and retries together."""
     misfire_grace: Duration = Duration(30)
     """A cycle that could not start for longer than this counts as missed."""
+    mode: Literal["thread", "process"] = "thread"
+    """Where runs are carried out: in threads of the daemon, or in worker processes, where one that crashes
+    fails alone."""
+    run_memory_limit: Size | None = None
+    """What the process of a run may fill, 25 MB for Python included; at least 64MB, and with `process` only."""
+    run_time_limit: Duration | None = None
+    """How long a run may take; with `process` only."""
 
     @property
     def interval(self) -> float | None:

@@ -93,6 +93,11 @@ class OpenRun:
             return Ending.CLOSED
         return Ending.FAILED
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the run has ended."""
+        return self._closed
+
     def cancel(self) -> None:
         """Asks the pipeline to stop at its next item."""
         self.asked_to_stop.set()

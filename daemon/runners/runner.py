@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -36,10 +36,13 @@ class Workers(Protocol):
 class Runner:
     """Runs sources, each at most once at a time. The calling thread waits for the end."""
 
-    def __init__(self, sink: StoringSink, clock: Clock) -> None:
+    def __init__(
+        self, sink: StoringSink, clock: Clock, elsewhere: Mapping[str, Workers] | None = None
+    ) -> None:
+        """`elsewhere` are workers by the `mode` of the pipelines that they are for, besides ``thread``."""
         self._sink = sink
         self._clock = clock
-        self._workers: Workers = Threads(clock)
+        self._workers: dict[str, Workers] = {"thread": Threads(clock), **(elsewhere or {})}
         self._lock = threading.Lock()
         self._active: dict[tuple[str, str], OpenRun | None] = {}
         self._stopping = False
@@ -75,7 +78,7 @@ class Runner:
             order = replace(order, known=pipeline.look_up(order.source, order.wanted))
         except Exception as error:  # noqa: BLE001 (a failure of this run, for triage to understand)
             return run.fail(error)
-        return self._workers.carry_out(pipeline, order, run)
+        return self._workers[pipeline.config.mode].carry_out(pipeline, order, run)
 
     @contextmanager
     def _claimed(self, pipeline: str, source: str) -> Iterator[None]:

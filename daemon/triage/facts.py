@@ -201,7 +201,8 @@ def _type_name(kind: type) -> str:
 
 
 def _traceback(error: BaseException) -> str:
-    if error.__traceback__ is None and error.__cause__ is None:
+    notes = _quietly(lambda e: e.__notes__, error)
+    if error.__traceback__ is None and error.__cause__ is None and not notes:
         return ""
     return clip(_quietly("".join, _quietly(_format, error) or ()) or "", MAX_INPUT_CHARS)
 

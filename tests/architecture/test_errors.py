@@ -8,7 +8,12 @@ from collections.abc import Iterator
 
 from tests.architecture.source_tree import MODULES, classes
 
-PICTURED = ("daemon.errors", "daemon.pipelines.ingest.failures", "daemon.pipelines.mail.errors")
+PICTURED = (
+    "daemon.errors",
+    "daemon.pipelines.ingest.failures",
+    "daemon.pipelines.mail.errors",
+    "daemon.runners.cut_short",
+)
 _BRANCH = re.compile(r"^((?:│   |    )*)[├└]── (\w+) +(?:\(([a-z_.]+)\) )?\S")
 _BESIDE = re.compile(r"`((?:api|daemon)[a-z_.]*)\.([A-Z]\w+)`")
 

@@ -70,6 +70,7 @@ class RecordingRun:
     def succeed(self, item: str, *, facts: Facts | None = None) -> None:
         assert facts is None or isinstance(facts, FileFacts)
         self.succeeded[item] = facts
+        self.index.closed.discard(item)
         self.index.learn(self.source, facts, FileStatus.SUCCESS)
 
     def fail(
@@ -85,6 +86,8 @@ class RecordingRun:
         **fields: Any,
     ) -> None:
         assert facts is None or isinstance(facts, FileFacts)
+        if item is not None and item.endswith("/"):
+            self.index.closed.add(item)
         error_class = fields.get("error_class") or getattr(error, "error_class", None)
         self.failures.append(
             Failed(item, error, in_part, row_count, sample_rows, column, facts, error_class)
@@ -106,6 +109,7 @@ class MemoryIndex:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[FileFacts, FileStatus]] = {}
         self.forced: set[str] = set()
+        self.closed: set[str] = set()
         self.latest_run = "run-9"
 
     def learn(self, source: str, file: FileFacts | None, status: FileStatus) -> None:
@@ -119,7 +123,7 @@ class MemoryIndex:
     def known(self, source: str) -> bytes:
         """What a run of the source is told."""
         found = [self._file(*of) for (name, _), of in self._known.items() if name == source]
-        return pack(sorted(found))
+        return pack(sorted(found), self.closed)
 
     def _file(self, facts: FileFacts, status: FileStatus) -> KnownFile:
         return KnownFile(

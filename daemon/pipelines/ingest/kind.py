@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from daemon.clock import SystemClock
 from daemon.config import Settings
 from daemon.errors import Problem
 from daemon.pipelines.catalog import Registered, Source
+from daemon.pipelines.contract import Pipeline
 from daemon.pipelines.ingest.config import PIPELINE, IngestConfig
 from daemon.pipelines.kind import Kind, Surroundings
+from daemon.pipelines.made import Made
 from daemon.pipelines.versions import fixed
 
 # DuckDB is imported only where it is needed: commands that read a configuration do without it.
@@ -25,10 +30,12 @@ def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:
 
     settings, files, clock = around.settings, around.ports["files"], around.clock
     rejects = rejects_folder(settings)
-    pipeline = IngestPipeline(config, settings.base, rejects, clock)
+    function: Pipeline = IngestPipeline(config, settings.base, rejects, clock)
+    if config.mode == "process":
+        function = Made(partial(IngestPipeline, config, settings.base, rejects, SystemClock()))
     sources = {n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()}
     retries = FileRetries(name, files, folders(settings), clock)
-    return Registered(name, pipeline, config, sources, retries, files.known, counts_rows=True)
+    return Registered(name, function, config, sources, retries, files.known, counts_rows=True)
 
 
 INGEST = Kind(

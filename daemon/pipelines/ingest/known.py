@@ -45,6 +45,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     records: memoryview
     runs: list[str]
     """What the records' last field counts: only of files that are due a run has to be known."""
+    closed: frozenset[str]
 
 
 def key_of(path: str) -> int:
@@ -52,8 +53,8 @@ def key_of(path: str) -> int:
     return int.from_bytes(sha256(path.encode()).digest()[:8], "big")
 
 
-def pack(files: Iterable[KnownFile]) -> bytes:
-    """The files, which come in the order of their keys."""
+def pack(files: Iterable[KnownFile], closed: Iterable[str] = ()) -> bytes:
+    """The files, which come in the order of their keys, and folders that could not be listed so far."""
     keys, records = bytearray(), bytearray()
     runs: dict[str, int] = {}
     for key, size, mtime_ns, content_hash, status, rows_loaded, due, run_id in files:
@@ -67,7 +68,9 @@ def pack(files: Iterable[KnownFile]) -> bytes:
             due,
             runs.setdefault(run_id, len(runs)) if due else 0,
         )
-    return msgspec.msgpack.encode(_Packed(memoryview(keys), memoryview(records), list(runs)))
+    return msgspec.msgpack.encode(
+        _Packed(memoryview(keys), memoryview(records), list(runs), frozenset(closed))
+    )
 
 
 class KnownFiles:
@@ -79,6 +82,8 @@ class KnownFiles:
         self._keys = found.keys.cast("B").cast("Q")
         self._records = found.records
         self._runs = found.runs
+        self.closed = found.closed
+        """Folders that could not be listed, and have failed for that."""
 
     def candidates(self, listed: Iterable[Listed]) -> list[Candidate]:
         """Those of a listing that have to be looked at, in listed order.
@@ -111,4 +116,4 @@ class KnownFiles:
         return Candidate(listed, content_hash.hex(), status, rows_loaded, forced=False)
 
 
-_NOTHING = _Packed(memoryview(b""), memoryview(b""), [])
+_NOTHING = _Packed(memoryview(b""), memoryview(b""), [], frozenset())

@@ -38,8 +38,6 @@ class IngestPipeline:
         self._rejects.remove_unfinished()
         self._warehouse = Warehouse(base / config.database, config.memory_limit)
         self._tidied: set[str] = set()
-        self._closed: dict[str, set[str]] = {}
-        """By source, the folders that the latest run could not list."""
 
     def __call__(self, run: RunHandle) -> None:
         """Processes one source. Raises `FolderError` or `WarehouseError` when no file can load."""
@@ -48,7 +46,7 @@ class IngestPipeline:
         run.step(RunState.FETCHING, "Listing files")
         known = KnownFiles(run.known)
         total = _count(run, folder, known)
-        self._report_unreadable(run, folder)
+        _report_unreadable(run, folder, known.closed)
         if not total:
             return
         with self._warehouse.session() as session:
@@ -62,15 +60,6 @@ class IngestPipeline:
                     sweep.process(candidate)
             run.progress(total, total)
             self._finish(run, session)
-
-    def _report_unreadable(self, run: RunHandle, folder: Folder) -> None:
-        """Fails what could not be looked at; a folder, which nothing else tracks, also recovers."""
-        closed = {path for path in folder.unreadable if path.endswith("/")}
-        for path, error in folder.unreadable.items():
-            run.fail(path, error, facts=None if path in closed else unread(Listed(path, 0, 0)))
-        for path in self._closed.get(run.source, set()) - closed:
-            run.succeed(path)
-        self._closed[run.source] = closed
 
     def _finish(self, run: RunHandle, session: Session) -> None:
         if not session.is_open:
@@ -106,6 +95,15 @@ def _count(run: RunHandle, folder: Folder, known: KnownFiles) -> int:
     if listed > found:
         run.skip(count=listed - found)
     return found
+
+
+def _report_unreadable(run: RunHandle, folder: Folder, closed_before: frozenset[str]) -> None:
+    """Fails what could not be looked at; a folder, which nothing else tracks, also recovers."""
+    closed = {path for path in folder.unreadable if path.endswith("/")}
+    for path, error in folder.unreadable.items():
+        run.fail(path, error, facts=None if path in closed else unread(Listed(path, 0, 0)))
+    for path in closed_before - closed:
+        run.succeed(path)
 
 
 def _candidates(

@@ -22,6 +22,11 @@ WHERE = "pipelines.mail"
 def problems_of(config: MailConfig, settings: Settings) -> list[Problem]:
     """All mistakes, each with its place in the configuration."""
     problems: list[Problem] = []
+    if config.mode == "process":
+        # The secrets of accounts that are made by API are read where the store is.
+        problems.append(
+            Problem(f"{WHERE}.mode", 'accounts are processed in threads; expected "thread"')
+        )
     for name, source in config.sources.items():
         problems += _of_source(f"{WHERE}.sources.{name}", source, settings)
     problems += _of_model(config, settings)

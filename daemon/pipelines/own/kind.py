@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from daemon.config import Settings
 from daemon.errors import ConfigError, Problem
 from daemon.pipelines.catalog import Registered, Source
 from daemon.pipelines.functions import load_function
 from daemon.pipelines.kind import Kind, Surroundings
+from daemon.pipelines.made import Made
 from daemon.pipelines.own.config import OwnConfig
 from daemon.pipelines.versions import fixed
 
@@ -20,7 +23,9 @@ def _check(name: str, config: OwnConfig, settings: Settings) -> list[Problem]:
 
 
 def _build(name: str, config: OwnConfig, around: Surroundings) -> Registered:
-    function = load_function(config.run, f"pipelines.{name}.run", around.settings.base)
+    load = partial(load_function, config.run, f"pipelines.{name}.run", around.settings.base)
+    # In another process it is loaded there, and takes no memory here.
+    function = Made(load) if config.mode == "process" else load()
     return Registered(name, function, config, _sources(name, config))
 
 

@@ -171,6 +171,17 @@ def test_every_mistake_is_reported_at_once_with_its_key(tmp_path: Path) -> None:
         ("[pipelines.ingest]\nsources = 5", "pipelines.ingest.sources", "expected"),
         ("[[pipelines.ingest.sources]]", "pipelines.ingest.sources", "expected"),
         ('[server]\nkeys = "none"', "server.keys", "expected"),
+        ('[pipelines.a]\nrun="a:b"\nmode="task"', "pipelines.a.mode", "task"),
+        (
+            '[pipelines.a]\nrun="a:b"\nrun_time_limit="5m"',
+            "pipelines.a.run_time_limit",
+            'mode = "process"',
+        ),
+        (
+            '[pipelines.a]\nrun="a:b"\nmode="process"\nrun_memory_limit="10MB"',
+            "pipelines.a.run_memory_limit",
+            "64MB",
+        ),
     ],
 )
 def test_a_mistake_says_where_it_is_and_what_was_expected(

@@ -115,6 +115,13 @@ def test_a_run_that_wants_some_files_is_told_of_these_only(target: Store, files:
     assert [(c.listed.path, c.known_hash is None) for c in found] == [("a", True), ("日本", True)]
 
 
+def test_a_run_is_told_of_folders_that_could_not_be_listed(target: Store, files: Files) -> None:
+    target.put(failed("run", "a/"), failed("run", "b/"), failed("run", "c"))
+    target.put(succeeded("later", "b/"))
+    assert KnownFiles(files.known("orders", None)).closed == {"a/"}
+    assert KnownFiles(files.known("other", None)).closed == set()
+
+
 def test_of_several_causes_in_one_run_the_first_describes_the_file(
     target: Store, files: Files
 ) -> None:

@@ -23,6 +23,11 @@ FROM files WHERE pipeline = $pipeline AND source = $source
    AND ($wanted IS NULL OR path IN (SELECT unnest($wanted::VARCHAR[])))
 ORDER BY key;
 
+-- name: closed_folders
+-- Folders of an ingestion that could not be listed so far; their names end with a slash.
+SELECT DISTINCT item FROM failures
+WHERE pipeline = ? AND source = ? AND status IN ('open', 'retrying') AND ends_with(item, '/');
+
 -- name: file_badges
 -- Ingestions at a glance.
 SELECT source, count(*),

@@ -77,7 +77,8 @@ class Files:
             "now": stored(self._clock.now()),
         }
         rows = self._reader.stream(SQL["known_files"], parameters)
-        return pack(KnownFile(*row) for row in rows)
+        closed = self._reader.rows(SQL["closed_folders"], [self._pipeline, source])
+        return pack((KnownFile(*row) for row in rows), (path for (path,) in closed))
 
     def page(
         self, source: str, f: FileFilter, limit: int = 50, after: str | None = None

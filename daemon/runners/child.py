@@ -1,0 +1,111 @@
+"""A worker process as the daemon sees it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import daemon
+from daemon.runners.cut_short import RunProcessDied
+from daemon.runners.order import RunOrder
+from daemon.runners.wire import Assignment, Stop
+
+_PACKAGES = Path(daemon.__file__).parents[1]
+_PROGRAM = """
+import sys
+sys.path.append(sys.argv[1])
+from daemon.runners.worker import main
+main()
+"""
+_LEAVE_SECONDS = 5.0
+"""How long a worker may take to end by itself once it is told that it is of no use any more."""
+_LONGEST_TRACE = 16_384
+
+
+class Child:
+    """One worker process, in a session of its own: no signal for the daemon's terminal reaches it."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        lifeline, self._lifeline = os.pipe()
+        self._crashes = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+        descriptors = (theirs.fileno(), lifeline, self._crashes.fileno())
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 (our own program)
+                [sys.executable, "-P", "-c", _PROGRAM, str(_PACKAGES), *map(str, descriptors)],
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            self._close_files()
+            raise
+        finally:
+            theirs.close()
+            os.close(lifeline)
+        self._connection = Connection(ours.detach())
+        self.runs = 0
+        """How many it has been ordered."""
+
+    def order(self, order: RunOrder) -> None:
+        """Lets it carry out a run."""
+        self.runs += 1
+        self.tell(order)
+
+    def tell(self, message: Assignment | RunOrder | Stop) -> None:
+        """Sends a message. One that has died is found out by `hear`."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.send(message)
+
+    def hear(self, seconds: float) -> bytes | None:
+        """What it says next; None when it says nothing for so long. Raises `EOFError` once it is dead."""
+        try:
+            return self._connection.recv_bytes() if self._connection.poll(seconds) else None
+        except OSError:  # it died in the middle of a sentence
+            raise EOFError from None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not died yet, as far as the system knows."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """Ends it and the processes that it has begun, whatever they are doing; idempotent."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._reap()
+
+    def leave(self) -> None:
+        """Lets it end by itself."""
+        self._connection.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LEAVE_SECONDS)
+        self.kill()
+
+    def cause_of_death(self) -> RunProcessDied:
+        """How it died, and where in its code it crashed."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LEAVE_SECONDS)
+        self._crashes.seek(0)
+        trace = self._crashes.read(_LONGEST_TRACE).decode("utf-8", "replace")
+        self.kill()
+        return RunProcessDied(self._process.returncode, trace)
+
+    def _reap(self) -> None:
+        self._process.wait()
+        if not self._crashes.closed:
+            self._connection.close()
+            self._close_files()
+
+    def _close_files(self) -> None:
+        os.close(self._lifeline)
+        self._crashes.close()

@@ -1,0 +1,143 @@
+"""The functions that the contract of runners is shown with. They meet the test through files in a folder."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 60.0
+
+
+def say(run: Any, name: str, text: str = "") -> None:
+    """Lets the test know that the function has come so far."""
+    part = Path(run.options["folder"]) / f"{name}.part"
+    part.write_text(text)
+    part.rename(part.with_suffix(""))
+
+
+def wait_for(run: Any, name: str) -> None:
+    """Waits till the test has come so far."""
+    deadline = time.monotonic() + PATIENCE
+    while not (Path(run.options["folder"]) / name).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def report_all(run: Any) -> None:
+    run.step("fetching", "looking for three files")
+    run.progress(1, 3)
+    run.succeed("a")
+    run.skip(count=4)
+    run.step("processing", "the last")
+    run.fail("b", "it broke", in_part=True, row_count=2, sample_rows=(3, 9), column="amount")
+    run.progress(3, 3)
+
+
+def fail_some(run: Any) -> None:
+    for item, message in run.options["failures"]:
+        run.fail(item, message)
+    for item in run.options["successes"]:
+        run.succeed(item)
+
+
+def report_many(run: Any) -> None:
+    for number in range(run.options["events"]):
+        run.succeed(f"{number}")
+        run.progress(number + 1, run.options["events"])
+
+
+def say_what_it_was_told(run: Any) -> None:
+    say(run, "told", repr((run.source, run.options["day"], run.wanted, run.known)))
+
+
+def refuse(run: Any) -> None:
+    run.step("connecting", "to the API")
+    raise ConnectionRefusedError(
+        111, "Connection refused by https://api.example.com/?token=hunter2hunter2"
+    )
+
+
+def leave(_run: Any) -> None:
+    raise SystemExit(2)
+
+
+def stop_when_asked(run: Any) -> None:
+    say(run, f"began-{run.source}")
+    while not run.cancelled:
+        time.sleep(0.005)
+
+
+def finish_when_allowed(run: Any) -> None:
+    say(run, f"began-{run.source}")
+    wait_for(run, "go")
+    run.succeed("at last")
+
+
+def go_on_after_the_end(run: Any) -> None:
+    """Leaves a thread behind that reports when the function has long returned."""
+
+    def report() -> None:
+        wait_for(run, "go")
+        try:
+            run.succeed("too late")
+        except Exception as error:  # noqa: BLE001 (which one it is decides the test)
+            say(run, "refused", type(error).__name__)
+
+    threading.Thread(target=report, daemon=True).start()
+
+
+def die(run: Any) -> None:
+    run.succeed("before")
+    run.step("processing", "the last file")
+    match run.options["how"]:
+        case "exit":
+            os._exit(3)
+        case "segfault":
+            ctypes.string_at(0)
+        case signal_name:
+            os.kill(os.getpid(), signal.Signals[signal_name])
+            time.sleep(PATIENCE)
+
+
+def die_once(run: Any) -> None:
+    if not (Path(run.options["folder"]) / "died").exists():
+        say(run, "died")
+        os._exit(1)
+    run.succeed("a")
+
+
+def take_memory(run: Any) -> None:
+    run.step("processing", "a large file")
+    taken = []
+    while True:
+        taken.append(bytearray(10_000_000))
+
+
+def hold_the_interpreter(run: Any) -> None:
+    """Stuck in native code that lets no other thread of Python's go on."""
+    say(run, "pid", str(os.getpid()))
+    ctypes.PyDLL(None).sleep(int(PATIENCE))
+
+
+def stutter(run: Any) -> None:
+    """Everything is sent twice, as a queue may do that promises to send it at least once."""
+    sink = run._sink
+    connection = sink._connection
+
+    class Twice:
+        def send_bytes(self, data: bytes) -> None:
+            connection.send_bytes(data)
+            connection.send_bytes(data)
+
+    sink._connection = Twice()
+    report_all(run)
+    sink._connection = connection
+
+
+def say_who_works(run: Any) -> None:
+    say(run, "pid", str(os.getpid()))
