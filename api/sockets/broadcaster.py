@@ -18,6 +18,7 @@ from daemon.metrics import Metrics
 log = logging.getLogger("triaged.api")
 
 CHANNEL = "socket"
+_OVER = farewell(Close.ENDED, MEANINGS[Close.ENDED])
 
 
 class Pace(NamedTuple):
@@ -143,17 +144,17 @@ class Broadcaster:
         """All that is new to a follower, at once; nothing while it is behind."""
         if follower.is_behind:
             return
-        told, newest = follower.announced, round_.newest
-        new = newest - told if newest is not None and told is not None else 0
-        events = round_.notices(newest - new, new) if newest is not None and new > 0 else []
+        new = round_.count_after(follower.announced)
+        events = round_.notices(new)
         if round_.ended:
-            follower.finish([*events, round_.state, farewell(Close.ENDED, MEANINGS[Close.ENDED])])
+            follower.finish([*events, round_.state, _OVER], new)
         elif self._is_due(follower, round_.at):
             follower.seen, follower.told_at = self._revision, round_.at
             follower.offer([*events, round_.state], new)
         elif events:
             follower.offer(events, new)
-        follower.announced = newest if new > 0 else told
+        if new:
+            follower.announced = round_.newest
 
     def _is_due(self, follower: Follower, now: float) -> bool:
         wait = self._pace.heartbeat if follower.seen == self._revision else self._pace.update
@@ -190,15 +191,22 @@ class _Round:
         self.revision = feed.revision()
         self._feed = feed
         self._clients = clients
-        self._notices: dict[int, list[Event]] = {}
+        self._notices: dict[int, list[Event]] = {0: []}
 
     @cached_property
     def state(self) -> Event:
         """The message of the state."""
         return message(self._feed.state(self._clients))
 
-    def notices(self, after: int, count: int) -> list[Event]:
-        """The messages of so many notices after one."""
-        if after not in self._notices:
-            self._notices[after] = [message(text) for text in self._feed.notices(after, count)]
-        return self._notices[after]
+    def count_after(self, announced: int | None) -> int:
+        """How many notices are new to somebody who was told of those up to this one."""
+        if self.newest is None or announced is None:
+            return 0
+        return max(0, self.newest - announced)
+
+    def notices(self, count: int) -> list[Event]:
+        """The messages of the newest so many notices."""
+        if count not in self._notices:
+            after = (self.newest or 0) - count
+            self._notices[count] = [message(text) for text in self._feed.notices(after, count)]
+        return self._notices[count]

@@ -65,9 +65,9 @@ class Follower:
         self._slot.set_result(events)
         return True
 
-    def finish(self, events: Sequence[Event]) -> None:
+    def finish(self, events: Sequence[Event], notices: int = 0) -> None:
         """As `offer`, and nothing more after that."""
-        self._finished = self.offer(events) or self._finished
+        self._finished = self.offer(events, notices) or self._finished
 
     async def _send_on(self) -> None:
         try:

@@ -65,19 +65,19 @@ class ErrorOccurred(Message, frozen=True, kw_only=True, tag="error_occurred"):
 
 
 made: list[str] = []
-"""The types of all messages that were made."""
+"""What messages were made of: notes and rows."""
 revoked: set[str] = set()
 """Uploads whose owners may follow no more."""
 
 
 def tell_state(rows: Rows, now: datetime) -> Message:
-    made.append("state")
+    made.append(rows.note)
     kind = Complete if rows.ended else Progress
     return kind(data=rows, timestamp=now, server_time=now)
 
 
 def tell_errors(rows: Sequence[str], count: int, now: datetime) -> list[Message]:
-    made.append("errors")
+    made.extend(rows)
     return [ErrorOccurred(data=Errors(count, list(rows)), timestamp=now, server_time=now)]
 
 
@@ -243,16 +243,17 @@ def test_without_news_there_is_a_heartbeat(server: Server) -> None:
 
 
 def test_a_topic_that_nobody_follows_costs_nothing(server: Server) -> None:
-    topic = server.daemon.topics.open("upload/x", Rows(0))
-    server.daemon.topics.open("upload/y", Rows(0))
+    topic = server.daemon.topics.open("upload/x", Rows(0, "of x"))
+    server.daemon.topics.open("upload/y", Rows(0, "of y"))
     for number in range(1_000):
-        topic.show(Rows(number))
-        topic.notify(f"row {number}")
+        topic.show(Rows(number, "of x"))
+        topic.notify(f"row {number} of x")
     status = server.open("/ws/status")
     assert hear(status)["data"]["client_count"] == 1
     other = server.follow("y")
     hear(other)
-    assert made == ["state"]
+    hear(other)
+    assert set(made) == {"of y"}
     other.close()
     wait_for(lambda: server.metric("triaged_live_clients") == 1)
     made.clear()
