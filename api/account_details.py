@@ -7,24 +7,28 @@ from typing import Any
 
 from api.schemas.accounts import Account, settings_shown
 from api.schemas.waiting import WaitingSource
-from daemon.accounts.accounts import KeptAccount
+from daemon.accounts.accounts import Accounts, KeptAccount
 from daemon.errors import CredentialsMissing, NotFound
+from daemon.gate import Gate
+from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.mail.config import PIPELINE, MailSource
 from daemon.pipelines.mail.configured import address_of
-from daemon.service import Daemon
 from daemon.store.ledgers.accounts.reading import StoredAccount
+from daemon.store.runs import Runs
 from daemon.taxonomy import RunStatus
 
 
 class AccountDetails:
     """Accounts with how they stand, as of one moment."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        self._configured = daemon.accounts.configured()
-        self._kept = daemon.accounts.all_kept()
-        self._latest = daemon.runs.latest_by_source(PIPELINE)
-        self._successes = daemon.runs.last_success_by_source(PIPELINE)
+    def __init__(self, accounts: Accounts, runs: Runs, catalog: Catalog, gate: Gate) -> None:
+        self._accounts = accounts
+        self._catalog = catalog
+        self._gate = gate
+        self._configured = accounts.configured()
+        self._kept = accounts.all_kept()
+        self._latest = runs.latest_by_source(PIPELINE)
+        self._successes = runs.last_success_by_source(PIPELINE)
 
     def all(self) -> list[Account]:
         """All accounts by name; where two have one name, the one in force comes first."""
@@ -41,11 +45,11 @@ class AccountDetails:
         return self._kept_account(self._kept[name])
 
     def _configured_account(self, name: str) -> Account:
-        account = self._daemon.accounts.account
+        account = self._accounts.account
         return self._account(name, self._configured[name], lambda: account(name))
 
     def _kept_account(self, kept: KeptAccount) -> Account:
-        secret = self._daemon.accounts.secret
+        secret = self._accounts.secret
         return self._account(kept.name, kept.source, lambda: secret(kept), kept)
 
     def _account(
@@ -75,14 +79,14 @@ class AccountDetails:
                 "The configuration has an account of the same name, which is in force. Remove this one, "
                 "or take the other out of the configuration."
             )
-        if PIPELINE not in self._daemon.catalog.pipelines:
+        if PIPELINE not in self._catalog.pipelines:
             return "The configuration has no mail pipeline: add [pipelines.mail] to it and restart."
         return None
 
     def _standing(self, name: str) -> dict[str, Any]:
         latest = self._latest.get(name)
-        source = self._daemon.catalog.find(PIPELINE, name)
-        waiting = self._daemon.gate.waiting(PIPELINE, source) if source else None
+        source = self._catalog.find(PIPELINE, name)
+        waiting = self._gate.waiting(PIPELINE, source) if source else None
         return {
             "latest_status": RunStatus(latest.status) if latest else None,
             "latest_run_id": latest.run_id if latest else None,
@@ -107,3 +111,14 @@ def _problem(find_secret: Callable[[], object]) -> str | None:
     except CredentialsMissing as error:
         return str(error)
     return None
+
+
+class ShownAccounts:
+    """Accounts as they are whenever somebody asks."""
+
+    def __init__(self, accounts: Accounts, runs: Runs, catalog: Catalog, gate: Gate) -> None:
+        self._sources = accounts, runs, catalog, gate
+
+    def now(self) -> AccountDetails:
+        """As they are at this moment."""
+        return AccountDetails(*self._sources)

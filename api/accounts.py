@@ -10,15 +10,15 @@ from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from api.account_details import AccountDetails
+from api.account_details import ShownAccounts
 from api.bodies import checked
 from api.problems import BadRequest, Mistake
 from api.routes import commands, reads
 from api.schemas.account_orders import AccountOrder, NewAccount
 from api.schemas.accounts import Account, AccountPage, VerificationResult, VerificationTriage
 from daemon.access.roles import Role
-from daemon.operations.accounts import SecretNeeded
-from daemon.service import Daemon
+from daemon.clock import Clock
+from daemon.operations.accounts import AccountOperations, SecretNeeded
 from daemon.taxonomy import RunState
 from daemon.triage.assessment import Assessment
 
@@ -31,7 +31,7 @@ SETTINGS = frozenset(NewAccount.__struct_fields__) - {"username", "password", "o
 NameInPath = Annotated[str, PathParameter(description="Name of the account.")]
 
 
-class Accounts(Controller):
+class AccountEndpoints(Controller):
     """What is below the path `/api/accounts`, registered together: two paths have several methods."""
 
     path = "/api/accounts"
@@ -42,9 +42,11 @@ class Accounts(Controller):
         return Response(None, status_code=204, headers={"Allow": "GET, OPTIONS, POST"})
 
     @reads("/", summary="All mail accounts")
-    def list_accounts(self, daemon: NamedDependency[Daemon]) -> AccountPage:
+    def list_accounts(
+        self, shown_accounts: NamedDependency[ShownAccounts], clock: NamedDependency[Clock]
+    ) -> AccountPage:
         """Those of the configuration and those that were made here, without their secrets."""
-        return AccountPage(accounts=AccountDetails(daemon).all(), timestamp=daemon.clock.now())
+        return AccountPage(accounts=shown_accounts.now().all(), timestamp=clock.now())
 
     @commands(
         "/",
@@ -60,14 +62,18 @@ class Accounts(Controller):
         ],
     )
     def create(
-        self, daemon: NamedDependency[Daemon], by: NamedDependency[str], data: JSONBody[NewAccount]
+        self,
+        shown_accounts: NamedDependency[ShownAccounts],
+        account_operations: NamedDependency[AccountOperations],
+        by: NamedDependency[str],
+        data: JSONBody[NewAccount],
     ) -> Response[Account]:
         """Takes effect at once, without a restart; the next cycle includes it."""
         secret = data.secret()
         assert secret is not None, "the body was checked"
-        daemon.account_operations.create(data.name, data.source(), secret, by)
+        account_operations.create(data.name, data.source(), secret, by)
         where = f"/api/accounts/{quote(data.name, safe='')}"
-        return Response(AccountDetails(daemon).one(data.name), headers={"Location": where})
+        return Response(shown_accounts.now().one(data.name), headers={"Location": where})
 
     @route(
         "/{name:str}", http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False
@@ -77,9 +83,11 @@ class Accounts(Controller):
         return Response(None, status_code=204, headers={"Allow": "DELETE, GET, OPTIONS, PUT"})
 
     @reads("/{name:str}", summary="One mail account")
-    def get_account(self, daemon: NamedDependency[Daemon], name: NameInPath) -> Account:
+    def get_account(
+        self, shown_accounts: NamedDependency[ShownAccounts], name: NameInPath
+    ) -> Account:
         """The account in force of that name, without its secret."""
-        return AccountDetails(daemon).one(name)
+        return shown_accounts.now().one(name)
 
     @commands(
         "/{name:str}",
@@ -93,7 +101,8 @@ class Accounts(Controller):
     )
     def replace(
         self,
-        daemon: NamedDependency[Daemon],
+        shown_accounts: NamedDependency[ShownAccounts],
+        account_operations: NamedDependency[AccountOperations],
         by: NamedDependency[str],
         name: NameInPath,
         data: JSONBody[AccountOrder],
@@ -103,12 +112,12 @@ class Accounts(Controller):
         An account whose latest run failed, refused credentials included, runs at once.
         """
         try:
-            daemon.account_operations.replace(name, data.source(), data.secret(), by)
+            account_operations.replace(name, data.source(), data.secret(), by)
         except SecretNeeded as error:
             raise BadRequest(
                 [Mistake("the secret again, for the new server", pointer=data.secret_pointer)]
             ) from error
-        return AccountDetails(daemon).one(name)
+        return shown_accounts.now().one(name)
 
     @commands(
         "/{name:str}",
@@ -119,10 +128,13 @@ class Accounts(Controller):
         summary="Remove a mail account",
     )
     def remove(
-        self, daemon: NamedDependency[Daemon], by: NamedDependency[str], name: NameInPath
+        self,
+        account_operations: NamedDependency[AccountOperations],
+        by: NamedDependency[str],
+        name: NameInPath,
     ) -> None:
         """Forgets the account and its secret. A run of it goes on to its end; its history stays."""
-        daemon.account_operations.remove(name, by)
+        account_operations.remove(name, by)
 
     @commands(
         "/{name:str}/verify",
@@ -130,19 +142,24 @@ class Accounts(Controller):
         status_code=200,
         summary="Try a mail account's login",
     )
-    def verify(self, daemon: NamedDependency[Daemon], name: NameInPath) -> VerificationResult:
+    def verify(
+        self,
+        account_operations: NamedDependency[AccountOperations],
+        clock: NamedDependency[Clock],
+        name: NameInPath,
+    ) -> VerificationResult:
         """Connects and logs in now, and answers with the triage of what went wrong, if anything did.
 
         A login that works lets an account run again, at once, whose credentials had been refused.
         """
-        found = daemon.account_operations.verify(name)
+        found = account_operations.verify(name)
         return VerificationResult(
             name=name,
             ok=found.failed is None,
             state=RunState.CONNECTING if found.failed else RunState.COMPLETED,
             duration_seconds=found.duration_seconds,
             triage=_triage(found.failed) if found.failed else None,
-            timestamp=daemon.clock.now(),
+            timestamp=clock.now(),
         )
 
 

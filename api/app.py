@@ -28,11 +28,13 @@ from api import (
     status,
     unclassified,
 )
+from api.account_details import ShownAccounts
 from api.description import Records, description
 from api.grafana import endpoints as grafana
 from api.problems import answer_daemon, answer_http, answer_unexpected
 from api.report import endpoints as report_tables
 from api.report import series_endpoints as report_series
+from api.report.reports import Reports
 from api.security import Access, add_headers, asked_by
 from api.sockets.admission import Doorkeeper
 from api.sockets.description import TOPICS, asyncapi
@@ -41,10 +43,10 @@ from api.sockets.kind import TopicKind
 from api.sockets.token import issue_token
 from api.sockets.tokens import Tokens
 from api.trail import Trail
+from daemon.composition.offered import Offered
 from daemon.errors import TriagedError
 from daemon.pipelines.ingest.rejected_rows import RejectedRows
 from daemon.pipelines.ingest.rejects import Rejects
-from daemon.service import Daemon
 
 BODY_BYTES = 1_000_000
 """The largest request body that is read."""
@@ -83,11 +85,11 @@ HANDLERS: list[ControllerRouterHandler] = [
     files.release,
     files.download,
     rejected.list_rejected,
-    retries.Retries,
+    retries.RetryEndpoints,
     retries.get_retry,
     retries.list_retry_failures,
     retries.cancel_retry,
-    accounts.Accounts,
+    accounts.AccountEndpoints,
     pipelines.list_pipelines,
     pipelines.pause,
     pipelines.resume,
@@ -111,28 +113,37 @@ HANDLERS: list[ControllerRouterHandler] = [
 ]
 
 
-def create_app(daemon: Daemon, topics: Sequence[TopicKind] = TOPICS) -> Litestar:
-    """The ASGI application over a daemon, which the caller starts and stops.
+def create_app(offered: Offered, topics: Sequence[TopicKind] = TOPICS) -> Litestar:
+    """The ASGI application over what a daemon offers, which the caller starts and stops.
 
     `topics` are the kinds of what can be followed live.
     """
-    rejected_rows = RejectedRows(Rejects(daemon.rejects))
-    access = Access(daemon)
-    tokens = Tokens(daemon.clock)
-    doorkeeper = Doorkeeper(access, tokens)
-    hub = Hub(daemon, doorkeeper, topics)
+    clock, server = offered.clock, offered.settings.config.server
+    access = Access(server, offered.keyring, offered.metrics, clock)
+    tokens = Tokens(clock)
+    rejected_rows = RejectedRows(Rejects(offered.rejects))
     return Litestar(
         [*HANDLERS, *map(route, topics)],
         dependencies={
-            "daemon": Provide(lambda: daemon, sync_to_thread=False),
-            "access": Provide(lambda: access, sync_to_thread=False),
+            **{name: _given(getattr(offered, name)) for name in offered.__struct_fields__},
             "by": Provide(asked_by, sync_to_thread=False),
-            "rejected_rows": Provide(lambda: rejected_rows, sync_to_thread=False),
-            "tokens": Provide(lambda: tokens, sync_to_thread=False),
-            "hub": Provide(lambda: hub, sync_to_thread=False),
+            "access": _given(access),
+            "tokens": _given(tokens),
+            "hub": _given(Hub(offered, Doorkeeper(access, tokens), topics)),
+            "rejected_rows": _given(rejected_rows),
+            "reports": _given(
+                Reports(offered.database, offered.runs, offered.catalog, offered.live, clock)
+            ),
+            "shown_accounts": _given(
+                ShownAccounts(offered.accounts, offered.runs, offered.catalog, offered.gate)
+            ),
         },
         on_shutdown=[rejected_rows.close],
-        middleware=[DefineMiddleware(Trail, daemon=daemon)],
+        middleware=[
+            DefineMiddleware(
+                Trail, recorder=offered.recorder, mask=offered.triage.mask, clock=clock
+            )
+        ],
         guards=[access.guard],
         before_send=[add_headers],
         exception_handlers={
@@ -145,3 +156,8 @@ def create_app(daemon: Daemon, topics: Sequence[TopicKind] = TOPICS) -> Litestar
         plugins=[Records()],
         logging_config=None,
     )
+
+
+def _given(value: object) -> Provide:
+    """What handlers take by name."""
+    return Provide(lambda: value, sync_to_thread=False)

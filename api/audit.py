@@ -14,9 +14,10 @@ from api.query import Name, Query, Text, Time
 from api.routes import reads
 from api.schemas.audit import AuditEntry, AuditList
 from api.streaming import stream
-from daemon.service import Daemon
+from daemon.clock import Clock
 from daemon.store.audit import Audit, AuditFilter, audit_csv
 from daemon.store.columns.audit import EXPORTED
+from daemon.store.database import Database
 
 
 class AuditQuery(Query, frozen=True, kw_only=True):
@@ -58,17 +59,19 @@ class AuditPageQuery(AuditQuery, frozen=True, kw_only=True):
 
 @reads("/api/audit", AuditPageQuery, role="admin", summary="The audit trail, newest first")
 def list_audit(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[AuditPageQuery]
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
+    wanted: NamedDependency[AuditPageQuery],
 ) -> AuditList:
     """Every request to change something, by whom, and what came of it."""
-    with daemon.database.read() as snapshot:
+    with database.read() as snapshot:
         page = Audit(snapshot).page(wanted.filter(), wanted.limit, wanted.cursor)
         total = Audit(snapshot).total(wanted.filter())
     return AuditList(
         entries=[AuditEntry.of(record) for record in page.entries],
         total_entries=total,
         next_cursor=page.next_cursor,
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )
 
 
@@ -86,8 +89,12 @@ def list_audit(
         "text/csv",
     ),
 )
-def export_audit(daemon: NamedDependency[Daemon], wanted: NamedDependency[AuditQuery]) -> Stream:
+def export_audit(
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
+    wanted: NamedDependency[AuditQuery],
+) -> Stream:
     """All entries that match, streamed as they are read, as of the moment of the request."""
-    name = f"audit-{daemon.clock.now():%Y%m%dT%H%M%SZ}.csv"
-    chunks = audit_csv(daemon.database, wanted.filter())
+    name = f"audit-{clock.now():%Y%m%dT%H%M%SZ}.csv"
+    chunks = audit_csv(database, wanted.filter())
     return stream(chunks, "text/csv; charset=utf-8; header=present", name)

@@ -9,8 +9,10 @@ from api.description import Content
 from api.filters import FailureQuery
 from api.routes import reads
 from api.streaming import stream
-from daemon.service import Daemon
+from daemon.clock import Clock
+from daemon.pipelines.catalog import Catalog
 from daemon.store.columns.failures import EXPORTED
+from daemon.store.database import Database
 from daemon.store.export import failures_csv
 
 
@@ -28,9 +30,12 @@ from daemon.store.export import failures_csv
     ),
 )
 def export_failures(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[FailureQuery]
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
+    wanted: NamedDependency[FailureQuery],
 ) -> Stream:
     """All failures that match, streamed as they are read, as of the moment of the request."""
-    name = f"failures-{daemon.clock.now():%Y%m%dT%H%M%SZ}.csv"
-    chunks = failures_csv(daemon.database, wanted.filter(daemon.catalog))
+    name = f"failures-{clock.now():%Y%m%dT%H%M%SZ}.csv"
+    chunks = failures_csv(database, wanted.filter(catalog))
     return stream(chunks, "text/csv; charset=utf-8; header=present", name)

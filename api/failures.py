@@ -14,8 +14,10 @@ from api.filters import FailurePageQuery, FailureQuery
 from api.routes import reads
 from api.schemas import groups as schemas
 from api.schemas.failures import FailureDetail, FailureList
-from daemon.service import Daemon
-from daemon.store.failures import answer
+from daemon.clock import Clock
+from daemon.pipelines.catalog import Catalog
+from daemon.store.database import Database
+from daemon.store.failures import Failures, answer
 
 _STEPS: dict[schemas.Interval, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 _USUAL: dict[schemas.Interval, timedelta] = {"hour": timedelta(days=1), "day": timedelta(days=30)}
@@ -24,16 +26,19 @@ _MOST_SERIES = 100
 
 
 def _list_failures(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[FailurePageQuery]
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
+    wanted: NamedDependency[FailurePageQuery],
 ) -> FailureList:
     """Every stored failure that matches can be reached, however old it is."""
-    chosen = wanted.filter(daemon.catalog)
-    page = answer(daemon.database, chosen, wanted.limit, wanted.cursor)
+    chosen = wanted.filter(catalog)
+    page = answer(database, chosen, wanted.limit, wanted.cursor)
     return FailureList(
-        failures=[FailureDetail.of(record, daemon.catalog) for record in page.failures],
+        failures=[FailureDetail.of(record, catalog) for record in page.failures],
         total_failures=page.total,
         next_cursor=page.next_cursor,
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )
 
 
@@ -45,13 +50,14 @@ list_failures, list_processing_failures = (
 
 @reads("/api/failures/{failure_id:int}", summary="One failure")
 def get_failure(
-    daemon: NamedDependency[Daemon],
+    catalog: NamedDependency[Catalog],
+    failures: NamedDependency[Failures],
     failure_id: Annotated[
         int, PathParameter(description="Id of the failure.", ge=1, le=9_007_199_254_740_991)
     ],
 ) -> FailureDetail:
     """What failed, why, and what to do about it."""
-    return FailureDetail.of(daemon.failures.get(failure_id), daemon.catalog)
+    return FailureDetail.of(failures.get(failure_id), catalog)
 
 
 class TrendQuery(FailureQuery, frozen=True, kw_only=True):
@@ -70,20 +76,23 @@ class TrendQuery(FailureQuery, frozen=True, kw_only=True):
 
 @reads("/api/failures/trends", TrendQuery, summary="Failures over time")
 def failure_trends(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[TrendQuery]
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    failures: NamedDependency[Failures],
+    wanted: NamedDependency[TrendQuery],
 ) -> schemas.FailureTrends:
     """Failures by hour or day, one series for each category, pipeline, source, status or group."""
-    until = wanted.until or daemon.clock.now()
+    until = wanted.until or clock.now()
     since = _start(wanted, until)
-    chosen = msgspec.structs.replace(wanted.filter(daemon.catalog), since=since)
-    points = daemon.failures.trends(chosen, wanted.by, _STEPS[wanted.interval], _MOST_SERIES)
+    chosen = msgspec.structs.replace(wanted.filter(catalog), since=since)
+    points = failures.trends(chosen, wanted.by, _STEPS[wanted.interval], _MOST_SERIES)
     return schemas.FailureTrends(
         interval=wanted.interval,
         by=wanted.by,
         since=since,
         until=until,
         series=schemas.TrendSeries.gather(points),
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )
 
 

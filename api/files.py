@@ -20,10 +20,12 @@ from api.query import Path, Query, Text, one_of
 from api.routes import commands, reads
 from api.schemas.ingestions import ChosenFiles, FileDecision, FileDetail, FileList, FilesToRetry
 from api.streaming import stream
+from daemon.clock import Clock
+from daemon.config import Settings
 from daemon.errors import NotFound
+from daemon.operations.files import FileOperations
 from daemon.pipelines.ingest.folder import Folder
-from daemon.service import Daemon
-from daemon.store.ledgers.files.reading import FileFilter
+from daemon.store.ledgers.files.reading import FileFilter, Files
 from daemon.taxonomy import CATEGORY_ALIASES, Category, FileStatus
 
 _CHUNK = 256 * 1024
@@ -65,16 +67,20 @@ class DownloadQuery(Query, frozen=True, kw_only=True):
 
 @reads("/api/ingestions/{name:str}/files", FileQuery, summary="The files of an ingestion")
 def list_files(
-    daemon: NamedDependency[Daemon], name: IngestionName, wanted: NamedDependency[FileQuery]
+    settings: NamedDependency[Settings],
+    clock: NamedDependency[Clock],
+    files: NamedDependency[Files],
+    name: IngestionName,
+    wanted: NamedDependency[FileQuery],
 ) -> FileList:
     """The files that it tracks, with why they failed and what to do about it."""
-    find(daemon, name)
-    page = daemon.files.page(name, wanted.filter(), wanted.limit, wanted.cursor)
+    find(settings, name)
+    page = files.page(name, wanted.filter(), wanted.limit, wanted.cursor)
     return FileList(
         files=[FileDetail.of(record) for record in page.files],
         total_files=page.total,
         next_cursor=page.next_cursor,
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )
 
 
@@ -85,11 +91,13 @@ def list_files(
     summary="Read files again",
 )
 def retry(
-    daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[FilesToRetry | None] = None
+    file_operations: NamedDependency[FileOperations],
+    name: IngestionName,
+    data: JSONBody[FilesToRetry | None] = None,
 ) -> FileDecision:
     """Reads files again whether or not they changed: those named, or all that failed."""
     paths = data.paths if data else None
-    return FileDecision.of(daemon.file_operations.retry(name, paths))
+    return FileDecision.of(file_operations.retry(name, paths))
 
 
 @commands(
@@ -99,10 +107,12 @@ def retry(
     summary="Set files aside",
 )
 def quarantine(
-    daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
+    file_operations: NamedDependency[FileOperations],
+    name: IngestionName,
+    data: JSONBody[ChosenFiles],
 ) -> FileDecision:
     """Copies files aside with a manifest and leaves them alone until they are released."""
-    return FileDecision.of(daemon.file_operations.quarantine(name, data.paths))
+    return FileDecision.of(file_operations.quarantine(name, data.paths))
 
 
 @commands(
@@ -112,10 +122,12 @@ def quarantine(
     summary="Ignore files",
 )
 def ignore(
-    daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
+    file_operations: NamedDependency[FileOperations],
+    name: IngestionName,
+    data: JSONBody[ChosenFiles],
 ) -> FileDecision:
     """Leaves files alone, changed or not, until they are released."""
-    return FileDecision.of(daemon.file_operations.ignore(name, data.paths))
+    return FileDecision.of(file_operations.ignore(name, data.paths))
 
 
 @commands(
@@ -125,10 +137,12 @@ def ignore(
     summary="Release files",
 )
 def release(
-    daemon: NamedDependency[Daemon], name: IngestionName, data: JSONBody[ChosenFiles]
+    file_operations: NamedDependency[FileOperations],
+    name: IngestionName,
+    data: JSONBody[ChosenFiles],
 ) -> FileDecision:
     """Brings files back that were set aside or ignored, and reads them again."""
-    return FileDecision.of(daemon.file_operations.release(name, data.paths))
+    return FileDecision.of(file_operations.release(name, data.paths))
 
 
 @reads(
@@ -139,12 +153,15 @@ def release(
     content=Content(bytes, "The file as it is now.", "application/octet-stream"),
 )
 def download(
-    daemon: NamedDependency[Daemon], name: IngestionName, wanted: NamedDependency[DownloadQuery]
+    settings: NamedDependency[Settings],
+    files: NamedDependency[Files],
+    name: IngestionName,
+    wanted: NamedDependency[DownloadQuery],
 ) -> Stream:
     """The content of a tracked file; no other file can be had."""
-    source = find(daemon, name)
-    daemon.files.get(name, wanted.path)
-    place = Folder(daemon.settings.base, source.files).resolve(wanted.path)
+    source = find(settings, name)
+    files.get(name, wanted.path)
+    place = Folder(settings.base, source.files).resolve(wanted.path)
     file_name = PurePosixPath(wanted.path).name
     return stream(_content(os.fspath(place.resolve())), "application/octet-stream", file_name)
 

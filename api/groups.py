@@ -15,8 +15,11 @@ from api.query import Query, Time, bounded, one_of
 from api.routes import commands, reads
 from api.schemas import groups as schemas
 from api.schemas.failures import FailureDetail
+from daemon.clock import Clock
 from daemon.errors import Conflict
-from daemon.service import Daemon
+from daemon.operations.groups import GroupOperations
+from daemon.pipelines.catalog import Catalog
+from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.groups import Groups
@@ -58,14 +61,17 @@ class GroupQuery(FailureQuery, frozen=True, kw_only=True):
 
 @reads("/api/failures/groups", GroupQuery, summary="Failures by cause")
 def list_groups(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[GroupQuery]
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
+    wanted: NamedDependency[GroupQuery],
 ) -> schemas.FailureGroupList:
     """Failures with the same cause together: what can be fixed, and then retried, at once."""
-    now = daemon.clock.now()
+    now = clock.now()
     state = GroupState(wanted.state) if wanted.state else None
-    with daemon.database.read() as snapshot:
+    with database.read() as snapshot:
         found, total = Failures(snapshot).groups(
-            wanted.filter(daemon.catalog), wanted.limit, wanted.offset, now=now, state=state
+            wanted.filter(catalog), wanted.limit, wanted.offset, now=now, state=state
         )
     end = wanted.offset + len(found)
     return schemas.FailureGroupList(
@@ -85,12 +91,14 @@ class SourcesQuery(Query, frozen=True, kw_only=True):
 
 @reads("/api/failures/groups/{failure_group:str}", SourcesQuery, summary="One failure group")
 def get_group(
-    daemon: NamedDependency[Daemon],
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
     failure_group: GroupInPath,
     wanted: NamedDependency[SourcesQuery],
 ) -> schemas.FailureGroupDetail:
     """The whole group: where it stands, its newest failure, and a page of the sources affected."""
-    return _detail(daemon, failure_group, wanted.limit, wanted.offset)
+    return _detail(clock, catalog, database, failure_group, wanted.limit, wanted.offset)
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,7 +161,10 @@ class SplitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     summary="Resolve a group",
 )
 def resolve(
-    daemon: NamedDependency[Daemon],
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
+    group_operations: NamedDependency[GroupOperations],
     by: NamedDependency[str],
     failure_group: GroupInPath,
     data: JSONBody[Resolution | None] = None,
@@ -161,8 +172,10 @@ def resolve(
     """Says that the cause is gone. What occurs after that makes the group `regressed`."""
     wanted = data or Resolution()
     return _detail(
-        daemon,
-        daemon.group_operations.decide(
+        clock,
+        catalog,
+        database,
+        group_operations.decide(
             failure_group,
             GroupDecision.RESOLVED,
             by,
@@ -179,7 +192,10 @@ def resolve(
     summary="Ignore a group",
 )
 def ignore(
-    daemon: NamedDependency[Daemon],
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
+    group_operations: NamedDependency[GroupOperations],
     by: NamedDependency[str],
     failure_group: GroupInPath,
     data: JSONBody[Ignoring | None] = None,
@@ -187,8 +203,10 @@ def ignore(
     """Leaves a group alone, whatever occurs in it: for good, or until a time."""
     wanted = data or Ignoring()
     return _detail(
-        daemon,
-        daemon.group_operations.decide(
+        clock,
+        catalog,
+        database,
+        group_operations.decide(
             failure_group,
             GroupDecision.IGNORED,
             by,
@@ -206,7 +224,10 @@ def ignore(
     summary="Reopen a group",
 )
 def reopen(
-    daemon: NamedDependency[Daemon],
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
+    group_operations: NamedDependency[GroupOperations],
     by: NamedDependency[str],
     failure_group: GroupInPath,
     data: JSONBody[Reopening | None] = None,
@@ -214,8 +235,10 @@ def reopen(
     """Takes a decision back: the group stands as its failures do."""
     note = data.note if data else ""
     return _detail(
-        daemon,
-        daemon.group_operations.decide(failure_group, GroupDecision.REOPENED, by, note=note),
+        clock,
+        catalog,
+        database,
+        group_operations.decide(failure_group, GroupDecision.REOPENED, by, note=note),
     )
 
 
@@ -227,10 +250,17 @@ def reopen(
     summary="Merge groups",
 )
 def merge(
-    daemon: NamedDependency[Daemon], by: NamedDependency[str], data: JSONBody[MergeRequest]
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
+    group_operations: NamedDependency[GroupOperations],
+    by: NamedDependency[str],
+    data: JSONBody[MergeRequest],
 ) -> schemas.FailureGroupDetail:
     """Shows groups as part of another, with what happens in them later too."""
-    return _detail(daemon, daemon.group_operations.merge(data.failure_groups, data.into, by))
+    return _detail(
+        clock, catalog, database, group_operations.merge(data.failure_groups, data.into, by)
+    )
 
 
 @commands(
@@ -240,11 +270,14 @@ def merge(
     summary="Undo a merge",
 )
 def unmerge(
-    daemon: NamedDependency[Daemon], by: NamedDependency[str], failure_group: GroupInPath
+    clock: NamedDependency[Clock],
+    group_operations: NamedDependency[GroupOperations],
+    by: NamedDependency[str],
+    failure_group: GroupInPath,
 ) -> schemas.GroupsUnmerged:
     """Takes a merged group out again, or out of a group all that were merged into it."""
-    freed = daemon.group_operations.unmerge(failure_group, by)
-    return schemas.GroupsUnmerged(failure_groups=freed, timestamp=daemon.clock.now())
+    freed = group_operations.unmerge(failure_group, by)
+    return schemas.GroupsUnmerged(failure_groups=freed, timestamp=clock.now())
 
 
 @commands(
@@ -254,7 +287,10 @@ def unmerge(
     summary="Split a group",
 )
 def split(
-    daemon: NamedDependency[Daemon],
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
+    group_operations: NamedDependency[GroupOperations],
     by: NamedDependency[str],
     failure_group: GroupInPath,
     data: JSONBody[SplitRequest],
@@ -263,10 +299,10 @@ def split(
     if bool(data.text) == bool(data.failure_ids):
         raise Conflict("say what to split off: expected one of the fields text and failure_ids")
     if data.text:
-        new = daemon.group_operations.split_by_text(failure_group, data.text, by)
+        new = group_operations.split_by_text(failure_group, data.text, by)
     else:
-        new = daemon.group_operations.split_by_failures(failure_group, data.failure_ids, by)
-    return _detail(daemon, new)
+        new = group_operations.split_by_failures(failure_group, data.failure_ids, by)
+    return _detail(clock, catalog, database, new)
 
 
 def _bounded(value: datetime | None) -> datetime | None:
@@ -274,10 +310,10 @@ def _bounded(value: datetime | None) -> datetime | None:
 
 
 def _detail(
-    daemon: Daemon, group: str, limit: int = 20, offset: int = 0
+    clock: Clock, catalog: Catalog, database: Database, group: str, limit: int = 20, offset: int = 0
 ) -> schemas.FailureGroupDetail:
-    now = daemon.clock.now()
-    with daemon.database.read() as snapshot:
+    now = clock.now()
+    with database.read() as snapshot:
         found = Groups(snapshot).get(group, now)
         shown = found.record.failure_group
         sources, total = Groups(snapshot).sources(shown, limit, offset)
@@ -286,7 +322,7 @@ def _detail(
     return schemas.FailureGroupDetail(
         **schemas.fields_of(found),
         retryable_share=found.record.retryable_count / found.record.count,
-        sample=FailureDetail.of(newest, daemon.catalog),
+        sample=FailureDetail.of(newest, catalog),
         affected_sources=[schemas.AffectedSource.of(source) for source in sources],
         total_sources=total,
         next_offset=end if sources and end < total else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,7 +15,7 @@ from api.description import Content
 from api.negotiation import packed
 from api.routes import reads
 from daemon.health import Check, Health
-from daemon.service import Daemon
+from daemon.metrics import Metrics
 
 _COMPRESSION = 1
 """Metrics repeat themselves so much that more effort gains next to nothing."""
@@ -57,19 +58,19 @@ class HealthStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @reads("/healthz", role=None, summary="Whether the daemon is alive")
-def healthz(daemon: NamedDependency[Daemon]) -> HealthStatus:
+def healthz(health: NamedDependency[Callable[[], Health]]) -> HealthStatus:
     """Answers 200 while the daemon is alive, well or not; the body says how it is."""
-    return HealthStatus.of(daemon.health())
+    return HealthStatus.of(health())
 
 
 @reads("/readyz", role=None, summary="Whether the daemon is ready")
-def readyz(daemon: NamedDependency[Daemon]) -> HealthStatus:
+def readyz(health: NamedDependency[Callable[[], Health]]) -> HealthStatus:
     """Answers 503 when something that must work does not."""
-    health = daemon.health()
-    wrong = [f"{check.name}: {check.message}" for check in health.checks if not check.ok]
+    found = health()
+    wrong = [f"{check.name}: {check.message}" for check in found.checks if not check.ok]
     if wrong:
         raise HTTPException(status_code=503, detail="; ".join(wrong))
-    return HealthStatus.of(health)
+    return HealthStatus.of(found)
 
 
 @reads(
@@ -83,8 +84,8 @@ def readyz(daemon: NamedDependency[Daemon]) -> HealthStatus:
         also=("application/openmetrics-text",),
     ),
 )
-def metrics(daemon: NamedDependency[Daemon], request: Request[Any, Any, Any]) -> Response[bytes]:
+def metrics(metrics: NamedDependency[Metrics], request: Request[Any, Any, Any]) -> Response[bytes]:
     """What Prometheus scrapes; compressed when `Accept-Encoding` allows gzip."""
-    body, content_type = daemon.metrics.exposition(request.headers.get("accept", ""))
+    body, content_type = metrics.exposition(request.headers.get("accept", ""))
     headers = {"content-type": content_type}
     return packed(request, body, content_type, headers, level=_COMPRESSION)

@@ -13,9 +13,12 @@ from msgspec import Meta
 from api.routes import commands, reads
 from api.schemas import fields
 from api.schemas.waiting import WaitingSource
+from daemon.clock import Clock
 from daemon.errors import NotFound
-from daemon.scheduler import PipelineStatus
-from daemon.service import Daemon
+from daemon.gate import Gate
+from daemon.operations.pipelines import PipelineOperations
+from daemon.pipelines.catalog import Catalog
+from daemon.scheduler import PipelineStatus, Scheduler
 
 NameInPath = Annotated[str, PathParameter(description="Name of the pipeline.")]
 
@@ -80,10 +83,15 @@ class CycleStarted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @reads("/api/pipelines", summary="All pipelines")
-def list_pipelines(daemon: NamedDependency[Daemon]) -> PipelineList:
+def list_pipelines(
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    scheduler: NamedDependency[Scheduler],
+    gate: NamedDependency[Gate],
+) -> PipelineList:
     """How all pipelines stand, and when they run next."""
-    described = [_info(status, daemon) for status in daemon.scheduler.describe()]
-    return PipelineList(pipelines=described, timestamp=daemon.clock.now())
+    described = [_info(status, catalog, gate) for status in scheduler.describe()]
+    return PipelineList(pipelines=described, timestamp=clock.now())
 
 
 @commands(
@@ -92,10 +100,16 @@ def list_pipelines(daemon: NamedDependency[Daemon]) -> PipelineList:
     status_code=200,
     summary="Pause a pipeline",
 )
-def pause(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
+def pause(
+    catalog: NamedDependency[Catalog],
+    scheduler: NamedDependency[Scheduler],
+    gate: NamedDependency[Gate],
+    pipeline_operations: NamedDependency[PipelineOperations],
+    name: NameInPath,
+) -> PipelineInfo:
     """Lets no cycle start by itself until it is resumed; what runs goes on. Survives a restart."""
-    daemon.pipeline_operations.pause(name)
-    return _one(daemon, name)
+    pipeline_operations.pause(name)
+    return _one(catalog, scheduler, gate, name)
 
 
 @commands(
@@ -104,10 +118,16 @@ def pause(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
     status_code=200,
     summary="Resume a pipeline",
 )
-def resume(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
+def resume(
+    catalog: NamedDependency[Catalog],
+    scheduler: NamedDependency[Scheduler],
+    gate: NamedDependency[Gate],
+    pipeline_operations: NamedDependency[PipelineOperations],
+    name: NameInPath,
+) -> PipelineInfo:
     """Lets cycles start again."""
-    daemon.pipeline_operations.resume(name)
-    return _one(daemon, name)
+    pipeline_operations.resume(name)
+    return _one(catalog, scheduler, gate, name)
 
 
 @commands(
@@ -117,23 +137,25 @@ def resume(daemon: NamedDependency[Daemon], name: NameInPath) -> PipelineInfo:
     summary="Run a pipeline now",
 )
 def run(
-    daemon: NamedDependency[Daemon], name: NameInPath, data: JSONBody[RunRequest | None] = None
+    pipeline_operations: NamedDependency[PipelineOperations],
+    name: NameInPath,
+    data: JSONBody[RunRequest | None] = None,
 ) -> CycleStarted:
     """Starts a cycle, even of a paused pipeline. Refused while what is asked for runs already."""
     source = data.source if data else None
-    cycle_id = daemon.pipeline_operations.run_now(name, source)
+    cycle_id = pipeline_operations.run_now(name, source)
     return CycleStarted(cycle_id=cycle_id, pipeline=name, source=source)
 
 
-def _one(daemon: Daemon, name: str) -> PipelineInfo:
-    for status in daemon.scheduler.describe():
+def _one(catalog: Catalog, scheduler: Scheduler, gate: Gate, name: str) -> PipelineInfo:
+    for status in scheduler.describe():
         if status.name == name:
-            return _info(status, daemon)
+            return _info(status, catalog, gate)
     raise NotFound("there is no pipeline of that name")
 
 
-def _info(status: PipelineStatus, daemon: Daemon) -> PipelineInfo:
-    sources = daemon.catalog.pipeline(status.name).sources.values()
+def _info(status: PipelineStatus, catalog: Catalog, gate: Gate) -> PipelineInfo:
+    sources = catalog.pipeline(status.name).sources.values()
     return PipelineInfo(
         name=status.name,
         paused=status.paused,
@@ -147,8 +169,6 @@ def _info(status: PipelineStatus, daemon: Daemon) -> PipelineInfo:
             for s in sources
         ],
         waiting=[
-            WaitingSource.of(waiting)
-            for s in sources
-            if (waiting := daemon.gate.waiting(status.name, s))
+            WaitingSource.of(waiting) for s in sources if (waiting := gate.waiting(status.name, s))
         ],
     )

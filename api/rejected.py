@@ -21,13 +21,14 @@ from api.query import Path, Query, Text
 from api.routes import reads
 from api.schemas import fields
 from api.streaming import stream
+from daemon.clock import Clock
+from daemon.config import Settings
 from daemon.errors import InvalidQuery
 from daemon.events import ErrorInfo
 from daemon.pipelines.ingest import rejected_rows as kept
 from daemon.pipelines.ingest.config import PIPELINE
 from daemon.pipelines.ingest.rejected_export import csv_of, json_lines_of
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRows
-from daemon.service import Daemon
 from daemon.taxonomy import Category
 from daemon.triage import Triage
 
@@ -116,39 +117,46 @@ class RejectedRowList(msgspec.Struct, frozen=True, kw_only=True):
     ),
 )
 def list_rejected(
-    daemon: NamedDependency[Daemon],
+    settings: NamedDependency[Settings],
+    clock: NamedDependency[Clock],
+    triage: NamedDependency[Triage],
     rejected_rows: NamedDependency[RejectedRows],
     request: Request[Any, Any, Any],
     name: IngestionName,
     wanted: NamedDependency[RejectedQuery],
 ) -> Response[Any]:
     """Bad rows of permissive loads, with their reason, as a page or as a file to fix and load again."""
-    source = find(daemon, name)
+    source = find(settings, name)
     chosen = Filter(path=wanted.path, cause=wanted.cause)
     match wanted.format or accepted(request, _BY_ACCEPT, "json"):
         case "csv":
             delimiter = source.delimiter or ","
-            rows = csv_of(rejected_rows, name, chosen, _categories(daemon.triage), delimiter)
+            rows = csv_of(rejected_rows, name, chosen, _categories(triage), delimiter)
             return _file(rows, "text/csv; charset=utf-8", f"{name}-rejected.csv")
         case "jsonl":
             lines = json_lines_of(rejected_rows, name, chosen)
             return _file(lines, "application/x-ndjson", f"{name}-rejected.jsonl")
-    return Response(_page(daemon, rejected_rows, name, chosen, wanted))
+    return Response(_page(clock, triage, rejected_rows, name, chosen, wanted))
 
 
 def _page(
-    daemon: Daemon, rejected_rows: RejectedRows, name: str, chosen: Filter, wanted: RejectedQuery
+    clock: Clock,
+    triage: Triage,
+    rejected_rows: RejectedRows,
+    name: str,
+    chosen: Filter,
+    wanted: RejectedQuery,
 ) -> RejectedRowList:
     try:
         page = rejected_rows.page(name, chosen, wanted.limit, wanted.cursor)
     except InvalidQuery:
         raise BadRequest([Mistake(CURSOR, "cursor")]) from None
-    category = _categories(daemon.triage)
+    category = _categories(triage)
     return RejectedRowList(
         rows=[RejectedRow.of(row, category(row.error_class)) for row in page.rows],
         total_rows=rejected_rows.count(name, chosen),
         next_cursor=page.next_cursor,
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )
 
 

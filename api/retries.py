@@ -23,9 +23,12 @@ from api.schemas.retries import (
     RetryOrder,
 )
 from api.security import asked_by
-from daemon.service import Daemon
+from daemon.clock import Clock
+from daemon.operations.retries.requests import RetryRequests
+from daemon.operations.retries.worker import RetryWorker
+from daemon.pipelines.catalog import Catalog
 from daemon.store.columns.retries import RetryRecord
-from daemon.store.retries import SourceProgress
+from daemon.store.retries import Retries, SourceProgress
 
 RetryId = Annotated[str, PathParameter(description="Id of the retry operation.")]
 
@@ -47,7 +50,7 @@ class RetryFailureQuery(Query, frozen=True, kw_only=True):
     ] = None
 
 
-class Retries(Controller):
+class RetryEndpoints(Controller):
     """What shares the path `/api/retries`, registered together.
 
     By itself the framework's answer to OPTIONS names only one of several methods.
@@ -63,7 +66,10 @@ class Retries(Controller):
     @commands("/", action="failures.retry", status_code=202, summary="Retry failures")
     def retry(
         self,
-        daemon: NamedDependency[Daemon],
+        catalog: NamedDependency[Catalog],
+        retries: NamedDependency[Retries],
+        retry_requests: NamedDependency[RetryRequests],
+        retry_worker: NamedDependency[RetryWorker],
         request: Request[None, None, Any],
         data: JSONBody[RetryOrder],
     ) -> RetryOperation:
@@ -74,34 +80,40 @@ class Retries(Controller):
         """
         if data.given() != 1:
             raise BadRequest([Mistake("one of failure_ids, filter and failure_group", pointer="")])
-        who, wanted = asked_by(request), data.request(daemon.catalog)
+        who, wanted = asked_by(request), data.request(catalog)
         if data.dry_run:
-            return RetryOperation.preview(data, *daemon.retry_requests.preview(wanted), who)
+            return RetryOperation.preview(data, *retry_requests.preview(wanted), who)
         shown = msgspec.json.encode(data.selection()).decode()
-        return _describe(daemon, daemon.retry_requests.ask(wanted, shown, who))
+        return _describe(retries, retry_worker, retry_requests.ask(wanted, shown, who))
 
     @reads("/", RetryPageQuery, summary="Retry operations, newest first")
     def list_retries(
-        self, daemon: NamedDependency[Daemon], wanted: NamedDependency[RetryPageQuery]
+        self,
+        clock: NamedDependency[Clock],
+        retries: NamedDependency[Retries],
+        retry_worker: NamedDependency[RetryWorker],
+        wanted: NamedDependency[RetryPageQuery],
     ) -> RetryOperationList:
         """All retries that were asked for, with how far they are."""
-        page = daemon.retries.page(wanted.limit, wanted.cursor)
-        progress = daemon.retries.progress([record.operation_id for record in page.operations])
+        page = retries.page(wanted.limit, wanted.cursor)
+        progress = retries.progress([record.operation_id for record in page.operations])
         return RetryOperationList(
             retries=[
-                _shown(daemon, record, progress.get(record.operation_id, []))
+                _shown(retry_worker, record, progress.get(record.operation_id, []))
                 for record in page.operations
             ],
-            total_retries=daemon.retries.total(),
+            total_retries=retries.total(),
             next_cursor=page.next_cursor,
-            timestamp=daemon.clock.now(),
+            timestamp=clock.now(),
         )
 
 
 @reads("/api/retries/{retry_id:str}", summary="One retry operation")
-def get_retry(daemon: NamedDependency[Daemon], retry_id: RetryId) -> RetryOperation:
+def get_retry(
+    retries: NamedDependency[Retries], retry_worker: NamedDependency[RetryWorker], retry_id: RetryId
+) -> RetryOperation:
     """How far it is, and what it is waiting for."""
-    return _describe(daemon, daemon.retries.get(retry_id))
+    return _describe(retries, retry_worker, retries.get(retry_id))
 
 
 @reads(
@@ -110,19 +122,20 @@ def get_retry(daemon: NamedDependency[Daemon], retry_id: RetryId) -> RetryOperat
     summary="What a retry operation failed on",
 )
 def list_retry_failures(
-    daemon: NamedDependency[Daemon],
+    clock: NamedDependency[Clock],
+    retries: NamedDependency[Retries],
     retry_id: RetryId,
     wanted: NamedDependency[RetryFailureQuery],
 ) -> RetryFailureList:
     """Items that failed again, with their new failures, and items that could not be retried."""
-    daemon.retries.get(retry_id)
+    retries.get(retry_id)
     after = int(wanted.cursor) if wanted.cursor else None
-    page = daemon.retries.unsuccessful(retry_id, wanted.limit, after)
+    page = retries.unsuccessful(retry_id, wanted.limit, after)
     return RetryFailureList(
         failures=[RetryFailure.of(record) for record in page.items],
         total_failures=page.total,
         next_cursor=None if page.next_cursor is None else str(page.next_cursor),
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )
 
 
@@ -132,19 +145,24 @@ def list_retry_failures(
     status_code=200,
     summary="Cancel a retry operation",
 )
-def cancel_retry(daemon: NamedDependency[Daemon], retry_id: RetryId) -> RetryOperation:
+def cancel_retry(
+    retries: NamedDependency[Retries],
+    retry_requests: NamedDependency[RetryRequests],
+    retry_worker: NamedDependency[RetryWorker],
+    retry_id: RetryId,
+) -> RetryOperation:
     """Ends it after the items that are being retried now, whose results are still stored."""
-    return _describe(daemon, daemon.retry_requests.cancel(retry_id))
+    return _describe(retries, retry_worker, retry_requests.cancel(retry_id))
 
 
-def _describe(daemon: Daemon, record: RetryRecord) -> RetryOperation:
-    progress = daemon.retries.progress([record.operation_id])
-    return _shown(daemon, record, progress.get(record.operation_id, []))
+def _describe(retries: Retries, retry_worker: RetryWorker, record: RetryRecord) -> RetryOperation:
+    progress = retries.progress([record.operation_id])
+    return _shown(retry_worker, record, progress.get(record.operation_id, []))
 
 
 def _shown(
-    daemon: Daemon, record: RetryRecord, progress: Sequence[SourceProgress]
+    retry_worker: RetryWorker, record: RetryRecord, progress: Sequence[SourceProgress]
 ) -> RetryOperation:
     ended = record.ended_at is not None
-    text = None if ended else daemon.retry_worker.text(record.operation_id)
+    text = None if ended else retry_worker.text(record.operation_id)
     return RetryOperation.of(record, progress, text)

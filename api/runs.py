@@ -15,9 +15,11 @@ from api.filters import RunPageQuery
 from api.routes import reads
 from api.schemas.runs import RunDetail, RunList
 from api.streaming import stream
-from daemon.service import Daemon
+from daemon.clock import Clock
+from daemon.live import Live
+from daemon.pipelines.catalog import Catalog
 from daemon.store.columns.runs import RunRecord
-from daemon.store.runs import LogLine
+from daemon.store.runs import LogLine, Runs
 
 _LINES = 200
 """Lines of a log that are sent together."""
@@ -26,38 +28,63 @@ RunIdInPath = Annotated[str, PathParameter(description="Id of the run.")]
 
 
 @reads("/api/runs", RunPageQuery, summary="Runs, newest first")
-def list_runs(daemon: NamedDependency[Daemon], wanted: NamedDependency[RunPageQuery]) -> RunList:
+def list_runs(
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    runs: NamedDependency[Runs],
+    live: NamedDependency[Live],
+    wanted: NamedDependency[RunPageQuery],
+) -> RunList:
     """All runs that match, those under way included."""
-    return _page(daemon, wanted, ended=None)
+    return _page(clock, catalog, runs, live, wanted, ended=None)
 
 
 @reads("/api/processing/history", RunPageQuery, summary="Runs that ended, newest first")
-def history(daemon: NamedDependency[Daemon], wanted: NamedDependency[RunPageQuery]) -> RunList:
+def history(
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    runs: NamedDependency[Runs],
+    live: NamedDependency[Live],
+    wanted: NamedDependency[RunPageQuery],
+) -> RunList:
     """All runs that match and are not under way."""
-    return _page(daemon, wanted, ended=True)
+    return _page(clock, catalog, runs, live, wanted, ended=True)
 
 
-def _page(daemon: Daemon, wanted: RunPageQuery, *, ended: bool | None) -> RunList:
-    chosen = wanted.filter(daemon.catalog, ended=ended)
-    page = daemon.runs.page(chosen, wanted.limit, wanted.cursor)
+def _page(
+    clock: Clock,
+    catalog: Catalog,
+    runs: Runs,
+    live: Live,
+    wanted: RunPageQuery,
+    *,
+    ended: bool | None,
+) -> RunList:
+    chosen = wanted.filter(catalog, ended=ended)
+    page = runs.page(chosen, wanted.limit, wanted.cursor)
     return RunList(
-        runs=describe(daemon, page.runs),
-        total_runs=daemon.runs.total(chosen),
+        runs=describe(catalog, live, page.runs),
+        total_runs=runs.total(chosen),
         next_cursor=page.next_cursor,
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )
 
 
-def describe(daemon: Daemon, records: list[RunRecord]) -> list[RunDetail]:
+def describe(catalog: Catalog, live: Live, records: list[RunRecord]) -> list[RunDetail]:
     """Stored runs; those under way with what is known of them live."""
-    live = {run.run_id: run for run in daemon.live.active()}
-    return [RunDetail.of(record, daemon.catalog, live.get(record.run_id)) for record in records]
+    active = {run.run_id: run for run in live.active()}
+    return [RunDetail.of(record, catalog, active.get(record.run_id)) for record in records]
 
 
 @reads("/api/runs/{run_id:str}", summary="One run")
-def get_run(daemon: NamedDependency[Daemon], run_id: RunIdInPath) -> RunDetail:
+def get_run(
+    catalog: NamedDependency[Catalog],
+    runs: NamedDependency[Runs],
+    live: NamedDependency[Live],
+    run_id: RunIdInPath,
+) -> RunDetail:
     """How the run ended, its items by outcome and its most frequent causes of failure."""
-    return describe(daemon, [daemon.runs.get(run_id)])[0]
+    return describe(catalog, live, [runs.get(run_id)])[0]
 
 
 @reads(
@@ -72,9 +99,9 @@ def get_run(daemon: NamedDependency[Daemon], run_id: RunIdInPath) -> RunDetail:
         "application/x-ndjson",
     ),
 )
-def get_log(daemon: NamedDependency[Daemon], run_id: RunIdInPath) -> Stream:
+def get_log(runs: NamedDependency[Runs], run_id: RunIdInPath) -> Stream:
     """Its steps and failures, one JSON object a line, streamed."""
-    return stream(_encoded(daemon.runs.log(run_id)), "application/x-ndjson")
+    return stream(_encoded(runs.log(run_id)), "application/x-ndjson")
 
 
 def _encoded(lines: Iterator[LogLine]) -> Iterator[bytes]:

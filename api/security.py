@@ -22,12 +22,14 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
 
 from api.origin import SAFE_METHODS, Connection, check_origin, host_names, method_of
-from daemon.access.keyring import Key
+from daemon.access.keyring import Key, Keyring
 from daemon.access.keys import is_damaged
 from daemon.access.rate_limit import RateLimit, Remembered, client_of
 from daemon.access.roles import LOCAL, Role, may, refusal
+from daemon.clock import Clock
 from daemon.config import is_loopback
-from daemon.service import Daemon
+from daemon.config.schema import ServerConfig
+from daemon.metrics import Metrics
 
 log = logging.getLogger("triaged.api")
 
@@ -46,12 +48,13 @@ _HEADERS = {
 class Access:
     """The guards of the API."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        server = daemon.settings.config.server
-        self._keyring = daemon.keyring
-        self._clock = daemon.clock
+    def __init__(
+        self, server: ServerConfig, keyring: Keyring, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._keyring = keyring
+        self._clock = clock
         self._key_always = not is_loopback(server.listen.host)
-        self._refused = daemon.metrics.requests_refused
+        self._refused = metrics.requests_refused
         self._hosts = host_names(server.listen.host, *server.hosts)
         self._requests = RateLimit(server.requests_per_minute)
         self._wrong_keys = RateLimit(WRONG_KEYS_PER_MINUTE)

@@ -13,9 +13,12 @@ from msgspec import Meta
 from api.query import Name, Query, Time
 from api.routes import reads
 from api.schemas.statistics import CategoryCount, Outcomes, SourceStatistics, Statistics
-from daemon.service import Daemon
-from daemon.store import runs
+from daemon.clock import Clock
+from daemon.pipelines.catalog import Catalog
+from daemon.store import runs as stored
+from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
+from daemon.store.runs import Runs
 from daemon.taxonomy import Category
 
 DAY = timedelta(days=1)
@@ -39,54 +42,60 @@ class StatisticsQuery(Query, frozen=True, kw_only=True):
 
 @reads("/api/processing/statistics", StatisticsQuery, summary="What runs came to")
 def statistics(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[StatisticsQuery]
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    failures: NamedDependency[Failures],
+    runs: NamedDependency[Runs],
+    wanted: NamedDependency[StatisticsQuery],
 ) -> Statistics:
     """Outcomes, success rate, durations and failures by category, of each source and together."""
-    return make_statistics(daemon, wanted)
+    return make_statistics(clock, catalog, failures, runs, wanted)
 
 
-def make_statistics(daemon: Daemon, wanted: StatisticsQuery) -> Statistics:
+def make_statistics(
+    clock: Clock, catalog: Catalog, failures: Failures, runs: Runs, wanted: StatisticsQuery
+) -> Statistics:
     """The statistics of all sources, of those of a pipeline, or of one."""
-    until = wanted.until or daemon.clock.now()
+    until = wanted.until or clock.now()
     since = wanted.since or until - DAY
     ran = [
         record
-        for record in daemon.runs.statistics(since, wanted.until)
+        for record in runs.statistics(since, wanted.until)
         if wanted.pipeline in (None, record.pipeline) and wanted.source in (None, record.source)
     ]
-    failed = _failures_by_source(daemon, wanted, since)
+    failed = _failures_by_source(failures, wanted, since)
     return Statistics(
         since=since,
         until=until,
         totals=_totals(ran, failed.values()),
         sources=[
-            _of_source(record, failed.get((record.pipeline, record.source), Counter()), daemon)
+            _of_source(record, failed.get((record.pipeline, record.source), Counter()), catalog)
             for record in ran
         ],
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )
 
 
 def _failures_by_source(
-    daemon: Daemon, wanted: StatisticsQuery, since: datetime
+    failures: Failures, wanted: StatisticsQuery, since: datetime
 ) -> dict[SourceKey, Counter[str]]:
     chosen = FailureFilter(
         since=since, until=wanted.until, pipeline=wanted.pipeline, source=wanted.source
     )
     found: dict[SourceKey, Counter[str]] = {}
-    for counted in daemon.failures.by_source(chosen):
+    for counted in failures.by_source(chosen):
         counts = found.setdefault((counted.pipeline, counted.source), Counter())
         counts[counted.category] = counted.count
     return found
 
 
 def _of_source(
-    record: runs.SourceStatistics, failures: Counter[str], daemon: Daemon
+    record: stored.SourceStatistics, failures: Counter[str], catalog: Catalog
 ) -> SourceStatistics:
     return SourceStatistics(
         pipeline=record.pipeline,
         source=record.source,
-        email_address=daemon.catalog.email_address(record.pipeline, record.source),
+        email_address=catalog.email_address(record.pipeline, record.source),
         runs=record.runs,
         success=record.success,
         partial=record.partial,
@@ -106,7 +115,7 @@ def _of_source(
     )
 
 
-def _totals(ran: list[runs.SourceStatistics], failures: Iterable[Counter[str]]) -> Outcomes:
+def _totals(ran: list[stored.SourceStatistics], failures: Iterable[Counter[str]]) -> Outcomes:
     def total(name: str) -> int:
         return sum(getattr(record, name) for record in ran)
 
@@ -131,14 +140,14 @@ def _success_rate(success: int, partial: int, failed: int) -> float | None:
     return success / ended if ended else None
 
 
-def _mean(ran: list[runs.SourceStatistics]) -> float | None:
+def _mean(ran: list[stored.SourceStatistics]) -> float | None:
     """The mean over all runs, from those of the sources and how many runs each had."""
     timed = [(r.average_seconds, _ended(r)) for r in ran if r.average_seconds is not None]
     ended = sum(n for _, n in timed)
     return sum(mean * n for mean, n in timed) / ended if ended else None
 
 
-def _ended(record: runs.SourceStatistics) -> int:
+def _ended(record: stored.SourceStatistics) -> int:
     return record.success + record.partial + record.failed + record.interrupted + record.cancelled
 
 

@@ -14,9 +14,13 @@ from api.runs import describe
 from api.schemas.failures import FailureDetail
 from api.schemas.status import CurrentRun, CurrentStatus, FailureSummary, ProcessingStatus
 from api.statistics import StatisticsQuery, make_statistics
-from daemon.service import Daemon
+from daemon.clock import Clock
+from daemon.config import Settings
+from daemon.live import Live
+from daemon.pipelines.catalog import Catalog
+from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
-from daemon.store.runs import RunFilter
+from daemon.store.runs import RunFilter, Runs
 from daemon.taxonomy import FailureStatus
 
 RECENT = timedelta(hours=24)
@@ -37,54 +41,70 @@ class CurrentStatusQuery(Query, frozen=True, kw_only=True):
 
 @reads("/api/processing/current-status", CurrentStatusQuery, summary="The current status")
 def current_status(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[CurrentStatusQuery]
+    settings: NamedDependency[Settings],
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    failures: NamedDependency[Failures],
+    runs: NamedDependency[Runs],
+    live: NamedDependency[Live],
+    wanted: NamedDependency[CurrentStatusQuery],
 ) -> CurrentStatus:
     """What is being processed, what was processed lately, and whether anything failed."""
-    active = active_runs(daemon)
+    active = active_runs(catalog, live)
     return CurrentStatus(
         is_processing=bool(active),
         current_status=active[0] if active else None,
         active=active,
-        failure_summary=summarise(daemon) if wanted.include_failure_summary else None,
-        websocket_available=_websocket(daemon),
-        timestamp=daemon.clock.now(),
+        failure_summary=summarise(clock, catalog, failures)
+        if wanted.include_failure_summary
+        else None,
+        websocket_available=_websocket(settings),
+        timestamp=clock.now(),
         recent_runs=(
-            describe(daemon, daemon.runs.page(RunFilter(ended=True), wanted.recent_limit).runs)
+            describe(catalog, live, runs.page(RunFilter(ended=True), wanted.recent_limit).runs)
             if wanted.include_recent
             else []
         ),
-        statistics=make_statistics(daemon, StatisticsQuery()) if wanted.include_stats else None,
+        statistics=make_statistics(clock, catalog, failures, runs, StatisticsQuery())
+        if wanted.include_stats
+        else None,
     )
 
 
 @reads("/api/processing/status", summary="The status, for those who poll")
-def status(daemon: NamedDependency[Daemon]) -> ProcessingStatus:
+def status(
+    settings: NamedDependency[Settings],
+    clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
+    failures: NamedDependency[Failures],
+    live: NamedDependency[Live],
+) -> ProcessingStatus:
     """What is being processed and whether anything failed: cheap enough to ask every second."""
-    active = active_runs(daemon)
+    active = active_runs(catalog, live)
     return ProcessingStatus(
         is_processing=bool(active),
         current_status=active[0] if active else None,
         active=active,
-        failure_summary=summarise(daemon),
-        websocket_available=_websocket(daemon),
-        timestamp=daemon.clock.now(),
+        failure_summary=summarise(clock, catalog, failures),
+        websocket_available=_websocket(settings),
+        timestamp=clock.now(),
     )
 
 
-def _websocket(daemon: Daemon) -> bool:
-    return daemon.settings.config.server.websocket_connections > 0
+def _websocket(settings: Settings) -> bool:
+    return settings.config.server.websocket_connections > 0
 
 
-def active_runs(daemon: Daemon) -> list[CurrentRun]:
+def active_runs(catalog: Catalog, live: Live) -> list[CurrentRun]:
     """All runs under way, most recently updated first."""
-    return [CurrentRun.of(run, daemon.catalog) for run in daemon.live.active()]
+    return [CurrentRun.of(run, catalog) for run in live.active()]
 
 
-def summarise(daemon: Daemon) -> FailureSummary:
+def summarise(clock: Clock, catalog: Catalog, failures: Failures) -> FailureSummary:
     """The failures at a glance."""
-    newest = daemon.failures.page(FailureFilter(), 1).failures
+    newest = failures.page(FailureFilter(), 1).failures
     return FailureSummary(
-        has_recent_failures=any(f.error_time > daemon.clock.now() - RECENT for f in newest),
-        failure_count=daemon.failures.total(FailureFilter(status=FailureStatus.OPEN)),
-        most_recent_failure=FailureDetail.of(newest[0], daemon.catalog) if newest else None,
+        has_recent_failures=any(f.error_time > clock.now() - RECENT for f in newest),
+        failure_count=failures.total(FailureFilter(status=FailureStatus.OPEN)),
+        most_recent_failure=FailureDetail.of(newest[0], catalog) if newest else None,
     )

@@ -15,10 +15,11 @@ from api.problems import answer_daemon
 from api.security import name_in
 from daemon.access.roles import LOCAL
 from daemon.audit.attempt import Attempt, current
-from daemon.audit.details import cut, details_of, text_field
+from daemon.audit.details import Mask, cut, details_of, text_field
+from daemon.clock import Clock
 from daemon.errors import RecorderClosed, StoreUnavailable
 from daemon.operations.decision import STORE_SECONDS
-from daemon.service import Daemon
+from daemon.recorder import Recorder
 
 REASONS = {
     400: "invalid",
@@ -42,9 +43,11 @@ _FLOOD = 429
 class Trail:
     """Middleware around everything that may change something."""
 
-    def __init__(self, app: ASGIApp, daemon: Daemon) -> None:
+    def __init__(self, app: ASGIApp, recorder: Recorder, mask: Mask, clock: Clock) -> None:
         self.app = app
-        self._daemon = daemon
+        self._recorder = recorder
+        self._mask = mask
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and _may_change_something(scope):
@@ -73,11 +76,11 @@ class Trail:
             await _answer_unstored(scope, receive, send)
 
     def _attempt(self, scope: HTTPScope, body: _Body) -> Attempt:
-        mask = self._daemon.triage.mask
+        mask = self._mask
         handler = scope["route_handler"]
         known = handler.opt.get("known_fields")
         return Attempt(
-            self._daemon.clock.now(),
+            self._clock.now(),
             str(action_of(handler)),
             subject=lambda: cut(mask(_subject(scope, body))) or None,
             who=lambda: name_in(scope) or LOCAL,
@@ -92,7 +95,7 @@ class Trail:
         return await sync_to_thread(self._record, attempt, refused)
 
     def _record(self, attempt: Attempt, refused: str | None) -> bool:
-        recorder = self._daemon.recorder
+        recorder = self._recorder
         try:
             return recorder.wait(attempt.record(recorder, refused), STORE_SECONDS)
         except RecorderClosed:

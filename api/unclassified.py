@@ -11,7 +11,8 @@ from api.filters import Limit
 from api.query import Name, Query, Time
 from api.routes import reads
 from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
-from daemon.service import Daemon
+from daemon.clock import Clock
+from daemon.store.database import Database
 from daemon.store.filters import FailureFilter
 from daemon.store.unmatched import Unmatched
 from daemon.taxonomy import Category
@@ -39,7 +40,9 @@ class UnclassifiedQuery(Query, frozen=True, kw_only=True):
     summary="Failures that no rule recognised, each group with a rule to start from",
 )
 def list_unclassified(
-    daemon: NamedDependency[Daemon], wanted: NamedDependency[UnclassifiedQuery]
+    clock: NamedDependency[Clock],
+    database: NamedDependency[Database],
+    wanted: NamedDependency[UnclassifiedQuery],
 ) -> UnclassifiedList:
     """What to write a rule for next."""
     chosen = FailureFilter(
@@ -48,11 +51,11 @@ def list_unclassified(
         since=wanted.since,
         until=wanted.until,
     )
-    found, total = Unmatched(daemon.database.read()).groups(chosen, wanted.limit, wanted.offset)
+    found, total = Unmatched(database.read()).groups(chosen, wanted.limit, wanted.offset)
     end = wanted.offset + len(found)
     return UnclassifiedList(
         groups=[UnclassifiedGroup.of(group) for group in found],
         total_groups=total,
         next_offset=end if found and end < total else None,
-        timestamp=daemon.clock.now(),
+        timestamp=clock.now(),
     )

@@ -14,6 +14,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.composition.at_start import AtStart
 from daemon.composition.checks import require_correct
 from daemon.composition.measuring import make_metrics
+from daemon.composition.offered import Offered
 from daemon.composition.opening import closed_on_failure, open_database, open_keyring
 from daemon.composition.under_way import UnderWay
 from daemon.composition.upkeep import Upkeep
@@ -84,6 +85,7 @@ class Daemon:
             self._let_people_act()
             self._tell()
         self.parts = self._in_order()
+        self.offered = self._offer()
         self._stopped = False
 
     def _read(self) -> None:
@@ -230,6 +232,36 @@ class Daemon:
             self.under_way,
             *self.by_itself,
         ]
+
+    def _offer(self) -> Offered:
+        """What an API may use."""
+        return Offered(
+            settings=self.settings,
+            clock=self.clock,
+            triage=self.triage,
+            keyring=self.keyring,
+            metrics=self.metrics,
+            recorder=self.recorder,
+            health=self.health,
+            catalog=self.catalog,
+            accounts=self.accounts,
+            scheduler=self.scheduler,
+            gate=self.gate,
+            live=self.live,
+            topics=self.topics,
+            database=self.database,
+            failures=self.failures,
+            runs=self.runs,
+            files=self.files,
+            retries=self.retries,
+            rejects=self.rejects,
+            pipeline_operations=self.pipeline_operations,
+            file_operations=self.file_operations,
+            group_operations=self.group_operations,
+            account_operations=self.account_operations,
+            retry_requests=self.retry_requests,
+            retry_worker=self.retry_worker,
+        )
 
     def start(self, *, schedule: bool = True) -> None:
         """Begins to record, and with `schedule` to run cycles. Raises `Conflict` after a stop."""

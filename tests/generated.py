@@ -185,7 +185,7 @@ def openapi(daemon: Daemon) -> str:
 
     from api.app import create_app
 
-    with TestClient(create_app(daemon), base_url="http://127.0.0.1:8080") as client:
+    with TestClient(create_app(daemon.offered), base_url="http://127.0.0.1:8080") as client:
         document = client.get("/schema/openapi.json").json()
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -14,6 +14,7 @@ from api.problems import BadRequest, Mistake
 from api.query import Time, bounded, from_milliseconds
 from api.report.choices import text_of, values_of
 from api.report.filters import dimensions, failure_filter, run_filter
+from api.report.reports import Reports
 from api.report.span import (
     INTERVAL_WORDS,
     MOST_SERIES,
@@ -27,7 +28,6 @@ from api.report.span import (
 )
 from api.schemas import grafana as schemas
 from api.schemas.fields import Given
-from daemon.service import Daemon
 from daemon.store.filters import FailureFilter
 from daemon.store.report_conditions import Comparison, Condition, Dimension, Key, Measure
 from daemon.store.report_grid import Grid
@@ -36,10 +36,10 @@ from daemon.store.runs import RunFilter
 _SHORTEST = timedelta(seconds=1)
 
 
-def span_of(daemon: Daemon, given: schemas.TimeRange) -> Span:
+def span_of(reports: Reports, given: schemas.TimeRange) -> Span:
     """The time that a dashboard shows. Raises `BadRequest`."""
     since, until = _moment(given.since, "from"), _moment(given.until, "to")
-    return Span.over(since, until, daemon.clock.now(), Place("/range").blame)
+    return Span.over(since, until, reports.clock.now(), Place("/range").blame)
 
 
 def _moment(given: str | float, name: str) -> datetime:
@@ -72,7 +72,7 @@ class Place(NamedTuple):
 class Asked(NamedTuple):
     """One metric of one target."""
 
-    daemon: Daemon
+    reports: Reports
     metric: MetricName
     payload: schemas.Payload
     place: Place
@@ -100,7 +100,7 @@ class Asked(NamedTuple):
 
     def failures(self) -> FailureFilter:
         return failure_filter(
-            self.given(), *self.span, self.daemon.catalog, self.place.blame, self.adhoc()
+            self.given(), *self.span, self.reports.catalog, self.place.blame, self.adhoc()
         )
 
     def runs(self) -> RunFilter:

@@ -10,12 +10,12 @@ from api.grafana import metrics, queries
 from api.grafana.adhoc import KEYS
 from api.grafana.asked import span_of
 from api.problems import BadRequest, Mistake
+from api.report.reports import Reports
 from api.report.series_endpoints import RUN_STATUS, VARIABLES, marks, variable_values
 from api.routes import asks, reads
 from api.schemas import grafana as schemas
 from api.schemas.report import VariableValue
 from daemon import __version__
-from daemon.service import Daemon
 from daemon.store.report_conditions import Dimension, Measure
 
 PREFIX = "/grafana/json"
@@ -37,7 +37,7 @@ def list_metrics(data: JSONBody[schemas.MetricsRequest | None] = None) -> list[s
 
 @asks(f"{PREFIX}/metric-payload-options", summary="Choices of a field of the query editor")
 def list_options(
-    daemon: NamedDependency[Daemon], data: JSONBody[schemas.OptionsRequest]
+    reports: NamedDependency[Reports], data: JSONBody[schemas.OptionsRequest]
 ) -> list[schemas.Option]:
     """The values that a filter may have."""
     if data.metric not in set(metrics.MetricName):
@@ -51,27 +51,27 @@ def list_options(
     if metrics.has_run_statuses(metric) and wanted == Dimension.STATUS:
         wanted = RUN_STATUS
     pipeline = data.payload.pipeline if data.payload else None
-    found = variable_values(daemon, wanted, None if data.name == "pipeline" else pipeline)
+    found = variable_values(reports, wanted, None if data.name == "pipeline" else pipeline)
     return [schemas.Option(label=value.text, value=value.value) for value in found]
 
 
 @asks(f"{PREFIX}/query", summary="Answers to the queries of a panel")
 def query(
-    daemon: NamedDependency[Daemon], data: JSONBody[schemas.QueryRequest]
+    reports: NamedDependency[Reports], data: JSONBody[schemas.QueryRequest]
 ) -> list[schemas.TimeSeries | schemas.Table]:
     """Time series and tables, in the order of the targets."""
-    return queries.answer(daemon, data)
+    return queries.answer(reports, data)
 
 
 @asks(f"{PREFIX}/variable", summary="Values of a variable, as Grafana asks for them")
 def variable(
-    daemon: NamedDependency[Daemon], data: JSONBody[schemas.VariableRequest]
+    reports: NamedDependency[Reports], data: JSONBody[schemas.VariableRequest]
 ) -> list[VariableValue]:
     """The same as `/api/report/variables`."""
     wanted = data.payload
     if wanted.target not in VARIABLES:
         raise BadRequest([Mistake(f"one of {', '.join(VARIABLES)}", pointer="/payload/target")])
-    found = variable_values(daemon, wanted.target, wanted.pipeline)
+    found = variable_values(reports, wanted.target, wanted.pipeline)
     return [VariableValue.of(value) for value in found]
 
 
@@ -87,34 +87,34 @@ def tag_keys(data: JSONBody[schemas.TagKeysRequest | None] = None) -> list[schem
 
 @asks(f"{PREFIX}/tag-values", summary="Values that an ad-hoc filter may have")
 def tag_values(
-    daemon: NamedDependency[Daemon], data: JSONBody[schemas.TagValuesRequest]
+    reports: NamedDependency[Reports], data: JSONBody[schemas.TagValuesRequest]
 ) -> list[schemas.TagValue]:
     """The values of a key; none of numbers."""
     key = KEYS.get(data.key)
     if key is None:
         raise BadRequest([Mistake(f"one of {', '.join(KEYS)}", pointer="/key")])
-    found = [] if isinstance(key, Measure) else variable_values(daemon, key)
+    found = [] if isinstance(key, Measure) else variable_values(reports, key)
     return [schemas.TagValue(text=value.value) for value in found]
 
 
 @asks(f"{PREFIX}/search", summary="Names of metrics, for older data sources")
 def search(
-    daemon: NamedDependency[Daemon], data: JSONBody[schemas.SearchRequest | None] = None
+    reports: NamedDependency[Reports], data: JSONBody[schemas.SearchRequest | None] = None
 ) -> list[str]:
     """Metrics whose name holds the text; or the values of a variable, where it is its name."""
     target = (data.target if data else None) or ""
     if target in VARIABLES:
-        return [value.value for value in variable_values(daemon, target)]
+        return [value.value for value in variable_values(reports, target)]
     return [name.value for name in metrics.MetricName if target in name]
 
 
 @asks(f"{PREFIX}/annotations", summary="Marks for graphs, for older data sources")
 def annotations_of(
-    daemon: NamedDependency[Daemon], data: JSONBody[schemas.AnnotationsRequest]
+    reports: NamedDependency[Reports], data: JSONBody[schemas.AnnotationsRequest]
 ) -> list[schemas.Annotation]:
     """Failed runs, decisions about groups, retries by hand and paused pipelines."""
-    span = span_of(daemon, data.range)
-    found = marks(daemon, span, _MOST_MARKS, (data.annotation.query, None, None), _blame_query)
+    span = span_of(reports, data.range)
+    found = marks(reports, span, _MOST_MARKS, (data.annotation.query, None, None), _blame_query)
     return [schemas.Annotation.of(mark, data.annotation) for mark in found]
 
 

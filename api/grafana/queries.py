@@ -14,11 +14,11 @@ from api.grafana.metrics import MetricName
 from api.problems import BadRequest, Mistake
 from api.report import series, tables
 from api.report.choices import values_of
+from api.report.reports import Reports
 from api.schemas import grafana as schemas
 from api.schemas import report as rows
 from api.schemas.failures import FailureRow
 from daemon.errors import QueryTooLong
-from daemon.service import Daemon
 from daemon.store.reading import REPORT_SECONDS
 from daemon.store.report_grid import Grid
 from daemon.store.report_series import RunFigures
@@ -28,18 +28,18 @@ Answer = schemas.TimeSeries | schemas.Table
 _MOST_ROWS, _USUAL_ROWS = 1_000, 100
 
 
-def answer(daemon: Daemon, request: schemas.QueryRequest) -> list[Answer]:
+def answer(reports: Reports, request: schemas.QueryRequest) -> list[Answer]:
     """The answers to all targets, in their order. Raises `BadRequest`, `QueryTooLong`."""
-    span = span_of(daemon, request.range)
-    begun = daemon.clock.monotonic()
+    span = span_of(reports, request.range)
+    begun = reports.clock.monotonic()
     found: list[Answer] = []
     for number, target in enumerate(request.targets):
         for metric in _metrics(target, number):
-            if daemon.clock.monotonic() - begun > REPORT_SECONDS:
+            if reports.clock.monotonic() - begun > REPORT_SECONDS:
                 raise QueryTooLong("the queries take too long together; ask for a shorter time")
             place = Place(f"/targets/{number}/payload")
             payload = target.payload or schemas.Payload()
-            asked = Asked(daemon, metric, payload, place, target.ref_id, span, request)
+            asked = Asked(reports, metric, payload, place, target.ref_id, span, request)
             found += _ANSWERS[metric](asked)
     return found
 
@@ -56,7 +56,7 @@ def _metrics(target: schemas.Target, number: int) -> list[MetricName]:
 
 def _failures(asked: Asked) -> list[Answer]:
     by, grid = asked.by(series.FAILURE_DIMENSIONS), asked.grid()
-    answer = series.count_failures(asked.daemon, asked.failures(), by, grid, asked.most_series())
+    answer = series.count_failures(asked.reports, asked.failures(), by, grid, asked.most_series())
     return [
         _time_series(asked, grid, one.name, [count for (count,) in one.values])
         for one in series.named(answer, by, asked.metric)
@@ -78,7 +78,7 @@ def _items(asked: Asked) -> list[Answer]:
 def _of_runs(asked: Asked, figures: Mapping[str, str]) -> list[Answer]:
     """A series for each of some figures (named as the keys) of each series of runs."""
     by, grid = asked.by(series.RUN_DIMENSIONS), asked.grid()
-    answer = series.count_runs(asked.daemon, asked.runs(), by, grid, asked.most_series())
+    answer = series.count_runs(asked.reports, asked.runs(), by, grid, asked.most_series())
     found: list[Answer] = []
     for one in series.named(answer, by, asked.metric):
         points = [RunFigures(*values) for values in one.values]
@@ -98,7 +98,7 @@ def _time_series(
 
 
 def _failure_table(asked: Asked) -> list[Answer]:
-    found = tables.failure_rows(asked.daemon, asked.failures(), _limit(asked))
+    found = tables.failure_rows(asked.reports, asked.failures(), _limit(asked))
     return [_table(asked, FailureRow, found.rows)]
 
 
@@ -107,23 +107,23 @@ def _group_table(asked: Asked) -> list[Answer]:
     if states is not None and not (len(states) == 1 and set(states) <= set(GroupState)):
         raise BadRequest([asked.place.blame(f"one of {', '.join(GroupState)}", "state")])
     state = GroupState(states[0]) if states else None
-    found, _ = tables.group_rows(asked.daemon, asked.failures(), _limit(asked), state=state)
+    found, _ = tables.group_rows(asked.reports, asked.failures(), _limit(asked), state=state)
     return [_table(asked, rows.GroupRow, found)]
 
 
 def _run_table(asked: Asked) -> list[Answer]:
-    found = tables.run_rows(asked.daemon, asked.runs(), _limit(asked))
+    found = tables.run_rows(asked.reports, asked.runs(), _limit(asked))
     return [_table(asked, rows.RunRow, found.rows)]
 
 
 def _source_table(asked: Asked) -> list[Answer]:
-    found = tables.source_rows(asked.daemon, *asked.chosen().values())
+    found = tables.source_rows(asked.reports, *asked.chosen().values())
     return [_table(asked, rows.SourceRow, found[: _limit(asked)])]
 
 
 def _cycle_table(asked: Asked) -> list[Answer]:
     (pipelines,) = asked.chosen().values()
-    found = tables.cycle_rows(asked.daemon, asked.span, _limit(asked), pipelines=pipelines)
+    found = tables.cycle_rows(asked.reports, asked.span, _limit(asked), pipelines=pipelines)
     return [_table(asked, rows.CycleRow, found)]
 
 

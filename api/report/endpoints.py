@@ -28,11 +28,11 @@ from api.report.filters import (
     Values,
     parameter,
 )
+from api.report.reports import Reports
 from api.report.span import Span
 from api.routes import reads
 from api.schemas import report as schemas
 from api.schemas.failures import FailureRow
-from daemon.service import Daemon
 from daemon.taxonomy import GroupState
 
 TOTAL = "x-total-count"
@@ -59,14 +59,14 @@ class FailureTableQuery(FailureReportQuery, frozen=True, kw_only=True):
     content=flat(FailureRow, "Failures, newest first"),
 )
 def failures(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[FailureTableQuery],
 ) -> Response[Any]:
     """Every stored failure that matches; `X-Total-Count` says how many. Past the end there are none."""
     _one_way(wanted.cursor, wanted.offset)
     found = tables.failure_rows(
-        daemon, wanted.filter(daemon.catalog), wanted.limit, wanted.cursor, wanted.offset
+        reports, wanted.filter(reports.catalog), wanted.limit, wanted.cursor, wanted.offset
     )
     headers = {TOTAL: str(found.total)}
     return rows(request, found.rows, columns_of(FailureRow), wanted.format, headers)
@@ -87,13 +87,13 @@ class RunTableQuery(RunReportQuery, frozen=True, kw_only=True):
     content=flat(schemas.RunRow, "Runs, newest first"),
 )
 def runs(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[RunTableQuery],
 ) -> Response[Any]:
     """All runs that match, those under way included; `X-Total-Count` says how many."""
     _one_way(wanted.cursor, wanted.offset)
-    found = tables.run_rows(daemon, wanted.filter(), wanted.limit, wanted.cursor, wanted.offset)
+    found = tables.run_rows(reports, wanted.filter(), wanted.limit, wanted.cursor, wanted.offset)
     headers = {TOTAL: str(found.total)}
     return rows(request, found.rows, columns_of(schemas.RunRow), wanted.format, headers)
 
@@ -120,14 +120,14 @@ class GroupTableQuery(FailureReportQuery, frozen=True, kw_only=True):
     content=flat(schemas.GroupRow, "Groups of failures with the same cause, most open ones first"),
 )
 def groups(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[GroupTableQuery],
 ) -> Response[Any]:
     """Failures with the same cause together; `X-Total-Count` says how many groups there are."""
     state = GroupState(wanted.state) if wanted.state else None
     found, total = tables.group_rows(
-        daemon, wanted.filter(daemon.catalog), wanted.limit, wanted.offset, state
+        reports, wanted.filter(reports.catalog), wanted.limit, wanted.offset, state
     )
     headers = {TOTAL: str(total)}
     return rows(request, found, columns_of(schemas.GroupRow), wanted.format, headers)
@@ -159,13 +159,13 @@ class SourceQuery(PlaceQuery, frozen=True, kw_only=True):
     content=flat(schemas.SourceRow, "How each source stands now, by name"),
 )
 def sources(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[SourceQuery],
 ) -> Response[Any]:
     """Every source that is configured or has stored runs or failures."""
     found = tables.source_rows(
-        daemon, values_of(wanted.pipeline), values_of(wanted.source), values_of(wanted.status)
+        reports, values_of(wanted.pipeline), values_of(wanted.source), values_of(wanted.status)
     )
     page = found[wanted.offset : wanted.offset + wanted.limit]
     headers = {TOTAL: str(len(found))}
@@ -185,15 +185,15 @@ class CycleQuery(PlaceQuery, frozen=True, kw_only=True):
     content=flat(schemas.CycleRow, "Cycles, newest first"),
 )
 def cycles(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[CycleQuery],
 ) -> Response[Any]:
     """Sweeps over the sources of a pipeline, with what their runs came to."""
-    now = daemon.clock.now()
+    now = reports.clock.now()
     span = Span.over(wanted.since or _FIRST, wanted.until, now, parameter)
     found = tables.cycle_rows(
-        daemon,
+        reports,
         span,
         wanted.limit,
         wanted.offset,

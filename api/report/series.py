@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from api.report.reports import Reports
 from api.schemas import report as schemas
-from daemon.service import Daemon
 from daemon.store.filters import FailureFilter
 from daemon.store.reading import Need
 from daemon.store.report_conditions import RUN_COLUMNS, Dimension
@@ -36,18 +36,18 @@ class Named(NamedTuple):
 
 
 def count_failures(
-    daemon: Daemon, f: FailureFilter, by: Sequence[Dimension], grid: Grid, most: int
+    reports: Reports, f: FailureFilter, by: Sequence[Dimension], grid: Grid, most: int
 ) -> SeriesAnswer:
     """How many failures there were in each stretch."""
-    with daemon.database.read(Need.REPORT) as reader:
+    with reports.database.read(Need.REPORT) as reader:
         return failure_series(reader, f, by, grid, most)
 
 
 def count_runs(
-    daemon: Daemon, f: RunFilter, by: Sequence[Dimension], grid: Grid, most: int
+    reports: Reports, f: RunFilter, by: Sequence[Dimension], grid: Grid, most: int
 ) -> SeriesAnswer:
     """What the runs of each stretch came to, as `RunFigures`."""
-    with daemon.database.read(Need.REPORT) as reader:
+    with reports.database.read(Need.REPORT) as reader:
         return run_series(reader, f, by, grid, most)
 
 

@@ -25,11 +25,11 @@ from api.report.filters import (
     grid_for,
     parameter,
 )
+from api.report.reports import Reports
 from api.report.span import Span
 from api.routes import reads
 from api.schemas import report as schemas
 from api.schemas.fields import Given
-from daemon.service import Daemon
 from daemon.store import report_annotations
 from daemon.store.reading import Need
 from daemon.store.report_annotations import Kind
@@ -53,26 +53,26 @@ def _said(answer: SeriesAnswer) -> dict[str, str]:
     content=flat(schemas.FailurePoint, "Points of all series, zeros included"),
 )
 def failure_series(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[FailureSeriesQuery],
 ) -> Response[Any]:
     """Counts by any dimensions. `X-Report-Other-Series` says how many `other` stands for."""
-    span = wanted.span(daemon.clock.now())
+    span = wanted.span(reports.clock.now())
     by, grid = dimensions(wanted.by, series.FAILURE_DIMENSIONS, parameter), grid_for(wanted, span)
     chosen = msgspec.structs.replace(
-        wanted.filter(daemon.catalog), since=span.since, until=span.until
+        wanted.filter(reports.catalog), since=span.since, until=span.until
     )
-    answer = series.count_failures(daemon, chosen, by, grid, wanted.series)
+    answer = series.count_failures(reports, chosen, by, grid, wanted.series)
     columns = ("time", "series", *by, "count")
     return rows(request, series.failure_points(answer, by), columns, wanted.format, _said(answer))
 
 
-def _runs(daemon: Daemon, wanted: RunSeriesQuery) -> tuple[SeriesAnswer, list[Dimension]]:
-    span = wanted.span(daemon.clock.now())
+def _runs(reports: Reports, wanted: RunSeriesQuery) -> tuple[SeriesAnswer, list[Dimension]]:
+    span = wanted.span(reports.clock.now())
     by, grid = dimensions(wanted.by, series.RUN_DIMENSIONS, parameter), grid_for(wanted, span)
     chosen = msgspec.structs.replace(wanted.filter(), since=span.since, until=span.until)
-    return series.count_runs(daemon, chosen, by, grid, wanted.series), by
+    return series.count_runs(reports, chosen, by, grid, wanted.series), by
 
 
 @reads(
@@ -82,12 +82,12 @@ def _runs(daemon: Daemon, wanted: RunSeriesQuery) -> tuple[SeriesAnswer, list[Di
     content=flat(schemas.RunPoint, "Points of all series, zeros included"),
 )
 def run_series(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[RunSeriesQuery],
 ) -> Response[Any]:
     """How many runs began, how long they took, and what became of their items."""
-    answer, by = _runs(daemon, wanted)
+    answer, by = _runs(reports, wanted)
     columns = ("time", "series", *by, *schemas.RUN_FIGURES)
     return rows(request, series.run_points(answer, by), columns, wanted.format, _said(answer))
 
@@ -99,12 +99,12 @@ def run_series(
     content=flat(schemas.ItemPoint, "Points of all series, zeros included"),
 )
 def item_series(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[RunSeriesQuery],
 ) -> Response[Any]:
     """Items of the runs that began in each stretch: succeeded, failed, skipped."""
-    answer, by = _runs(daemon, wanted)
+    answer, by = _runs(reports, wanted)
     columns = ("time", "series", *by, "outcome", "count")
     return rows(request, series.item_points(answer, by), columns, wanted.format, _said(answer))
 
@@ -127,14 +127,14 @@ class AnnotationQuery(ReportQuery, frozen=True, kw_only=True):
     content=flat(schemas.AnnotationRow, "Marks, newest first"),
 )
 def annotations_of(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[AnnotationQuery],
 ) -> Response[Any]:
     """Failed runs, decisions about groups, retries by hand and paused pipelines."""
     found = marks(
-        daemon,
-        wanted.span(daemon.clock.now()),
+        reports,
+        wanted.span(reports.clock.now()),
         wanted.limit,
         (wanted.kind, wanted.pipeline, wanted.source),
         parameter,
@@ -143,13 +143,13 @@ def annotations_of(
 
 
 def marks(
-    daemon: Daemon, span: Span, limit: int, chosen: tuple[Given, Given, Given], blame: Blame
+    reports: Reports, span: Span, limit: int, chosen: tuple[Given, Given, Given], blame: Blame
 ) -> list[schemas.AnnotationRow]:
     """Marks of the kinds, pipelines and sources that were chosen. Raises `BadRequest`."""
     kinds, pipelines, sources = map(values_of, chosen)
     if not set(kinds or ()) <= set(Kind):
         raise BadRequest([blame(f"values among {', '.join(Kind)}", "kind")])
-    with daemon.database.read(Need.REPORT) as reader:
+    with reports.database.read(Need.REPORT) as reader:
         found = report_annotations.marks(
             reader,
             *span,
@@ -180,20 +180,20 @@ class VariableQuery(ReportQuery, frozen=True, kw_only=True):
     content=flat(schemas.VariableValue, "Values, at most 1,000"),
 )
 def variables(
-    daemon: NamedDependency[Daemon],
+    reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
     wanted: NamedDependency[VariableQuery],
 ) -> Response[Any]:
     """Pipelines, sources, categories, groups, statuses and what else failures are filtered by."""
-    found = variable_values(daemon, wanted.of, wanted.pipeline)
+    found = variable_values(reports, wanted.of, wanted.pipeline)
     listed = [schemas.VariableValue.of(value) for value in found]
     return rows(request, listed, columns_of(schemas.VariableValue), wanted.format)
 
 
-def variable_values(daemon: Daemon, name: str, pipeline: Given = None) -> list[Value]:
+def variable_values(reports: Reports, name: str, pipeline: Given = None) -> list[Value]:
     """The values of one of the `VARIABLES`, of some pipelines or of all."""
     if name == RUN_STATUS:
         return [Value(status.value, status.value) for status in RunStatus]
-    configured = {p.name: list(p.sources) for p in daemon.catalog.pipelines.values()}
-    with daemon.database.read(Need.REPORT) as reader:
+    configured = {p.name: list(p.sources) for p in reports.catalog.pipelines.values()}
+    with reports.database.read(Need.REPORT) as reader:
         return values(reader, Dimension(name), pipelines=values_of(pipeline), configured=configured)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from api.report.reports import Reports
 from api.report.span import Span
 from api.runs import describe
 from api.schemas import report as schemas
 from api.schemas.failures import FailureDetail, FailureRow
 from daemon.errors import NotFound
-from daemon.service import Daemon
 from daemon.store import report_tables
 from daemon.store.failures import Answer, Failures
 from daemon.store.filters import FailureFilter
@@ -27,15 +27,15 @@ class FailureRows(NamedTuple):
 
 
 def failure_rows(
-    daemon: Daemon, f: FailureFilter, limit: int, cursor: str = "", offset: int = 0
+    reports: Reports, f: FailureFilter, limit: int, cursor: str = "", offset: int = 0
 ) -> FailureRows:
     """Failures that match, after `cursor` or after `offset` of them."""
-    with daemon.database.read(Need.REPORT) as reader:
+    with reports.database.read(Need.REPORT) as reader:
         failures = Failures(reader)
         page: Answer = (
             failures.answer(f, limit, cursor) if cursor else failures.answer_at(f, limit, offset)
         )
-    details = [FailureDetail.of(record, daemon.catalog) for record in page.failures]
+    details = [FailureDetail.of(record, reports.catalog) for record in page.failures]
     cursors = _cursors(len(details), page.next_cursor)
     return FailureRows(list(map(FailureRow.of, details, cursors)), page.total)
 
@@ -48,14 +48,14 @@ class RunRows(NamedTuple):
 
 
 def run_rows(
-    daemon: Daemon, f: RunFilter, limit: int, cursor: str = "", offset: int = 0
+    reports: Reports, f: RunFilter, limit: int, cursor: str = "", offset: int = 0
 ) -> RunRows:
     """Runs that match, after `cursor` and after `offset` more."""
-    check_patterns(daemon.database.read(), f.conditions)
-    page = daemon.runs.page(f, limit, cursor or None, offset)
-    details = describe(daemon, page.runs)
+    check_patterns(reports.database.read(), f.conditions)
+    page = reports.runs.page(f, limit, cursor or None, offset)
+    details = describe(reports.catalog, reports.live, page.runs)
     cursors = _cursors(len(details), page.next_cursor)
-    return RunRows(list(map(schemas.RunRow.of, details, cursors)), daemon.runs.total(f))
+    return RunRows(list(map(schemas.RunRow.of, details, cursors)), reports.runs.total(f))
 
 
 def _cursors(rows: int, last: str | None) -> list[str]:
@@ -63,35 +63,35 @@ def _cursors(rows: int, last: str | None) -> list[str]:
 
 
 def group_rows(
-    daemon: Daemon,
+    reports: Reports,
     f: FailureFilter,
     limit: int,
     offset: int = 0,
     state: GroupState | None = None,
 ) -> tuple[list[schemas.GroupRow], int]:
     """Groups of failures that match, most open ones first, and how many groups there are."""
-    with daemon.database.read(Need.REPORT) as reader:
+    with reports.database.read(Need.REPORT) as reader:
         found, total = Failures(reader).groups(
-            f, limit, offset, now=daemon.clock.now(), state=state
+            f, limit, offset, now=reports.clock.now(), state=state
         )
     return [schemas.GroupRow.of(group) for group in found], total
 
 
 def source_rows(
-    daemon: Daemon,
+    reports: Reports,
     pipelines: tuple[str, ...] | None = None,
     sources: tuple[str, ...] | None = None,
     statuses: tuple[str, ...] | None = None,
 ) -> list[schemas.SourceRow]:
     """All sources that are configured or have stored runs or failures, by name."""
-    with daemon.database.read(Need.REPORT) as reader:
+    with reports.database.read(Need.REPORT) as reader:
         stored = {(row.pipeline, row.source): row for row in report_tables.sources(reader)}
-    for pipeline in daemon.catalog.pipelines.values():
+    for pipeline in reports.catalog.pipelines.values():
         for name in pipeline.sources:
             never = report_tables.SourceRow(pipeline.name, name, None, None, None, 0, None, 0)
             stored.setdefault((pipeline.name, name), never)
     return [
-        _source(daemon, row)
+        _source(reports, row)
         for _, row in sorted(stored.items())
         if (pipelines is None or row.pipeline in pipelines)
         and (sources is None or row.source in sources)
@@ -99,16 +99,16 @@ def source_rows(
     ]
 
 
-def _source(daemon: Daemon, row: report_tables.SourceRow) -> schemas.SourceRow:
+def _source(reports: Reports, row: report_tables.SourceRow) -> schemas.SourceRow:
     try:
-        source = daemon.catalog.source(row.pipeline, row.source)
+        source = reports.catalog.source(row.pipeline, row.source)
     except NotFound:
         return schemas.SourceRow.of(row, None, enabled=False)
     return schemas.SourceRow.of(row, source.email_address, enabled=source.enabled)
 
 
 def cycle_rows(
-    daemon: Daemon,
+    reports: Reports,
     span: Span,
     limit: int,
     offset: int = 0,
@@ -116,7 +116,7 @@ def cycle_rows(
     outcomes: tuple[str, ...] | None = None,
 ) -> list[schemas.CycleRow]:
     """Cycles that began in that time, newest first."""
-    with daemon.database.read(Need.REPORT) as reader:
+    with reports.database.read(Need.REPORT) as reader:
         found = report_tables.cycles(
             reader, *span, limit, offset, pipelines=pipelines, outcomes=outcomes
         )

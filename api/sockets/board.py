@@ -22,8 +22,8 @@ from api.schemas.status import FailureSummary
 from api.sockets.feed import stamped
 from api.statistics import StatisticsQuery, make_statistics
 from api.status import active_runs, summarise
+from daemon.composition.offered import Offered
 from daemon.errors import StoreError
-from daemon.service import Daemon
 from daemon.store.entries import Committed
 from daemon.store.runs import RunFilter
 
@@ -58,9 +58,9 @@ class Board:
     ended = False
     """The status goes on as long as the daemon."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        self._clock = daemon.clock
+    def __init__(self, offered: Offered) -> None:
+        self._offered = offered
+        self._clock = offered.clock
         self._commits = 0
         self._stored: Stored | None = None
         self._failures: deque[FailureDetail] = deque(maxlen=LISTED_FAILURES)
@@ -68,7 +68,7 @@ class Board:
         self._reading: asyncio.Task[None] | None = None
         self._listing = asyncio.Lock()
         self._unreadable = False
-        daemon.recorder.subscribe(self.follow)
+        offered.recorder.subscribe(self.follow)
 
     def follow(self, _: Committed) -> None:
         """A subscriber of the recorder: notes that there is something new, and does nothing else."""
@@ -83,7 +83,7 @@ class Board:
         """What differs from an earlier one if there is something new to tell."""
         stored = self._stored
         read = (stored.commit, stored.statistics_commit) if stored else None
-        return self._daemon.live.state(), read
+        return self._offered.live.state(), read
 
     def is_stale(self) -> bool:
         """Whether the store may hold something that was not read."""
@@ -125,28 +125,32 @@ class Board:
         self._failures.extendleft(reversed(failures))
 
     def _read(self, before: Stored | None) -> tuple[Stored, list[FailureDetail]]:
-        daemon, commit, now = self._daemon, self._commits, self._clock.monotonic()
+        offered, commit, now = self._offered, self._commits, self._clock.monotonic()
         known = before.newest_failure if before else None
-        newest, records = daemon.failures.after(known or 0, LISTED_FAILURES if before else 1)
+        newest, records = offered.failures.after(known or 0, LISTED_FAILURES if before else 1)
         statistics, of_time, of_commit = self._statistics(before, commit, now)
         stored = Stored(
             commit=commit,
             newest_failure=newest,
-            recent_runs=describe(daemon, daemon.runs.page(RunFilter(ended=True), SHOWN_RUNS).runs),
-            summary=summarise(daemon),
+            recent_runs=self._read_runs(SHOWN_RUNS),
+            summary=summarise(offered.clock, offered.catalog, offered.failures),
             statistics=statistics,
             statistics_at=of_time,
             statistics_commit=of_commit,
         )
         new = [record for record in records if known is not None and known < record.id <= newest]
-        return stored, [FailureDetail.of(record, daemon.catalog) for record in new]
+        return stored, [FailureDetail.of(record, offered.catalog) for record in new]
 
     def _statistics(
         self, before: Stored | None, commit: int, now: float
     ) -> tuple[Statistics, float, int]:
         if before is not None and now - before.statistics_at < STATISTICS_SECONDS:
             return before.statistics, before.statistics_at, before.statistics_commit
-        return make_statistics(self._daemon, StatisticsQuery()), now, commit
+        offered, wanted = self._offered, StatisticsQuery()
+        counted = make_statistics(
+            offered.clock, offered.catalog, offered.failures, offered.runs, wanted
+        )
+        return counted, now, commit
 
     async def answer(self, request: live.GetRecentRuns) -> str:
         """The runs that ended last. Read once for all who ask between two commits."""
@@ -154,18 +158,19 @@ class Board:
             commit, runs = self._runs
             if commit != self._commits:
                 commit = self._commits
-                runs = await asyncio.to_thread(self._read_runs)
+                runs = await asyncio.to_thread(self._read_runs, live.MOST_RUNS)
                 self._runs = commit, runs
         data = live.RecentRunsList(recent_runs=runs[: request.limit])
         return stamped(live.RecentRuns, data, self._clock.now())
 
-    def _read_runs(self) -> list[RunDetail]:
-        page = self._daemon.runs.page(RunFilter(ended=True), live.MOST_RUNS)
-        return describe(self._daemon, page.runs)
+    def _read_runs(self, most: int) -> list[RunDetail]:
+        offered = self._offered
+        page = offered.runs.page(RunFilter(ended=True), most)
+        return describe(offered.catalog, offered.live, page.runs)
 
     def state(self, clients: int) -> str:
         """The whole status as it is now."""
-        active, stored = active_runs(self._daemon), self._stored
+        active, stored = active_runs(self._offered.catalog, self._offered.live), self._stored
         summary = stored.summary if stored else None
         data = live.Status(
             current_processing=active[0] if active else None,

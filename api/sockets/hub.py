@@ -21,7 +21,7 @@ from api.sockets.conversation import Conversation
 from api.sockets.feed import Feed
 from api.sockets.follower import Follower
 from api.sockets.kind import TopicKind
-from daemon.service import Daemon
+from daemon.composition.offered import Offered
 
 log = logging.getLogger("triaged.api")
 
@@ -32,14 +32,16 @@ GREETING_SECONDS = 2.0
 class Hub:
     """The sockets of all kinds of topics. Belongs to the event loop."""
 
-    def __init__(self, daemon: Daemon, doorkeeper: Doorkeeper, kinds: Iterable[TopicKind]) -> None:
-        server = daemon.settings.config.server
+    def __init__(
+        self, offered: Offered, doorkeeper: Doorkeeper, kinds: Iterable[TopicKind]
+    ) -> None:
+        server = offered.settings.config.server
         limits = Limits(server.websocket_connections, server.websocket_connections_per_client)
-        self._clock = daemon.clock
+        self._clock = offered.clock
         self._doorkeeper = doorkeeper
-        self._connections = Connections(limits, daemon.metrics)
-        self._rooms = {kind.name: _Room(kind, daemon) for kind in kinds}
-        daemon.metrics.notifications_dropped.labels(CHANNEL)  # at zero from the start
+        self._connections = Connections(limits, offered.metrics)
+        self._rooms = {kind.name: _Room(kind, offered) for kind in kinds}
+        offered.metrics.notifications_dropped.labels(CHANNEL)  # at zero from the start
 
     async def serve(self, socket: Socket, kind: str) -> None:
         """Tells a client what it follows till one of them ends it. Who has to go is told why."""
@@ -68,11 +70,11 @@ class Hub:
 class _Room:
     """All topics of a kind that somebody follows."""
 
-    def __init__(self, kind: TopicKind, daemon: Daemon) -> None:
+    def __init__(self, kind: TopicKind, offered: Offered) -> None:
         self.kind = kind
-        self.conversation = Conversation(kind.requests, daemon.clock)
-        self._daemon = daemon
-        self._find = kind.open(daemon)
+        self.conversation = Conversation(kind.requests, offered.clock)
+        self._offered = offered
+        self._find = kind.open(offered)
         self._broadcasters: dict[str, Broadcaster] = {}
 
     @contextmanager
@@ -91,7 +93,7 @@ class _Room:
         feed = self._find(topic_id)
         if feed is None:
             raise Refused(Close.UNKNOWN, f"there is no {self.kind.name} of this name to follow")
-        return Broadcaster(feed, self._daemon.metrics, self._daemon.clock, self.kind.pace)
+        return Broadcaster(feed, self._offered.metrics, self._offered.clock, self.kind.pace)
 
 
 async def _stay(socket: Socket, follower: Follower, conversation: Conversation, feed: Feed) -> None:

@@ -11,7 +11,7 @@ from api.schemas.live import ErrorMessage, Ping, Pong, Request
 from api.sockets.admission import Admit, readers
 from api.sockets.broadcaster import Pace
 from api.sockets.feed import Opened
-from daemon.service import Daemon
+from daemon.composition.offered import Offered
 
 
 class TopicKind(NamedTuple):
@@ -24,7 +24,7 @@ class TopicKind(NamedTuple):
     description: str
     tells: tuple[type[msgspec.Struct], ...]
     """The messages of the server."""
-    open: Callable[[Daemon], Opened]
+    open: Callable[[Offered], Opened]
     """Finds the feed of a topic. What is made here lasts as long as the API."""
     asks: tuple[type[Request], ...] = ()
     """What clients may ask, answered by the feed."""

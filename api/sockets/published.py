@@ -10,7 +10,7 @@ import msgspec
 
 from api.sockets.feed import Opened, encode
 from daemon.clock import Clock
-from daemon.service import Daemon
+from daemon.composition.offered import Offered
 from daemon.topics import Topic
 
 
@@ -67,13 +67,13 @@ class PublishedFeed:
         raise AssertionError(f"{request} is no request of this kind")
 
 
-def published(kind: str, wording: Wording) -> Callable[[Daemon], Opened]:
+def published(kind: str, wording: Wording) -> Callable[[Offered], Opened]:
     """Topics of one kind that parts of the daemon publish, by ID."""
 
-    def opened(daemon: Daemon) -> Opened:
+    def opened(offered: Offered) -> Opened:
         def feed(topic_id: str) -> PublishedFeed | None:
-            topic = daemon.topics.find(f"{kind}/{topic_id}")
-            return None if topic is None else PublishedFeed(topic, wording, daemon.clock)
+            topic = offered.topics.find(f"{kind}/{topic_id}")
+            return None if topic is None else PublishedFeed(topic, wording, offered.clock)
 
         return feed
 

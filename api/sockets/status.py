@@ -7,11 +7,11 @@ from api.sockets.admission import KEY_PROTOCOL, PROTOCOL
 from api.sockets.board import Board
 from api.sockets.feed import Opened
 from api.sockets.kind import TopicKind
-from daemon.service import Daemon
+from daemon.composition.offered import Offered
 
 
-def _open(daemon: Daemon) -> Opened:
-    board = Board(daemon)
+def _open(offered: Offered) -> Opened:
+    board = Board(offered)
     return lambda _: board
 
 

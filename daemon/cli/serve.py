@@ -144,7 +144,7 @@ def make_server(daemon: Daemon) -> Server:
     """The server of the daemon's API, which logs nothing by itself but trouble."""
     return Server(
         uvicorn.Config(
-            create_app(daemon),
+            create_app(daemon.offered),
             log_config=None,
             log_level="warning",
             access_log=False,

@@ -22,7 +22,8 @@ PLACES = {
 """Libraries, and the only packages that may import them."""
 
 FORBIDDEN = {
-    "api": {"daemon.cli"},
+    # What the API may use of a daemon it is offered by name.
+    "api": {"daemon.cli", "daemon.service"},
     # Protocols of the server are named in its configuration, and not built upon.
     "daemon.cli": {"uvicorn.protocols"},
     "daemon.triage": {

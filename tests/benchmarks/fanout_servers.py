@@ -71,7 +71,7 @@ def main() -> None:
         server = make_server(daemon)
         if kind == "triaged":
             pace = Pace(update=1 / RATE, heartbeat=1 / RATE)
-            server.config.app = create_app(daemon, [STATUS._replace(pace=pace)])
+            server.config.app = create_app(daemon.offered, [STATUS._replace(pace=pace)])
         else:
             server.config.app.register(_runs(daemon))  # type: ignore[union-attr]
         _run(server, listener)

@@ -49,7 +49,7 @@ def running(folder: Path, more: str = "") -> Iterator[tuple[Daemon, str]]:
         pipeline = daemon.catalog.pipeline(name)
         daemon.cycles.run(pipeline, pipeline.sources.values(), Trigger.MANUAL)
     try:
-        with listening(create_app(daemon)) as url:
+        with listening(create_app(daemon.offered)) as url:
             yield daemon, url
     finally:
         daemon.stop(5)

@@ -127,7 +127,7 @@ def serving(folder: Path, kind: TopicKind = UPLOAD, more: str = "") -> Iterator[
     daemon.start(schedule=False)
     listener = socket.create_server(("127.0.0.1", 0))
     server = make_server(daemon)
-    server.config.app = create_app(daemon, [*TOPICS, kind])
+    server.config.app = create_app(daemon.offered, [*TOPICS, kind])
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     made.clear()

@@ -124,7 +124,7 @@ def serving(folder: Path, config: str = CONFIG, clock: Clock | None = None) -> I
     daemon = Daemon(load_settings(file, environ), clock)
     daemon.start(schedule=False)
     try:
-        with TestClient(create_app(daemon), base_url="http://127.0.0.1:8080") as client:
+        with TestClient(create_app(daemon.offered), base_url="http://127.0.0.1:8080") as client:
             yield Served(daemon, client)
     finally:
         may_go_on.set()

@@ -233,7 +233,7 @@ def test_a_store_that_cannot_be_read_is_unavailable(to_break: Served) -> None:
 def test_a_defect_is_not_described_to_the_outside(
     to_break: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    del to_break.daemon.failures
+    del to_break.daemon.failures._reader
     problem = to_break.problem(500, "/api/failures/1")
     assert problem["detail"] == "the request could not be answered; the log says why"
     assert caplog.records[-1].__dict__["event"] == "request_failed"
@@ -268,11 +268,17 @@ def connection(kind: str, headers: dict[str, str], client: str = "127.0.0.1") ->
     return ASGIConnection[Any, Any, Any, Any](scope | ({"method": "GET"} if kind == "http" else {}))  # type: ignore[arg-type]
 
 
+def access_of(served: Served) -> Access:
+    offered = served.daemon.offered
+    server = offered.settings.config.server
+    return Access(server, offered.keyring, offered.metrics, offered.clock)
+
+
 @pytest.mark.requirement("S6")
 def test_a_socket_of_another_origin_is_refused_where_a_request_may_read(
     open_to_all: Served,
 ) -> None:
-    access = Access(open_to_all.daemon)
+    access = access_of(open_to_all)
     headers = {"host": "127.0.0.1:8080", "origin": "http://evil.example"}
     assert access.admit(connection("http", headers), "read") == "local"
     with pytest.raises(PermissionDeniedException):
@@ -285,7 +291,7 @@ def test_a_socket_of_another_origin_is_refused_where_a_request_may_read(
 
 @pytest.mark.requirement("S6")
 def test_a_socket_may_bring_its_key_by_another_way(with_keys: Served) -> None:
-    access = Access(with_keys.daemon)
+    access = access_of(with_keys)
     socket = connection("websocket", {"host": "any.example"})
     assert access.admit(socket, "read", READ_KEY) == "dashboard"
     with pytest.raises(PermissionDeniedException):
@@ -300,7 +306,7 @@ def test_a_socket_may_bring_its_key_by_another_way(with_keys: Served) -> None:
 def test_who_uses_wrong_keys_waits_but_nobody_else_does(tmp_path: Path) -> None:
     clock = FakeClock()
     with serving(tmp_path, WITH_KEYS, clock) as served:
-        access = Access(served.daemon)
+        access = access_of(served)
         asks = connection("http", {}, "192.0.2.1")
         assert access.admit(asks, "read", READ_KEY) == "dashboard"
         for _ in range(10):

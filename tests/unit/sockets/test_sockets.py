@@ -193,7 +193,7 @@ def test_while_the_store_cannot_be_read_what_is_live_is_told_all_the_same(
         async def send(event: Any) -> None:
             texts.append(event["text"])
 
-        board = Board(daemon)
+        board = Board(daemon.offered)
         broadcaster = Broadcaster(board, daemon.metrics, daemon.clock, Pace())
         begun = started("run-1", daemon.clock.now(), pipeline="idle", source="idle").event
         assert isinstance(begun, events.RunStarted)
@@ -274,7 +274,7 @@ def test_in_a_day_no_healthy_client_is_dropped_and_none_misses_a_failure(tmp_pat
             await asyncio.sleep(0)
 
         pace = Pace(update=1, read=5)
-        broadcaster = Broadcaster(Board(daemon), daemon.metrics, clock, pace, sleep)
+        broadcaster = Broadcaster(Board(daemon.offered), daemon.metrics, clock, pace, sleep)
         followers = []
         async with AsyncExitStack() as opened:
             for name, wire in enumerate([*wires, deaf]):
