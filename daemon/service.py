@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 from daemon import journal
 from daemon.accounts.mailboxes import follow_mailboxes
@@ -193,7 +194,7 @@ class Daemon:
             self.scheduler,
             self.writer,
             self.database,
-            (self.files.retries_pending, self.automatic_retries.pending, self.retries.pending),
+            (partial(self.retries.pending, self.ledgers.waiting), self.automatic_retries.pending),
             self.settings.config.metrics.max_sources,
         )
         for subscriber in (

@@ -62,6 +62,9 @@ def keep_all(connection: duckdb.DuckDBPyConnection, start: datetime) -> None:
     """Forgets nothing, however old it is."""
 
 
+_NOTHING = "SELECT '' AS pipeline, '' AS source, '' AS item WHERE false"
+
+
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """One ledger, as the rest of the store knows it."""
 
@@ -75,6 +78,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Deletes what is older than the start of a day, within a transaction. The time is UTC, without offset."""
     reader: Callable[[Database, Clock], Any] | None = None
     """Makes what pipelines read it by, which they get as the port of its name."""
+    waiting: str | None = None
+    """A query of the items that wait for another attempt in it: pipeline, source and item."""
     migrations: Traversable | None = None
     """The folder of its migrations, unless the store's own make its tables."""
 
@@ -113,6 +118,11 @@ class Ledgers:
     def migrations(self) -> dict[str, Traversable]:
         """Folders of migrations beside those of the store, by ledger."""
         return {each.name: each.migrations for each in self._all if each.migrations is not None}
+
+    @property
+    def waiting(self) -> str:
+        """A query of the items that wait for another attempt in any ledger: pipeline, source and item."""
+        return " UNION ALL ".join([_NOTHING, *(each.waiting for each in self._all if each.waiting)])
 
     def readers(self, database: Database, clock: Clock) -> dict[str, Any]:
         """What reads them, by ledger."""

@@ -208,9 +208,12 @@ class Retries:
         more = found[-1].failure_id if len(rows) > limit else None
         return UnsuccessfulPage(found, more, total[0] if total else 0)
 
-    def pending(self) -> dict[str, int]:
-        """Items that operations have still to retry, by pipeline, without files that wait anyway."""
-        return dict(self._reader.rows(SQL["retries_to_do"]))
+    def pending(self, waiting: str) -> dict[str, int]:
+        """Items that wait for another attempt in a ledger or in an operation, by pipeline.
+
+        `waiting` is `Ledgers.waiting`. What waits in both counts once.
+        """
+        return dict(self._reader.rows(SQL["items_waiting"].replace("{waiting}", waiting)))
 
 
 _PROGRESS = """

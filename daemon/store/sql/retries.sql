@@ -83,13 +83,15 @@ FROM target LEFT JOIN before ON before.id = target.failure_id
     LEFT JOIN later ON later.item_key = target.item_key
 ORDER BY failure_id
 
--- name: retries_to_do
--- Items that operations have still to retry, by pipeline, without files that wait for an attempt anyway.
-WITH waiting AS (
-    SELECT pipeline, source, path FROM files WHERE status = 'retrying'
-        OR (status IN ('failed', 'partial') AND retry_at IS NOT NULL))
-SELECT pipeline, count(*) FROM retry_targets AS target JOIN retry_operations USING (operation_id)
-    ANTI JOIN waiting ON waiting.pipeline = target.pipeline AND waiting.source = target.source
-        AND waiting.path = target.item
-WHERE outcome IS NULL AND state IN ('pending', 'running')
-GROUP BY ALL
+-- name: items_waiting
+-- Items that wait for another attempt, by pipeline: those that wait in ledgers, and those that operations have
+-- still to retry besides.
+WITH waiting AS ({waiting}),
+to_do AS (
+    SELECT pipeline, source, item FROM retry_targets JOIN retry_operations USING (operation_id)
+    WHERE outcome IS NULL AND state IN ('pending', 'running'))
+SELECT pipeline, count(*) FROM (
+    SELECT pipeline FROM waiting
+    UNION ALL
+    SELECT pipeline FROM to_do ANTI JOIN waiting USING (pipeline, source, item))
+GROUP BY ALL;

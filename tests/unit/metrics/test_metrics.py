@@ -22,9 +22,10 @@ from daemon.metrics import Measured, Metrics
 from daemon.metrics.exposition import exposition
 from daemon.pipelines.catalog import Catalog, Registered
 from daemon.store.entries import Committed, Entry
-from daemon.store.ledgers.files.reading import Files
+from daemon.store.retries import Retries
 from daemon.taxonomy import CATEGORIES, Category, RunStatus, Trigger
 from tests.unit.spine_support import (
+    LEDGERS,
     START,
     Machinery,
     Store,
@@ -67,12 +68,11 @@ class Scraped:
         self.cycle_sources: dict[str, dict[str, int]] = {}
         self.paused: set[str] = set()
         self.next_cycles: dict[str, float] = {}
-        files = Files(target.database, target.clock)
         self.metrics.measure(
             Measured(
                 open_failures=target.writer.standing.open,
                 cycle_sources=lambda: self.cycle_sources,
-                retries_pending=files.retries_pending,
+                retries_pending=lambda: Retries(target.database).pending(LEDGERS.waiting),
                 queue_events=lambda: target.writer.pending,
                 store_errors=lambda: target.writer.errors,
                 store_bytes=target.database.size,

@@ -250,11 +250,11 @@ def test_an_operation_waits_for_a_paused_pipeline_and_says_so(daemon: Daemon) ->
     daemon.retry_worker.start()
     text = wait_for(lambda: daemon.retry_worker.text(operation.operation_id))
     assert text == "waits: the pipeline letters is paused"
-    assert daemon.retries.pending() == {"letters": 1}
+    assert daemon.retries.pending(daemon.ledgers.waiting) == {"letters": 1}
     assert runs == []
     daemon.pipeline_operations.resume("letters")
     assert finish(daemon, operation).state == "completed"
-    assert daemon.retries.pending() == {}
+    assert daemon.retries.pending(daemon.ledgers.waiting) == {}
 
 
 def test_an_operation_that_was_cancelled_does_nothing_more(daemon: Daemon) -> None:

@@ -15,8 +15,19 @@ from daemon.errors import NotFound
 from daemon.pipelines.ingest.known import KnownFiles
 from daemon.pipelines.ingest.ports import Candidate, Listed
 from daemon.store.ledgers.files.reading import NO_FILES, FileFilter, Files
+from daemon.store.retries import Retries
 from daemon.taxonomy import Category, FileStatus
-from tests.unit.spine_support import START, Store, assessed, facts, failed, marked, store, succeeded
+from tests.unit.spine_support import (
+    LEDGERS,
+    START,
+    Store,
+    assessed,
+    facts,
+    failed,
+    marked,
+    store,
+    succeeded,
+)
 
 RETRYABLE = assessed("refused", category=Category.CONNECTION)
 
@@ -70,7 +81,7 @@ def test_a_file_is_due_again_when_its_retry_is_and_not_before(target: Store, fil
         failed("run", "b", facts=facts("b")),
     )
     assert due(files, "a", "b") == []
-    assert files.retries_pending() == {"ingest": 1}
+    assert Retries(target.database).pending(LEDGERS.waiting) == {"ingest": 1}
     retry_at = files.get("orders", "a").retry_at
     assert retry_at is not None
     clock.advance((retry_at - clock.now()).total_seconds())
@@ -89,7 +100,7 @@ def test_what_a_person_decided_about_a_file_holds(target: Store, files: Files) -
     (candidate,) = candidates(files, "orders", listed("a", "b", "c"))
     assert (candidate.listed.path, candidate.forced) == ("a", True)
     assert due(files, "a", "b", "c", size=99) == ["a"]
-    assert files.retries_pending() == {"ingest": 1}
+    assert Retries(target.database).pending(LEDGERS.waiting) == {"ingest": 1}
     statuses = target.database.read().rows("SELECT item, status FROM failures ORDER BY item")
     assert statuses == [("a", "retrying"), ("b", "quarantined"), ("c", "ignored")]
 

@@ -41,10 +41,10 @@ SELECT source, count(*),
        sum(rows_loaded)::BIGINT, sum(rows_rejected)::BIGINT
 FROM files WHERE pipeline = $pipeline AND ($source IS NULL OR source = $source) GROUP BY source;
 
--- name: files_pending
--- Files that wait for another attempt, by pipeline.
-SELECT pipeline, count(*) FROM files
-WHERE status = 'retrying' OR (status IN ('failed', 'partial') AND retry_at IS NOT NULL) GROUP BY ALL;
+-- name: waiting_files
+-- Files that wait for another attempt.
+SELECT pipeline, source, path AS item FROM files
+WHERE status = 'retrying' OR (status IN ('failed', 'partial') AND retry_at IS NOT NULL);
 
 -- name: tracked_files
 -- How those of some paths stand that are tracked.

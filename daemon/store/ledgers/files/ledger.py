@@ -106,4 +106,5 @@ FILES = Ledger(
     of_items=(FileFacts,),
     of_changes=(FilesMarked,),
     reader=Files,
+    waiting=SQL["waiting_files"],
 )

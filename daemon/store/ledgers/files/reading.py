@@ -132,10 +132,6 @@ class Files:
         rows = self._reader.rows(SQL["file_badges"], {"pipeline": self._pipeline, "source": source})
         return {source: Badge(*map(utc, row)) for source, *row in rows}
 
-    def retries_pending(self) -> dict[str, int]:
-        """Files that wait for another attempt, by pipeline."""
-        return dict(self._reader.rows(SQL["files_pending"]))
-
     def rejects(self, source: str) -> list[tuple[str, str]]:
         """Paths with rejected rows, and the names of the files that hold those rows."""
         rows = self._reader.rows(SQL["rejects_of_files"], [self._pipeline, source])
