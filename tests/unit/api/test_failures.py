@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from api.schemas.failures import FailureDetail, FailureRow
+from daemon.store.columns.failures import OUTSIDE, FailureRecord
 from tests.unit.api_support import ADDRESS, Served, serving
 
 
@@ -203,3 +205,9 @@ def test_the_export_holds_what_the_same_filters_show(served: Served) -> None:
 def test_the_export_refuses_paging(served: Served) -> None:
     problem = served.problem(400, "/api/export/failures.csv?limit=10")
     assert problem["errors"][0]["parameter"] == "limit"
+
+
+def test_every_column_of_a_failure_is_told_by_the_name_that_it_has_outside() -> None:
+    columns = {OUTSIDE.get(name, name) for name in FailureRecord.__struct_fields__}
+    assert columns <= set(FailureDetail.__struct_fields__)
+    assert set(FailureRow.__struct_fields__) <= {*FailureDetail.__struct_fields__, "next_cursor"}

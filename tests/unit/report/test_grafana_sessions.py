@@ -1,10 +1,12 @@
-"""Requests as Grafana's data sources send them, with all their keys, are answered to the field.
+"""Requests as Grafana's data sources send them, with all their keys, are answered as they were recorded.
 
-Each session is a file: requests in the shape that the plugins' own sources give them, and the whole answers.
+Each session is a file: requests in the shape that the plugins' own sources give them, and the answers, of
+which every field and row that was recorded has to be there. What else there is concerns no panel.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.product import ROOT
+from tests.support.recorded import as_recorded
 from tests.unit.api_support import OPERATE_KEY, READ_KEY, WITH_KEYS, Served
 from tests.unit.report_support import reporting
 
@@ -43,16 +46,45 @@ def ask(served: Served, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "status": answer.status_code,
         "content-type": kind,
-        "body": answer.json() if "json" in kind else answer.text.splitlines(),
+        "body": answer.json() if "json" in kind else list(csv.DictReader(answer.text.splitlines())),
     }
 
 
 @pytest.mark.requirement("M4", "F1", "X4")
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_a_recorded_request_is_answered_to_the_field(
+def test_a_recorded_request_is_answered_with_every_field_that_was_recorded(
     served: Served, request_: dict[str, Any]
 ) -> None:
-    assert ask(served, request_) == request_["expected"]
+    recorded = request_["expected"]
+    if "csv" in recorded["content-type"]:
+        recorded = recorded | {"body": list(csv.DictReader(recorded["body"]))}
+    assert as_recorded(ask(served, request_), recorded) == recorded
+
+
+@pytest.mark.parametrize(
+    ("answer", "recorded", "same"),
+    [
+        ({"id": 1, "new": 2}, {"id": 1}, True),
+        ({"new": 2}, {"id": 1}, False),
+        ([{"id": 1, "new": 2}], [{"id": 1}], True),
+        ([{"id": 1}, {"id": 2}], [{"id": 1}], False),
+        ({"id": None}, {"id": 1}, False),
+        (
+            {"type": "table", "columns": [{"text": "new"}, {"text": "id"}], "rows": [[2, 1]]},
+            {"type": "table", "columns": [{"text": "id"}], "rows": [[1]]},
+            True,
+        ),
+        (
+            {"type": "table", "columns": [{"text": "new"}, {"text": "id"}], "rows": [[1, 2]]},
+            {"type": "table", "columns": [{"text": "id"}], "rows": [[1]]},
+            False,
+        ),
+    ],
+)
+def test_more_than_was_recorded_is_no_difference_and_anything_else_is(
+    answer: object, recorded: object, same: bool
+) -> None:
+    assert (as_recorded(answer, recorded) == recorded) is same
 
 
 def test_the_sessions_ask_for_everything_that_the_contracts_have(served: Served) -> None:
