@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from api.routes import commands, reads
 from api.schemas import fields
+from api.schemas.queued import Queued
 from api.schemas.waiting import WaitingSource
 from daemon.clock import Clock
 from daemon.errors import NotFound
@@ -55,6 +56,7 @@ class PipelineInfo(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Annotated[
         list[WaitingSource], Meta(description="Sources that cycles leave out for now.")
     ]
+    queued: Annotated[Queued, Meta(description="Runs of it that wait for their turn.")]
 
 
 class PipelineList(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +143,8 @@ def run(
     name: NameInPath,
     data: JSONBody[RunRequest | None] = None,
 ) -> CycleStarted:
-    """Starts a cycle, even of a paused pipeline. Refused while what is asked for runs already."""
+    """Starts a cycle, even of a paused pipeline. It waits in the queue while as many sources run as may, and is done though
+    the daemon is killed meanwhile. Refused while what is asked for runs, or is queued, already."""
     source = data.source if data else None
     cycle_id = pipeline_operations.run_now(name, source)
     return CycleStarted(cycle_id=cycle_id, pipeline=name, source=source)
@@ -171,4 +174,5 @@ def _info(status: PipelineStatus, catalog: Catalog, gate: Gate) -> PipelineInfo:
         waiting=[
             WaitingSource.of(waiting) for s in sources if (waiting := gate.waiting(status.name, s))
         ],
+        queued=Queued.of(status.queued),
     )

@@ -12,6 +12,7 @@ from api.query import Query
 from api.routes import reads
 from api.runs import describe
 from api.schemas.failures import FailureDetail
+from api.schemas.queued import Queued
 from api.schemas.status import CurrentRun, CurrentStatus, FailureSummary, ProcessingStatus
 from api.statistics import StatisticsQuery, make_statistics
 from daemon.clock import Clock
@@ -22,6 +23,7 @@ from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter, Runs
 from daemon.taxonomy import FailureStatus
+from daemon.work.queue import WorkQueue
 
 RECENT = timedelta(hours=24)
 
@@ -47,6 +49,7 @@ def current_status(
     failures: NamedDependency[Failures],
     runs: NamedDependency[Runs],
     live: NamedDependency[Live],
+    queue: NamedDependency[WorkQueue],
     wanted: NamedDependency[CurrentStatusQuery],
 ) -> CurrentStatus:
     """What is being processed, what was processed lately, and whether anything failed."""
@@ -59,6 +62,7 @@ def current_status(
         if wanted.include_failure_summary
         else None,
         websocket_available=_websocket(settings),
+        queued=Queued.of(queue.waiting()),
         timestamp=clock.now(),
         recent_runs=(
             describe(catalog, live, runs.page(RunFilter(ended=True), wanted.recent_limit).runs)
@@ -78,6 +82,7 @@ def status(
     catalog: NamedDependency[Catalog],
     failures: NamedDependency[Failures],
     live: NamedDependency[Live],
+    queue: NamedDependency[WorkQueue],
 ) -> ProcessingStatus:
     """What is being processed and whether anything failed: cheap enough to ask every second."""
     active = active_runs(catalog, live)
@@ -87,6 +92,7 @@ def status(
         active=active,
         failure_summary=summarise(clock, catalog, failures),
         websocket_available=_websocket(settings),
+        queued=Queued.of(queue.waiting()),
         timestamp=clock.now(),
     )
 

@@ -25,7 +25,7 @@ from daemon.config import PipelineConfig
 from daemon.cycles.cycle import Cycle
 from daemon.cycles.cycles import Cycles
 from daemon.errors import Conflict, Problem
-from daemon.events import CycleSkipped
+from daemon.events import CycleSkipped, Work
 from daemon.gate import Gate
 from daemon.parts import Part
 from daemon.pipelines.catalog import Catalog, Registered, Source
@@ -51,6 +51,8 @@ class PipelineStatus(msgspec.Struct, frozen=True):
     next_run_at: datetime | None
     concurrency: int
     sources: list[str]
+    queued: list[Work]
+    """Runs of it that wait for their turn."""
 
 
 class Scheduler(Part):
@@ -235,6 +237,7 @@ class Scheduler(Part):
             next_run_at=job.next_run_time if job else None,
             concurrency=pipeline.config.concurrency,
             sources=list(pipeline.sources),
+            queued=self._queue.waiting(pipeline.name),
         )
 
     def _wind_down(self) -> None:

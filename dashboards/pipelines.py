@@ -29,6 +29,7 @@ INTERVAL = series("triaged_cycle_interval_seconds", PIPELINE)
 PAUSED = series("triaged_pipeline_paused", PIPELINE)
 DUE = series("triaged_cycle_next_timestamp_seconds", PIPELINE)
 ACTIVE = series("triaged_runs_active", PIPELINE)
+QUEUED = series("triaged_work_queued", PIPELINE)
 
 BY = "job, instance, pipeline"
 
@@ -173,9 +174,11 @@ def _cycle_sources() -> Panel:
 
 def _active() -> Panel:
     return lines(
-        "Active runs over time",
-        "Runs under way. Never zero while nothing ends: they hang.",
+        "Active and waiting runs over time",
+        "Runs under way, and runs that wait for their turn. Never zero while nothing ends: they hang. Waiting for "
+        "long: `concurrency` is too low.",
         each(f"sum by (pipeline) ({ACTIVE})", "{{pipeline}}"),
+        each(f"sum by (pipeline) ({QUEUED}) > 0", "{{pipeline}}, waiting"),
     )
 
 

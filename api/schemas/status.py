@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from api.schemas import fields
 from api.schemas.failures import FailureDetail
+from api.schemas.queued import Queued
 from api.schemas.runs import ItemCounts, Progress, RunDetail
 from api.schemas.statistics import Statistics
 from daemon.live import ActiveRun
@@ -89,6 +90,7 @@ class ProcessingStatus(msgspec.Struct, frozen=True, kw_only=True):
     websocket_available: Annotated[
         bool, Meta(description="Whether `/ws/status` tells it live.", examples=[True])
     ]
+    queued: Annotated[Queued, Meta(description="Runs that wait for their turn.")]
     timestamp: fields.Timestamp
 
 

@@ -14,6 +14,7 @@ from daemon.scheduler import Scheduler
 from daemon.store.database import Database
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
+from daemon.work.queue import WorkQueue
 
 Counting = Callable[[], Mapping[str, int]]
 """What waits for another attempt, by pipeline."""
@@ -24,6 +25,7 @@ def make_metrics(
     live: Live,
     runs: Runs,
     cycles: Cycles,
+    queue: WorkQueue,
     scheduler: Scheduler,
     writer: Writer,
     database: Database,
@@ -38,6 +40,7 @@ def make_metrics(
             open_failures=writer.standing.open,
             cycle_sources=lambda: {name: dict(s.counts) for name, s in cycles.sources.items()},
             retries_pending=lambda: dict(sum((Counter(n()) for n in waiting), Counter[str]())),
+            work_queued=queue.lengths,
             queue_events=lambda: writer.pending,
             store_errors=lambda: writer.errors,
             store_bytes=database.size,

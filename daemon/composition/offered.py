@@ -31,6 +31,7 @@ from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.topics import Topics
 from daemon.triage import Triage
+from daemon.work.queue import WorkQueue
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +49,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     catalog: Catalog
     accounts: Accounts
     scheduler: Scheduler
+    queue: WorkQueue
     gate: Gate
     live: Live
     topics: Topics

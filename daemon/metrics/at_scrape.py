@@ -25,6 +25,8 @@ class Measured(NamedTuple):
     """By pipeline and state."""
     retries_pending: Callable[[], dict[str, int]]
     """By pipeline."""
+    work_queued: Callable[[], dict[str, int]]
+    """By pipeline."""
     queue_events: Callable[[], int]
     store_errors: Callable[[], int]
     store_bytes: Callable[[], int]
@@ -76,6 +78,12 @@ class AtScrape(Collector):
                 ratio = min(1.0, (run.progress_current or 0) / run.progress_total)
                 progress.add_metric([run.pipeline, run.source], ratio)
         yield _gauge("triaged_runs_active", "Runs that are under way.", counts)
+        queued = self._measured.work_queued()
+        yield _gauge(
+            "triaged_work_queued",
+            "Runs that were asked for, or are due, and wait for their turn.",
+            {pipeline: queued.get(pipeline, 0) for pipeline in self._catalog.pipelines},
+        )
         yield progress
 
     def _open_failures(self) -> Iterator[Metric]:

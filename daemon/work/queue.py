@@ -15,7 +15,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import chain
 
 from daemon.clock import Clock
 from daemon.errors import RecorderClosed
@@ -135,11 +134,20 @@ class WorkQueue:
                 )
             )
 
-    def waiting(self) -> list[Work]:
-        """What waits for its turn: pipeline by pipeline, each in the order of the turns."""
+    def waiting(self, pipeline: str | None = None) -> list[Work]:
+        """What waits for its turn, of one pipeline or of all: by pipeline, each in the order of the turns."""
         with self._changed:
-            lanes = [lane.waiting for _, lane in sorted(self._lanes.items())]
-            return [task.work for task in chain.from_iterable(lanes)]
+            return [
+                task.work
+                for name, lane in sorted(self._lanes.items())
+                for task in lane.waiting
+                if pipeline in (None, name)
+            ]
+
+    def lengths(self) -> dict[str, int]:
+        """How many wait, by pipeline; those without any may be left out."""
+        with self._changed:
+            return {name: len(lane.waiting) for name, lane in self._lanes.items()}
 
     def stop(self) -> None:
         """Lets no further turn come; what has its turn goes on."""

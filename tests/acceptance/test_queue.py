@@ -61,6 +61,31 @@ def test_what_waits_and_what_runs_is_done_after_kill_9(product: Product) -> None
     assert len(runs(product)) == 4  # what is done is not done again
 
 
+@pytest.mark.requirement("X8")
+def test_what_waits_is_shown_and_not_taken_twice(product: Product) -> None:
+    patient(product)
+    asked = [ask(product, source) for source in "abc"]
+    wait_for(lambda: product.get("/api/processing/status")["is_processing"])
+    queued = product.get("/api/processing/current-status")["queued"]
+    assert queued["count"] == 2
+    assert [(run["source"], run["cycle_id"], run["priority"]) for run in queued["first"]] == [
+        ("b", asked[1], "person"),
+        ("c", asked[2], "person"),
+    ]
+    (jobs,) = product.get("/api/pipelines")["pipelines"]
+    assert jobs["queued"] == queued
+    assert product.metrics()['triaged_work_queued{pipeline="jobs"}'] == 2
+    for source, word in (("a", "running"), ("c", "queued")):
+        answer = product.http.post("/api/pipelines/jobs/run", json={"source": source})
+        assert (answer.status_code, answer.json()["detail"]) == (
+            409,
+            f"jobs/{source} is {word} already",
+        )
+    (product.folder / "go").touch()
+    wait_for(lambda: len(runs(product)) == 3 and all(run["end_time"] for run in runs(product)))
+    assert product.get("/api/processing/status")["queued"] == {"count": 0, "first": []}
+
+
 @pytest.mark.slow
 @pytest.mark.requirement("X3", "X8")
 def test_kill_9_at_random_moments_loses_no_run_that_was_asked_for(product: Product) -> None:

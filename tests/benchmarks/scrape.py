@@ -65,6 +65,7 @@ def _metrics() -> Metrics:
             open_failures=lambda: {("mail", "connection", True): SOURCES},
             cycle_sources=dict,
             retries_pending=dict,
+            work_queued=dict,
             queue_events=lambda: 0,
             store_errors=lambda: 0,
             store_bytes=lambda: 0,

@@ -68,11 +68,13 @@ class Scraped:
         self.cycle_sources: dict[str, dict[str, int]] = {}
         self.paused: set[str] = set()
         self.next_cycles: dict[str, float] = {}
+        self.work_queued: dict[str, int] = {}
         self.metrics.measure(
             Measured(
                 open_failures=target.writer.standing.open,
                 cycle_sources=lambda: self.cycle_sources,
                 retries_pending=lambda: Retries(target.database).pending(LEDGERS.waiting),
+                work_queued=lambda: self.work_queued,
                 queue_events=lambda: target.writer.pending,
                 store_errors=lambda: target.writer.errors,
                 store_bytes=target.database.size,
@@ -412,6 +414,13 @@ def test_paused_pipelines_and_due_cycles_are_shown(scraped: Scraped) -> None:
     assert scraped.value("pipeline_paused", pipeline="ingest") == 0
     assert scraped.value("cycle_next_timestamp_seconds", pipeline="ingest") == 1_800_000_000
     assert scraped.value("cycle_next_timestamp_seconds", pipeline="nightly") is None
+
+
+@pytest.mark.requirement("M1", "X8")
+def test_runs_that_wait_for_their_turn_are_counted(scraped: Scraped) -> None:
+    scraped.work_queued = {"ingest": 3}
+    assert scraped.value("work_queued", pipeline="ingest") == 3
+    assert scraped.value("work_queued", pipeline="nightly") == 0
 
 
 @pytest.mark.requirement("M1")
