@@ -6,10 +6,11 @@ import threading
 from multiprocessing.connection import Connection
 
 from daemon.clock import Clock
+from daemon.event_codec import as_json
 from daemon.events import ProgressMade
 from daemon.runners.handle import RunClosed
 from daemon.runners.sink import Report
-from daemon.runners.wire import ENDED, EVENT, Ended, encode, frame
+from daemon.runners.wire import ENDED, EVENT, Ended, frame
 
 PROGRESS_SECONDS = 0.05
 """Progress is sent this often at most: each newer one takes the place of the one before."""
@@ -32,7 +33,7 @@ class PipeSink:
 
     def record(self, event: Report) -> None:
         """See `Sink.record`."""
-        self._send(EVENT, encode(event))
+        self._send(EVENT, as_json(event))
 
     def progress(self, event: ProgressMade) -> None:
         """See `Sink.progress`."""
@@ -49,7 +50,7 @@ class PipeSink:
 
     def close(self, ended: Ended) -> None:
         """Sends how the run ended; nothing comes after it."""
-        self._send(ENDED, encode(ended))
+        self._send(ENDED, as_json(ended))
 
     def _send(self, kind: bytes, data: bytes) -> None:
         with self._lock:
@@ -63,7 +64,7 @@ class PipeSink:
         event, self._waiting = self._waiting, None
         if event is not None and not self._closed:
             self._sent = self._clock.monotonic()
-            self._write(EVENT, encode(event))
+            self._write(EVENT, as_json(event))
 
     def _write(self, kind: bytes, data: bytes) -> None:
         self._number += 1

@@ -7,7 +7,6 @@ known records, one a frame; in front stand its kind and a number, by which what 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -44,7 +43,6 @@ EVENT = b"v"
 ENDED = b"e"
 _HEAD = struct.Struct("!cQ")
 
-encode: Callable[[object], bytes] = msgspec.json.encode
 decode_ended = msgspec.json.Decoder(Ended).decode
 
 

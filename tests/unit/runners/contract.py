@@ -145,6 +145,15 @@ class RunnerContract:
         assert house.run(job, failures=failures, successes=successes) is status
         assert house.store.database.read().rows("SELECT status FROM runs") == [(status.value,)]
 
+    def test_names_that_are_no_text_fail_nobody(self, house: House) -> None:
+        """As a file may have that was named elsewhere: Python keeps such bytes as surrogates."""
+        job = house.pipeline("fail_some")
+        names = {"failures": [("caf\udce9.csv", "no caf\udce9")], "successes": ["a\udcff"]}
+        assert house.run(job, **names) is RunStatus.PARTIAL
+        named = [getattr(event, "item", None) for event in house.events()]
+        assert named == [None, "caf\udce9.csv", "a\udcff", None]
+        assert (house.failure().item, house.failure().error_message) == ("caf.csv", "no caf")
+
     def test_many_events_come_in_order_and_none_is_lost(self, house: House) -> None:
         assert house.run(house.pipeline("report_many"), events=3000) is RunStatus.SUCCESS
         items = [e.item for e in house.events() if isinstance(e, events.ItemSucceeded)]
