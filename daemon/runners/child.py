@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-import daemon
+from daemon.interpreter import python
 from daemon.runners.cut_short import RunProcessDied
 from daemon.runners.order import RunOrder
 from daemon.runners.wire import Assignment, Stop
 
-_PACKAGES = Path(daemon.__file__).parents[1]
-_PROGRAM = """
-import sys
-sys.path.append(sys.argv[1])
-from daemon.runners.worker import main
-main()
-"""
 _LEAVE_SECONDS = 5.0
 """How long a worker may take to end by itself once it is told that it is of no use any more."""
 _LONGEST_TRACE = 16_384
@@ -39,7 +31,7 @@ class Child:
         descriptors = (theirs.fileno(), lifeline, self._crashes.fileno())
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own program)
-                [sys.executable, "-P", "-c", _PROGRAM, str(_PACKAGES), *map(str, descriptors)],
+                python("daemon.runners.worker", *descriptors),
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -52,6 +44,9 @@ class Child:
             theirs.close()
             os.close(lifeline)
         self._connection = Connection(ours.detach())
+        # Not `Connection.poll`: it costs ten times as much, for each event.
+        self._readable = select.poll()
+        self._readable.register(self._connection.fileno(), select.POLLIN)
         self.runs = 0
         """How many it has been ordered."""
 
@@ -68,7 +63,7 @@ class Child:
     def hear(self, seconds: float) -> bytes | None:
         """What it says next; None when it says nothing for so long. Raises `EOFError` once it is dead."""
         try:
-            return self._connection.recv_bytes() if self._connection.poll(seconds) else None
+            return self._connection.recv_bytes() if self._readable.poll(seconds * 1000) else None
         except OSError:  # it died in the middle of a sentence
             raise EOFError from None
 

@@ -12,7 +12,6 @@ import logging
 import os
 import resource
 import signal
-import sys
 import threading
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -91,15 +90,14 @@ class Worker:
             self._tasks.put(None)
 
 
-def main() -> None:
-    """Arguments: descriptors of the connection, of the daemon's lifeline, and of a file for crashes."""
-    connection, lifeline, crashes = map(int, sys.argv[-3:])
-    _die_with(lifeline)
+def main(connection: str, lifeline: str, crashes: str) -> None:
+    """Descriptors of the connection, of the pipe that ends with the daemon, and of a file for crashes."""
+    _die_with(int(lifeline))
     # A signal to the whole group, or service, is for the daemon: it lets runs end, or kills them.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    faulthandler.enable(crashes)
-    orders = Connection(connection)
+    faulthandler.enable(int(crashes))
+    orders = Connection(int(connection))
     assignment = orders.recv()
     logs.configure(assignment.log_level, assignment.log_format, Triage.mask)
     if assignment.memory_limit is not None:

@@ -26,6 +26,7 @@ NAMES = (
         "worst_case",
         "record",
         "progress",
+        "runners",
         "queries",
         "export",
     ),

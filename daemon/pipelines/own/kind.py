@@ -10,13 +10,17 @@ from daemon.pipelines.catalog import Registered, Source
 from daemon.pipelines.functions import load_function
 from daemon.pipelines.kind import Kind, Surroundings
 from daemon.pipelines.made import Made
+from daemon.pipelines.own.check_elsewhere import problems_elsewhere
 from daemon.pipelines.own.config import OwnConfig
 from daemon.pipelines.versions import fixed
 
 
 def _check(name: str, config: OwnConfig, settings: Settings) -> list[Problem]:
+    where = f"pipelines.{name}.run"
+    if config.mode == "process":
+        return problems_elsewhere(config.run, where, settings.base)
     try:
-        load_function(config.run, f"pipelines.{name}.run", settings.base)
+        load_function(config.run, where, settings.base)
     except ConfigError as error:
         return error.problems
     return []
