@@ -117,13 +117,17 @@ def _weigh_all(
 ) -> list[_Weighed]:
     """Every rule for which anything speaks, in the order in which they are considered."""
     candidates = classifier.patterns.candidates(text.searched)
-    weighed = (
+    asked_for = {rank for fact in facts for rank in classifier.by_fact.get(fact, ())}
+    return [
         _weigh(
-            rule, text, facts, [classifier.patterns[n] for n in candidates.get(rank, ())], pipeline
+            classifier.rules[rank],
+            text,
+            facts,
+            [classifier.patterns[number] for number in candidates.get(rank, ())],
+            pipeline,
         )
-        for rank, rule in enumerate(classifier.rules)
-    )
-    return [each for each in weighed if each.evidence or each.close]
+        for rank in sorted(asked_for | candidates.keys())
+    ]
 
 
 def _any_matches(weighed: Sequence[_Weighed]) -> bool:

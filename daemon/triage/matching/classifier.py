@@ -33,10 +33,11 @@ class Classifier:
         self.rules = by_standing(rules)
         """In the order in which they are considered: a rule's place owns its patterns."""
         self._kinds = [kinds_of(rule) for rule in self.rules]
-        self._facts: dict[tuple[str, object], list[int]] = defaultdict(list)
+        self.by_fact: dict[tuple[str, object], list[int]] = defaultdict(list)
+        """The ranks of the rules that ask for a structured fact."""
         for rank, rule in enumerate(self.rules):
             for fact in conditions_of(rule):
-                self._facts[fact].append(rank)
+                self.by_fact[fact].append(rank)
         expressions = [pattern for rule in self.rules for pattern in rule.patterns]
         owners = array("I", (n for n, rule in enumerate(self.rules) for _ in rule.patterns))
         self.patterns = PatternIndex(expressions, owners)
@@ -113,7 +114,7 @@ class Classifier:
         """The ranks of rules for the pipeline whose facts are met, patterns `found` or not asked for."""
         met: dict[int, set[str]] = {}
         for fact in facts_of(facts):
-            for rank in self._facts.get(fact, ()):
+            for rank in self.by_fact.get(fact, ()):
                 met.setdefault(rank, set()).add(fact[0])
         for rank in sorted({*met, *found} if met else found):
             if self._kinds[rank] == met.get(rank, _NOTHING) and applies(self.rules[rank], pipeline):
