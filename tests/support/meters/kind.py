@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
+
+import msgspec
 
 from daemon.config import PipelineConfig, Settings
 from daemon.config.schema import SourceName, Table
@@ -32,6 +35,14 @@ class MeterIgnored(Facts, frozen=True, kw_only=True, tag="meter_ignored"):
     meter: str
 
 
+class IgnoredMeters(Protocol):
+    """What was done before."""
+
+    def ignored(self, source: str) -> set[str]:
+        """The meters of a house that are to be left alone."""
+        ...
+
+
 class House(Table, frozen=True, kw_only=True):
     """The meters of a house."""
 
@@ -52,20 +63,22 @@ def _check(_name: str, _config: MetersConfig, _settings: Settings) -> list[Probl
     return []
 
 
-def _build(name: str, config: MetersConfig, around: Surroundings) -> Registered:
-    base, meters = around.settings.base, around.ports["meters"]
+class MeterReading:
+    """The function of a run: reads all meters of a house but those that are to be left alone."""
 
-    def read_all(run: RunHandle) -> None:
-        ignored = meters.ignored(run.source)
-        for line in Path(base, config.sources[run.source].file).read_text().splitlines():
+    def __init__(self, base: Path, config: MetersConfig) -> None:
+        self._base = base
+        self._config = config
+
+    def __call__(self, run: RunHandle) -> None:
+        ignored = msgspec.json.decode(run.known, type=set[str])
+        file = self._base / self._config.sources[run.source].file
+        for line in file.read_text().splitlines():
             meter, _, text = line.partition(" ")
             if meter in ignored:
                 run.skip(meter)
             else:
                 _read(run, meter, text)
-
-    sources = {n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()}
-    return Registered(name, read_all, config, sources)
 
 
 def _read(run: RunHandle, meter: str, text: str) -> None:
@@ -75,6 +88,17 @@ def _read(run: RunHandle, meter: str, text: str) -> None:
         run.fail(meter, error, facts=MeterRead(meter=meter, value=None))
     else:
         run.succeed(meter, facts=MeterRead(meter=meter, value=value))
+
+
+def _build(name: str, config: MetersConfig, around: Surroundings) -> Registered:
+    meters: IgnoredMeters = around.ports["meters"]
+
+    def look_up(source: str, _wanted: frozenset[str] | None) -> bytes:
+        return msgspec.json.encode(meters.ignored(source))
+
+    sources = {n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()}
+    function = MeterReading(around.settings.base, config)
+    return Registered(name, function, config, sources, look_up=look_up)
 
 
 METERS = Kind(

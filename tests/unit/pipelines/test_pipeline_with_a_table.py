@@ -29,14 +29,14 @@ from tests.unit.spine_support import PATIENCE, START, Store, started, succeeded,
 LEDGERS = Ledgers.named(WITH_METERS.ledgers)
 
 
-def settings(folder: Path) -> Settings:
+def settings(folder: Path, mode: str = "thread") -> Settings:
     file = folder / "triaged.toml"
-    file.write_text(CONFIG)
+    file.write_text(f"[pipelines.meters]\nmode = '{mode}'\n{CONFIG}")
     return load(file, WITH_METERS.record_of, {})
 
 
-def start(folder: Path, clock: FakeClock | None = None) -> Daemon:
-    daemon = Daemon(settings(folder), clock, kinds=WITH_METERS)
+def start(folder: Path, clock: FakeClock | None = None, mode: str = "thread") -> Daemon:
+    daemon = Daemon(settings(folder, mode), clock, kinds=WITH_METERS)
     daemon.start(schedule=False)
     return daemon
 
@@ -64,15 +64,20 @@ def statuses(daemon: Daemon) -> dict[str | None, str]:
     return {f.item: f.status for f in daemon.failures.page(FailureFilter(), 100).failures}
 
 
-def test_its_rows_are_stored_and_read_back(daemon: Daemon) -> None:
-    show(daemon, "kitchen 1.5", "cellar ?")
-    show(daemon, "kitchen 2.5", "cellar ?")
-    kitchen, cellar = rows(daemon)["kitchen"], rows(daemon)["cellar"]
-    assert (kitchen.value, kitchen.category, kitchen.attempt) == (2.5, None, 0)
-    assert (cellar.value, cellar.category, cellar.attempt) == (None, "schema_mismatch", 2)
-    run = daemon.runs.get(kitchen.run_id)
-    assert (run.pipeline, run.succeeded, run.failed) == ("meters", 1, 1)
-    assert daemon.writer.errors == 0
+@pytest.mark.parametrize("mode", ["thread", "process"])
+def test_its_rows_are_stored_and_read_back_wherever_it_runs(tmp_path: Path, mode: str) -> None:
+    daemon = start(tmp_path, FakeClock(START), mode)
+    try:
+        show(daemon, "kitchen 1.5", "cellar ?")
+        show(daemon, "kitchen 2.5", "cellar ?")
+        kitchen, cellar = rows(daemon)["kitchen"], rows(daemon)["cellar"]
+        assert (kitchen.value, kitchen.category, kitchen.attempt) == (2.5, None, 0)
+        assert (cellar.value, cellar.category, cellar.attempt) == (None, "schema_mismatch", 2)
+        run = daemon.runs.get(kitchen.run_id)
+        assert (run.pipeline, run.succeeded, run.failed) == ("meters", 1, 1)
+        assert daemon.writer.errors == 0
+    finally:
+        daemon.stop(PATIENCE)
 
 
 @pytest.mark.requirement("X3")
