@@ -1,1 +1,1 @@
-"""Live status over WebSocket: who may connect, what is told, and how nobody is kept waiting."""
+"""What can be followed live, over WebSocket: who may connect, what is told, and how nobody is kept waiting."""

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from select import select
 from typing import Any, NamedTuple
 
 import msgspec
@@ -166,7 +167,6 @@ def hear_all(client: ClientConnection) -> list[Any]:
     return heard
 
 
-@pytest.mark.requirement("U4")
 def test_who_follows_hears_the_state_at_once_then_progress_and_errors_and_at_last_the_end(
     server: Server,
 ) -> None:
@@ -190,7 +190,6 @@ def test_who_follows_hears_the_state_at_once_then_progress_and_errors_and_at_las
 UPLOAD_ENDED = "what was followed has ended; the last message says how"
 
 
-@pytest.mark.requirement("J3")
 def test_who_comes_late_hears_how_it_is_and_after_the_end_how_it_ended(server: Server) -> None:
     topic = server.daemon.topics.open("upload/x", Rows(0))
     topic.notify("row 1")
@@ -217,7 +216,6 @@ def test_a_topic_that_begins_anew_is_not_mistaken_for_the_one_that_ended(server:
     assert hear_all(client)[-1]["data"]["done"] == 5
 
 
-@pytest.mark.requirement("U4")
 def test_many_updates_become_few_messages_and_no_error_is_lost(server: Server) -> None:
     topic = server.daemon.topics.open("upload/x", Rows(0))
     client = server.follow("x")
@@ -287,7 +285,6 @@ def test_who_may_stay_no_longer_is_dismissed_and_others_go_on(server: Server) ->
     hear(other)
 
 
-@pytest.mark.requirement("J3")
 def test_a_socket_is_open_no_longer_than_its_kind_allows(tmp_path: Path) -> None:
     brief = UPLOAD._replace(pace=UPLOAD.pace._replace(longest=0.5))
     with serving(tmp_path, brief) as server:
@@ -386,6 +383,27 @@ def test_who_asks_for_answers_and_never_reads_is_not_listened_to_and_comes_to_an
             taken += flooding.send(PINGS[taken % len(PINGS) :])
     assert taken < MOST_TAKEN
     wait_for(lambda: server.metric("triaged_live_clients") == 0)
+
+
+PONG = b"\x8a\x7d" + b"x" * 125
+
+
+def test_who_reads_again_is_listened_to_again(tmp_path: Path) -> None:
+    patient = UPLOAD._replace(pace=UPLOAD.pace._replace(patience=PATIENCE))
+    with serving(tmp_path, patient) as server:
+        server.daemon.topics.open("upload/x", Rows(0))
+        client = deaf_client(server)
+        wait_for(lambda: server.metric("triaged_live_clients") == 1)
+        client.settimeout(PATIENCE)
+        asking = threading.Thread(target=client.sendall, args=(PINGS * 30,), daemon=True)
+        asking.start()
+        while select([], [client], [], 0.5)[1]:
+            pass  # the server listens still
+        heard = bytearray()
+        while heard.count(PONG) < 30_000:
+            heard += client.recv(1_000_000)
+        asking.join()
+        client.close()
 
 
 def test_a_kind_of_topic_is_described_beside_the_others() -> None:
