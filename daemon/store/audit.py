@@ -16,6 +16,7 @@ from daemon.store.filters import Where
 from daemon.store.position import Position
 from daemon.store.reading import Reader, Snapshot
 from daemon.store.records import select, stored, utc
+from daemon.store.sql import SQL, query
 
 KEY_ACTIONS = ("keys.created", "keys.revoked")
 
@@ -62,7 +63,7 @@ class Audit:
             after = Position.parse(cursor)
             where += Where("(audited_at, id) < (?, ?)", [after.time, after.id])
         rows = self._reader.rows(
-            f"SELECT {select(AuditRecord)} FROM audit WHERE {where.sql} {_NEWEST_FIRST} LIMIT ?",
+            query("newest_audit", columns=select(AuditRecord), where=where.sql),
             [*where.parameters, limit + 1],
         )
         entries = [AuditRecord(*map(utc, row)) for row in rows[:limit]]
@@ -72,19 +73,15 @@ class Audit:
     def total(self, f: AuditFilter) -> int:
         """How many entries match."""
         where = _matching(f)
-        row = self._reader.row(f"SELECT count(*) FROM audit WHERE {where.sql}", where.parameters)
+        row = self._reader.row(query("count_audit", where=where.sql), where.parameters)
         return int(row[0]) if row else 0
 
     def key_changes(self) -> set[KeyChange]:
         """What is known of keys being created and revoked."""
-        rows = self._reader.rows(
-            "SELECT audited_at, action, subject FROM audit WHERE list_contains(?, action)",
-            [list(KEY_ACTIONS)],
-        )
+        rows = self._reader.rows(SQL["audited_key_changes"], [list(KEY_ACTIONS)])
         return {KeyChange(*map(utc, row)) for row in rows}
 
 
-_NEWEST_FIRST = "ORDER BY audited_at DESC, id DESC"
 _SEARCHED = ("done_by", "action", "subject", "outcome", "reason", "details")
 
 
@@ -118,5 +115,5 @@ def audit_csv(database: Database, f: AuditFilter) -> Iterator[bytes]:
 
 def _statements(f: AuditFilter, _: Snapshot, file: str) -> Iterator[Where]:
     where = _matching(f)
-    query = f"SELECT {_CELLS} FROM audit WHERE {where.sql} {_NEWEST_FIRST}"
-    yield copy_to(file, Where(query, where.parameters), header=True)
+    wanted = query("export_audit", columns=_CELLS, where=where.sql)
+    yield copy_to(file, Where(wanted, where.parameters), header=True)

@@ -11,7 +11,6 @@ from daemon.store.database import Database
 from daemon.store.failures import Failures, stretches
 from daemon.store.filters import (
     SHOWN_GROUP,
-    WITH_MERGES,
     FailureFilter,
     Where,
     by_kind,
@@ -20,6 +19,7 @@ from daemon.store.filters import (
 )
 from daemon.store.reading import Snapshot
 from daemon.store.report_conditions import ERROR_GROUP
+from daemon.store.sql import SQL, query
 from daemon.taxonomy import Category
 
 SORTED_ROWS = 5_000
@@ -60,5 +60,6 @@ def _statements(f: FailureFilter, snapshot: Snapshot, file: str) -> Iterator[Whe
 
 
 def _copy(where: Where, file: str, tail: str, *, header: bool) -> Where:
-    query = f"SELECT {_CELLS} FROM failures {WITH_MERGES} WHERE {where.sql} {tail}"
-    return copy_to(file, Where(query, where.parameters), header=header)
+    parts = {"columns": _CELLS, "with_merges": SQL["with_merges"], "where": where.sql, "tail": tail}
+    wanted = Where(query("export_failures", **parts), where.parameters)
+    return copy_to(file, wanted, header=header)

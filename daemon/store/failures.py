@@ -25,6 +25,7 @@ from daemon.store.filters import (
     by_text,
     by_time,
     counted,
+    each_counted,
 )
 from daemon.store.groups import Group, Groups
 from daemon.store.position import Position
@@ -38,6 +39,7 @@ from daemon.store.records import (
     utc,
 )
 from daemon.store.report_conditions import Condition, Dimension, check_patterns
+from daemon.store.sql import SQL, query
 from daemon.taxonomy import GroupState
 
 _DAY = timedelta(days=1)
@@ -104,8 +106,7 @@ class Failures:
         where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
         where += Stretch(day, day, matches).where()
         row = self._reader.row(
-            f"SELECT error_time, id FROM failures WHERE {where.sql} "
-            "ORDER BY error_time DESC, id DESC LIMIT 1 OFFSET ?",
+            query("failure_at", where=where.sql),
             [*where.parameters, number - (totals[place] - matches) - 1],
         )
         assert row is not None
@@ -120,7 +121,7 @@ class Failures:
     def get(self, failure_id: int) -> FailureRecord:
         """One failure. Raises `NotFound`."""
         rows = self._reader.rows(
-            f"SELECT {select(FailureRecord)} FROM failures WHERE id = ?", [failure_id]
+            query("failure_by_id", columns=select(FailureRecord)), [failure_id]
         )
         if not rows:
             raise NotFound(f"there is no failure {failure_id}")
@@ -131,12 +132,12 @@ class Failures:
 
         Ids leave no gaps, so their difference is how many failures were stored in between.
         """
-        row = self._reader.row("SELECT coalesce(max(id), 0) FROM failures")
+        row = self._reader.row(SQL["newest_failure_id"])
         newest = int(row[0]) if row else 0
         if newest <= failure_id:
             return newest, []
         rows = self._reader.rows(
-            f"SELECT {select(FailureRecord)} FROM failures WHERE id > ? ORDER BY id DESC LIMIT ?",
+            query("failures_after", columns=select(FailureRecord)),
             [failure_id, limit],
         )
         return newest, self._shown(rows)
@@ -144,9 +145,7 @@ class Failures:
     def total(self, f: FailureFilter) -> int:
         """How many failures match, of all that are stored."""
         relation = counted(self.narrowed(f))
-        row = self._reader.row(
-            f"SELECT coalesce(sum(n), 0)::BIGINT FROM ({relation.sql})", relation.parameters
-        )
+        row = self._reader.row(query("total", counted=relation.sql), relation.parameters)
         return int(row[0]) if row else 0
 
     def groups(
@@ -173,16 +172,11 @@ class Failures:
         if step % _DAY == timedelta(0):
             relation, time = counted(f), "day"
         else:
-            where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
-            relation = Where(f"SELECT *, 1 AS n FROM failures WHERE {where.sql}", where.parameters)
-            time = "error_time"
+            relation, time = each_counted(f), "error_time"
         if key == "failure_group":
             relation = Groups(self._reader).as_shown(relation)
         rows = self._reader.rows(
-            f"WITH found AS (SELECT time_bucket(to_microseconds(?), {time}::TIMESTAMP) AS start, {key}, "
-            f"sum(n)::BIGINT AS n FROM ({relation.sql}) GROUP BY ALL), "
-            f"top AS (SELECT {key} FROM found GROUP BY ALL ORDER BY sum(n) DESC, {key} LIMIT ?) "
-            f"SELECT start, {key}, n FROM found SEMI JOIN top USING ({key}) WHERE n > 0 ORDER BY ALL",
+            query("trend", key=key, time=time, counted=relation.sql),
             [step // timedelta(microseconds=1), *relation.parameters, most],
         )
         return [TrendPoint(utc(start), name, n) for start, name, n in rows]
@@ -193,9 +187,7 @@ class Failures:
         if key == "failure_group":
             relation = Groups(self._reader).as_shown(relation)
         rows = self._reader.rows(
-            f"SELECT {key}, sum(n)::BIGINT FROM ({relation.sql}) GROUP BY ALL HAVING sum(n) > 0 "
-            "ORDER BY 2 DESC, 1",
-            relation.parameters,
+            query("counts_by_key", key=key, counted=relation.sql), relation.parameters
         )
         return dict(rows)
 
@@ -203,9 +195,7 @@ class Failures:
         """How many failures match, by source and category, largest first."""
         relation = counted(self.narrowed(f))
         rows = self._reader.rows(
-            f"SELECT pipeline, source, category, sum(n)::BIGINT FROM ({relation.sql}) "
-            "GROUP BY ALL HAVING sum(n) > 0 ORDER BY 4 DESC, 1, 2, 3",
-            relation.parameters,
+            query("counts_by_source", counted=relation.sql), relation.parameters
         )
         return [SourceCategory(*row) for row in rows]
 
@@ -225,7 +215,7 @@ class Failures:
                 f = msgspec.structs.replace(f, members=members)
         if f.run_id is None:
             return f
-        row = self._reader.row("SELECT started_at, ended_at FROM runs WHERE run_id = ?", [f.run_id])
+        row = self._reader.row(SQL["times_of_run"], [f.run_id])
         if row is None:
             return f
         since = max(utc(row[0]), f.since) if f.since else utc(row[0])
@@ -267,12 +257,10 @@ class Failures:
             where += Where(
                 "error_time <= ? AND (error_time, id) < (?, ?)", [after.time, after.time, after.id]
             )
-        newest = f"WHERE {where.sql} ORDER BY error_time DESC, id DESC LIMIT ?"
-        if stretch.matches > _FEW * limit:
-            newest = f"WHERE rowid IN (SELECT rowid FROM failures {newest})"
-        rows = self._reader.rows(
-            f"SELECT {select(FailureRecord)} FROM failures {newest}", [*where.parameters, limit]
-        )
+        many = stretch.matches > _FEW * limit
+        name = "newest_failures_of_many" if many else "newest_failures"
+        sql = query(name, columns=select(FailureRecord), where=where.sql)
+        rows = self._reader.rows(sql, [*where.parameters, limit])
         return sorted(self._shown(rows), key=_time_and_id, reverse=True)
 
     def _shown(self, rows: list[tuple[Any, ...]]) -> list[FailureRecord]:
@@ -296,18 +284,14 @@ class Failures:
         if f.since is not None:
             sql += " AND day >= ?"
             parameters.append(stored(f.since).date())
-        return self._by_day(Where(f"SELECT day, n FROM failure_tally WHERE {sql}", parameters))
+        return self._by_day(Where(query("days_of_tally", where=sql), parameters))
 
     def _counted_days(self, f: FailureFilter) -> list[Day]:
         """Days with matches, newest first, and exactly how many."""
         return self._by_day(counted(f))
 
     def _by_day(self, relation: Where) -> list[Day]:
-        return self._reader.rows(
-            f"SELECT day, sum(n)::BIGINT FROM ({relation.sql}) GROUP BY day HAVING sum(n) > 0 "
-            "ORDER BY day DESC",
-            relation.parameters,
-        )
+        return self._reader.rows(query("tally_by_day", counted=relation.sql), relation.parameters)
 
 
 class Stretch(NamedTuple):

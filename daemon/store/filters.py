@@ -15,6 +15,7 @@ from daemon.store.report_conditions import (
     Condition,
     fragments,
 )
+from daemon.store.sql import SQL, query
 from daemon.taxonomy import CATEGORIES
 
 
@@ -116,16 +117,6 @@ def by_time(since: datetime | None, until: datetime | None) -> Where:
     return Where(" AND ".join(parts), parameters)
 
 
-_COUNTED_ROWS = (
-    "SELECT error_time::DATE AS day, pipeline, source, category, retryable, status, failure_group, "
-    "1 AS n, error_time AS first_seen, error_time AS last_seen FROM failures WHERE "
-)
-_COUNTED_TALLY = (
-    "SELECT day, pipeline, source, category, retryable, status, failure_group, n, first_seen, "
-    "last_seen FROM failure_tally WHERE "
-)
-
-
 def counted(f: FailureFilter) -> Where:
     """A relation of failures to sum up (columns of failure_tally), exact for any filter.
 
@@ -135,11 +126,11 @@ def counted(f: FailureFilter) -> Where:
     kind = by_kind(f)
     if f.needs_failures:
         where = kind + by_text(f) + by_time(f.since, f.until)
-        return Where(_COUNTED_ROWS + where.sql, where.parameters)
+        return Where(query("counted_from_failures", where=where.sql), where.parameters)
     first, last = _whole_days(f.since, f.until)
     if first is not None and last is not None and first >= last:
         where = kind + by_time(f.since, f.until)
-        return Where(_COUNTED_ROWS + where.sql, where.parameters)
+        return Where(query("counted_from_failures", where=where.sql), where.parameters)
     parts = [_tally_between(kind, first, last)]
     if f.since is not None and first is not None and stored(f.since) != stored(first):
         parts.append(_rows_between(kind, f.since, first))
@@ -149,23 +140,26 @@ def counted(f: FailureFilter) -> Where:
 
 
 SHOWN_GROUP = "coalesce(shown_as, failure_group)"
-WITH_MERGES = (
-    "LEFT JOIN (SELECT failure_group AS member, shown_as FROM group_merges) "
-    "ON member IS NOT DISTINCT FROM failure_group"
-)
-"""What makes `SHOWN_GROUP` of rows with a `failure_group`: the group under which each is shown.
-
-Not by `=`: where no group of a query was merged, DuckDB 2.0.0 then takes the left join for empty.
-"""
+"""The group under which a row is shown that `with_merges` is joined to."""
 
 
 def as_shown(relation: Where) -> Where:
     """The same relation with the groups under which failures are shown."""
     return Where(
-        f"SELECT * EXCLUDE (member, shown_as) REPLACE ({SHOWN_GROUP} AS failure_group) "
-        f"FROM ({relation.sql}) {WITH_MERGES}",
+        query(
+            "as_shown",
+            shown_group=SHOWN_GROUP,
+            counted=relation.sql,
+            with_merges=SQL["with_merges"],
+        ),
         relation.parameters,
     )
+
+
+def each_counted(f: FailureFilter) -> Where:
+    """The failures that match, each with `n`, to sum up by what the tally does not know."""
+    where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
+    return Where(query("each_failure_counted", where=where.sql), where.parameters)
 
 
 def _whole_days(
@@ -190,9 +184,9 @@ def _tally_between(kind: Where, first: datetime | None, last: datetime | None) -
     if last is not None:
         sql += " AND day < ?"
         parameters.append(stored(last).date())
-    return Where(_COUNTED_TALLY + sql, parameters)
+    return Where(query("counted_from_tally", where=sql), parameters)
 
 
 def _rows_between(kind: Where, since: datetime, until: datetime) -> Where:
     where = kind + by_time(since, until)
-    return Where(_COUNTED_ROWS + where.sql, where.parameters)
+    return Where(query("counted_from_failures", where=where.sql), where.parameters)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from daemon.store.failures import Failures
-from daemon.store.filters import FailureFilter, Where, by_kind, by_text, by_time, counted
+from daemon.store.filters import FailureFilter, Where, counted, each_counted
 from daemon.store.groups import Groups
 from daemon.store.reading import Reader
 from daemon.store.report_conditions import (
@@ -76,11 +76,7 @@ def failure_series(
     if grid.whole_days and not NOT_TALLIED.intersection(by):
         found, time = counted(f), "day::TIMESTAMP"
     else:
-        where = by_kind(f) + by_text(f) + by_time(f.since, f.until)
-        found, time = (
-            Where(f"SELECT *, 1 AS n FROM failures WHERE {where.sql}", where.parameters),
-            "error_time",
-        )
+        found, time = each_counted(f), "error_time"
     if Dimension.FAILURE_GROUP in by:
         found = Groups(reader).as_shown(found)
     dimensions = _named([FAILURE_COLUMNS[d] for d in by])

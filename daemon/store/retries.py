@@ -15,7 +15,7 @@ from daemon.store.database import Database
 from daemon.store.filters import FailureFilter
 from daemon.store.records import select, stored, utc
 from daemon.store.retry_changes import Choice, choices, chosen_failures
-from daemon.store.sql import SQL
+from daemon.store.sql import SQL, query
 from daemon.taxonomy import RunStatus
 
 
@@ -91,8 +91,7 @@ class Retries:
     def get(self, operation_id: str) -> RetryRecord:
         """One operation. Raises `NotFound`."""
         row = self._reader.row(
-            f"SELECT {select(RetryRecord)} FROM retry_operations WHERE operation_id = ?",
-            [operation_id],
+            query("retry_operation", columns=select(RetryRecord)), [operation_id]
         )
         if row is None:
             raise NotFound("there is no retry operation of that id")
@@ -101,8 +100,7 @@ class Retries:
     def page(self, limit: int, cursor: str | None = None) -> RetryPage:
         """The newest `limit` operations, after `cursor`."""
         rows = self._reader.rows(
-            f"SELECT {select(RetryRecord)} FROM retry_operations "
-            "WHERE operation_id < coalesce(?, '~') ORDER BY operation_id DESC LIMIT ?",
+            query("newest_retry_operations", columns=select(RetryRecord)),
             [cursor, limit + 1],
         )
         found = [_record(row) for row in rows[:limit]]
@@ -110,20 +108,17 @@ class Retries:
 
     def total(self) -> int:
         """How many operations there are."""
-        row = self._reader.row("SELECT count(*) FROM retry_operations")
+        row = self._reader.row(SQL["count_retry_operations"])
         return int(row[0]) if row else 0
 
     def unfinished(self) -> list[RetryRecord]:
         """Operations that have not ended, oldest first."""
-        rows = self._reader.rows(
-            f"SELECT {select(RetryRecord)} FROM retry_operations "
-            "WHERE state IN ('pending', 'running') ORDER BY operation_id"
-        )
+        rows = self._reader.rows(query("unfinished_retry_operations", columns=select(RetryRecord)))
         return [_record(row) for row in rows]
 
     def progress(self, operation_ids: Sequence[str]) -> dict[str, list[SourceProgress]]:
         """How far operations are, by source."""
-        rows = self._reader.rows(_PROGRESS, [list(operation_ids)])
+        rows = self._reader.rows(SQL["retry_progress"], [list(operation_ids)])
         found: dict[str, list[SourceProgress]] = {}
         for operation_id, *progress in rows:
             found.setdefault(operation_id, []).append(SourceProgress(*progress))
@@ -154,20 +149,12 @@ class Retries:
 
     def unknown_failures(self, failure_ids: Sequence[int]) -> list[int]:
         """Those of `failure_ids` that are no stored failures."""
-        rows = self._reader.rows(
-            "SELECT DISTINCT id FROM (SELECT unnest(?::BIGINT[]) AS id) ANTI JOIN failures USING (id) "
-            "ORDER BY id",
-            [list(failure_ids)],
-        )
+        rows = self._reader.rows(SQL["unknown_failures"], [list(failure_ids)])
         return [failure_id for (failure_id,) in rows]
 
     def sources_to_do(self, operation_id: str) -> list[tuple[str, str]]:
         """Pipelines and sources that have items without a result."""
-        rows = self._reader.rows(
-            "SELECT DISTINCT pipeline, source FROM retry_targets "
-            "WHERE operation_id = ? AND outcome IS NULL ORDER BY ALL",
-            [operation_id],
-        )
+        rows = self._reader.rows(SQL["retry_sources_to_do"], [operation_id])
         return [(pipeline, source) for pipeline, source in rows]
 
     def targets_to_do(
@@ -188,20 +175,16 @@ class Retries:
 
     def run_of(self, cycle_id: str) -> RetryRun | None:
         """The run of a cycle of one source; None when it was not begun."""
-        row = self._reader.row(_RUN, [cycle_id])
+        row = self._reader.row(SQL["retry_run"], [cycle_id])
         return RetryRun(RunStatus(row[0]), row[1], row[2]) if row else None
 
     def unsuccessful(
         self, operation_id: str, limit: int, after: int | None = None
     ) -> UnsuccessfulPage:
         """What the operation failed on, after the failure `after`."""
-        where = "operation_id = ? AND outcome IN ('failed_again', 'not_retried')"
-        total = self._reader.row(
-            f"SELECT count(*) FROM retry_targets WHERE {where}", [operation_id]
-        )
+        total = self._reader.row(SQL["count_unsuccessful"], [operation_id])
         rows = self._reader.rows(
-            f"SELECT {select(Unsuccessful)} FROM retry_targets WHERE {where} AND failure_id > ? "
-            "ORDER BY failure_id LIMIT ?",
+            query("unsuccessful", columns=select(Unsuccessful)),
             [operation_id, -1 if after is None else after, limit + 1],
         )
         found = [Unsuccessful(*map(utc, row)) for row in rows[:limit]]
@@ -213,22 +196,10 @@ class Retries:
 
         `waiting` is `Ledgers.waiting`. What waits in both counts once.
         """
-        return dict(self._reader.rows(SQL["items_waiting"].replace("{waiting}", waiting)))
+        return dict(self._reader.rows(query("items_waiting", waiting=waiting)))
 
-
-_PROGRESS = """
-    SELECT operation_id, pipeline, source, count(*),
-           count(*) FILTER (outcome = 'succeeded'), count(*) FILTER (outcome = 'failed_again'),
-           count(*) FILTER (outcome = 'not_retried')
-    FROM retry_targets WHERE list_contains(?::VARCHAR[], operation_id)
-    GROUP BY ALL ORDER BY ALL"""
 
 _PREVIEW = SQL["count_choice"].replace("SELECT", "SELECT pipeline, source,", 1) + " GROUP BY ALL"
-
-_RUN = """
-    SELECT r.status, min(f.id), arg_min(f.category, f.id) FROM runs AS r LEFT JOIN failures AS f
-        ON f.run_id = r.run_id AND f.item IS NULL AND f.error_time >= r.started_at
-    WHERE r.cycle_id = ? GROUP BY r.run_id, r.status"""
 
 
 def _record(row: tuple[Any, ...]) -> RetryRecord:

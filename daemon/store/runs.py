@@ -15,6 +15,7 @@ from daemon.store.entries import FailedRun, RetriedRun
 from daemon.store.reading import Need
 from daemon.store.records import select, stored, utc
 from daemon.store.report_conditions import RUN_COLUMNS, Condition, fragments
+from daemon.store.sql import SQL, query
 from daemon.taxonomy import CATEGORIES
 
 
@@ -106,7 +107,7 @@ class Runs:
             sql += " AND run_id < ?"
             parameters.append(cursor)
         rows = self._reader.rows(
-            f"SELECT {select(RunRecord)} FROM runs WHERE {sql} ORDER BY run_id DESC LIMIT ? OFFSET ?",
+            query("newest_runs", columns=select(RunRecord), where=sql),
             [*parameters, limit + 1, offset],
         )
         runs = [RunRecord.of(row) for row in rows[:limit]]
@@ -115,12 +116,12 @@ class Runs:
     def total(self, f: RunFilter) -> int:
         """How many runs match."""
         sql, parameters = runs_where(f)
-        row = self._reader.row(f"SELECT count(*) FROM runs WHERE {sql}", parameters)
+        row = self._reader.row(query("count_runs", where=sql), parameters)
         return int(row[0]) if row else 0
 
     def get(self, run_id: str) -> RunRecord:
         """One run. Raises `NotFound`."""
-        row = self._reader.row(f"SELECT {select(RunRecord)} FROM runs WHERE run_id = ?", [run_id])
+        row = self._reader.row(query("run_by_id", columns=select(RunRecord)), [run_id])
         if row is None:
             raise NotFound("there is no such run")
         return RunRecord.of(row)
@@ -133,19 +134,13 @@ class Runs:
     def latest_by_source(self, pipeline: str) -> dict[str, RunRecord]:
         """The newest run of each source of a pipeline."""
         rows = self._reader.rows(
-            f"SELECT {select(RunRecord)} FROM runs WHERE run_id IN "
-            "(SELECT max(run_id) FROM runs WHERE pipeline = ? GROUP BY source)",
-            [pipeline],
+            query("latest_runs_by_source", columns=select(RunRecord)), [pipeline]
         )
         return {run.source: run for run in map(RunRecord.of, rows)}
 
     def last_success_by_source(self, pipeline: str) -> dict[str, datetime]:
         """When a run of each source of a pipeline last succeeded; without those of which none has."""
-        rows = self._reader.rows(
-            "SELECT source, max(ended_at) FROM runs WHERE pipeline = ? AND status = 'success' "
-            "GROUP BY source",
-            [pipeline],
-        )
+        rows = self._reader.rows(SQL["last_success_by_source"], [pipeline])
         return {source: utc(ended) for source, ended in rows}
 
     def log(self, run_id: str) -> Iterator[LogLine]:
@@ -156,7 +151,7 @@ class Runs:
     def _log_lines(self, run: RunRecord) -> Iterator[LogLine]:
         yield LogLine(run.started_at, "run_started", run.run_id, f"{run.pipeline}/{run.source}")
         asked = {"run": run.run_id, "since": stored(run.started_at)}
-        for time, event, *rest in self._database.read(Need.STREAM).stream(_LOG, asked):
+        for time, event, *rest in self._database.read(Need.STREAM).stream(SQL["run_log"], asked):
             yield LogLine(utc(time), event, run.run_id, *rest)
         if run.ended_at is not None:
             text = run.error_message or ""
@@ -165,72 +160,35 @@ class Runs:
     def statistics(self, since: datetime | None, until: datetime | None) -> list[SourceStatistics]:
         """What the runs of every source came to."""
         sql, parameters = runs_where(RunFilter(since=since, until=until))
-        rows = self._reader.rows(_STATISTICS.replace("{where}", sql), parameters)
+        rows = self._reader.rows(query("run_statistics", where=sql), parameters)
         return [SourceStatistics(*map(utc, row)) for row in rows]
 
     def standings(self) -> list[SourceStanding]:
         """How the latest runs of every source ended."""
-        return [SourceStanding(*map(utc, row)) for row in self._reader.rows(_STANDINGS)]
+        return [
+            SourceStanding(*map(utc, row)) for row in self._reader.rows(SQL["source_standings"])
+        ]
 
     def last_cycles(self) -> dict[str, datetime]:
         """When the last cycle of each pipeline ended."""
-        rows = self._reader.rows(
-            "SELECT pipeline, max(ended_at) FROM cycles WHERE outcome <> 'interrupted' GROUP BY ALL"
-        )
+        rows = self._reader.rows(SQL["last_cycles"])
         return {pipeline: utc(ended) for pipeline, ended in rows}
 
     def failed_sources(self) -> list[tuple[FailedRun, str | None]]:
         """Sources whose latest run failed as a whole, and the version of their configuration then."""
-        return [(FailedRun(*map(utc, row[:-1])), row[-1]) for row in self._reader.rows(_FAILED)]
+        return [
+            (FailedRun(*map(utc, row[:-1])), row[-1])
+            for row in self._reader.rows(SQL["failed_sources"])
+        ]
 
     def retried(self, since: datetime) -> list[RetriedRun]:
         """Runs that were retries."""
-        rows = self._reader.rows(
-            "SELECT pipeline, source, category, started_at FROM runs "
-            "WHERE started_by = 'retry' AND started_at >= ?",
-            [stored(since)],
-        )
+        rows = self._reader.rows(SQL["retried_runs"], [stored(since)])
         return [RetriedRun(*map(utc, row)) for row in rows]
 
     def paused(self) -> set[str]:
         """Pipelines that a person paused."""
-        return {row[0] for row in self._reader.rows("SELECT pipeline FROM paused_pipelines")}
-
-
-_FAILED = """
-    SELECT f.pipeline, f.source, f.run_id, f.category, f.retryable, f.attempt, f.error_time, f.retry_at,
-           r.source_version
-    FROM failures AS f JOIN runs AS r USING (run_id)
-    WHERE f.item IS NULL AND f.status = 'open' ORDER BY f.id"""
-
-_LOG = """
-    SELECT logged_at, event, text, NULL, NULL, NULL, failure_id FROM run_log WHERE run_id = $run
-    UNION ALL
-    SELECT error_time, 'failure', error_message, item, category, retryable, id FROM failures
-    WHERE run_id = $run AND error_time >= $since
-    ORDER BY 1, 7, 2"""
-
-_STATISTICS = """
-    SELECT pipeline, source, count(*),
-           count(*) FILTER (status = 'success'), count(*) FILTER (status = 'partial'),
-           count(*) FILTER (status = 'failed'), count(*) FILTER (status = 'interrupted'),
-           count(*) FILTER (status = 'cancelled'),
-           sum(succeeded)::BIGINT, sum(failed)::BIGINT, sum(skipped)::BIGINT,
-           avg(duration_seconds), median(duration_seconds), quantile_cont(duration_seconds, 0.95),
-           max(started_at), max(ended_at) FILTER (status = 'success')
-    FROM runs WHERE {where} GROUP BY ALL ORDER BY ALL"""
-
-_STANDINGS = """
-    WITH ended AS (
-        SELECT pipeline, source, status, category, ended_at, run_id,
-               max(run_id) FILTER (status IN ('success', 'partial'))
-                   OVER (PARTITION BY pipeline, source) AS last_good
-        FROM runs WHERE status IN ('success', 'partial', 'failed'))
-    SELECT pipeline, source, max(ended_at) FILTER (status = 'success'),
-           count(*) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good)),
-           CASE WHEN arg_max(status, run_id) = 'failed' THEN arg_max(category, run_id) END,
-           min(ended_at) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good))
-    FROM ended GROUP BY ALL"""
+        return {row[0] for row in self._reader.rows(SQL["paused_pipelines"])}
 
 
 def runs_where(f: RunFilter) -> tuple[str, list[Any]]:

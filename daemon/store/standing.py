@@ -7,6 +7,7 @@ from collections import Counter
 
 from daemon.store.database import Database
 from daemon.store.entries import TallyKey
+from daemon.store.sql import SQL
 from daemon.taxonomy import FailureStatus
 
 
@@ -25,10 +26,7 @@ class Standing:
     @classmethod
     def read(cls, database: Database) -> Standing:
         """The counts that the stored tally comes to."""
-        found = database.read().rows(
-            "SELECT pipeline, source, category, retryable, status, sum(n)::BIGINT "
-            "FROM failure_tally GROUP BY ALL"
-        )
+        found = database.read().rows(SQL["standing_counts"])
         return cls(Counter({TallyKey(*key): n for *key, n in found}))
 
     def apply(self, changes: Counter[TallyKey]) -> None:

@@ -10,23 +10,8 @@ import msgspec
 from daemon.store.filters import FailureFilter, counted
 from daemon.store.reading import Reader
 from daemon.store.records import stored, utc
+from daemon.store.sql import SQL, query
 from daemon.triage.rules.rule import UNMATCHED
-
-_GROUPS = """
-    WITH found AS (
-        SELECT failure_group, sum(n)::BIGINT AS count,
-               list_sort(list(DISTINCT source))[:20] AS sources,
-               min(first_seen) AS first_seen, max(last_seen) AS last_seen
-        FROM ({relation}) GROUP BY failure_group HAVING sum(n) > 0)
-    SELECT failure_group, pipeline, exception_type, message, count, sources, first_seen, last_seen,
-           count(*) OVER ()
-    FROM found JOIN failure_groups USING (failure_group) WHERE rule = ?
-    ORDER BY count DESC, last_seen DESC, failure_group LIMIT ? OFFSET ?
-"""
-_SAMPLES = """
-    SELECT failure_group, arg_max(error_message, id) FROM failures
-    WHERE list_contains(?, failure_group) AND error_time BETWEEN ? AND ? GROUP BY failure_group
-"""
 
 
 class UnmatchedGroup(msgspec.Struct, frozen=True):
@@ -60,7 +45,7 @@ class Unmatched:
         """
         relation = counted(f)
         rows = self._reader.rows(
-            _GROUPS.format(relation=relation.sql),
+            query("unmatched_groups", counted=relation.sql),
             [*relation.parameters, UNMATCHED.name, limit, offset],
         )
         groups = [UnmatchedGroup(*map(utc, row[:-1])) for row in rows]
@@ -75,4 +60,4 @@ class Unmatched:
         """The newest message of each. The times when they were last seen bound what is read."""
         seen = [stored(group.last_seen) for group in groups]
         parameters: list[Any] = [[group.failure_group for group in groups], min(seen), max(seen)]
-        return dict(self._reader.rows(_SAMPLES, parameters))
+        return dict(self._reader.rows(SQL["newest_messages"], parameters))

@@ -30,6 +30,7 @@ from daemon.store.entries import Committed, Entry
 from daemon.store.ledger import Ledgers
 from daemon.store.rows import RowBuffer
 from daemon.store.splits import Splits
+from daemon.store.sql import SQL
 from daemon.store.standing import Standing
 
 log = logging.getLogger("triaged.store")
@@ -110,7 +111,7 @@ class Writer(Part):
         self._thread: threading.Thread
 
     def _read_next_id(self) -> int:
-        found = self._database.read().row("SELECT coalesce(max(id), 0) + 1 FROM failures")
+        found = self._database.read().row(SQL["next_failure_id"])
         return int(found[0]) if found else 1
 
     def _start(self) -> None:

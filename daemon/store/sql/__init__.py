@@ -1,4 +1,7 @@
-"""The SQL of the store, kept in .sql files: each statement has a name and a line that says what it is."""
+"""The SQL of the store, kept in .sql files: each statement has a name and a line that says what it is.
+
+What is put together when it runs is put together of these: a statement names in braces what it leaves open.
+"""
 
 from __future__ import annotations
 
@@ -21,3 +24,11 @@ def read_statements(package: str) -> dict[str, str]:
 
 SQL = read_statements(__name__)
 """The statements of the store itself. Those of a ledger are in its own folder."""
+
+
+def query(name: str, **parts: str) -> str:
+    """A statement, completed by what it names in braces. Values from outside are parameters, never parts."""
+    sql = SQL[name]
+    for part, text in parts.items():
+        sql = sql.replace(f"{{{part}}}", text)
+    return sql

@@ -95,3 +95,54 @@ SELECT pipeline, count(*) FROM (
     UNION ALL
     SELECT pipeline FROM to_do ANTI JOIN waiting USING (pipeline, source, item))
 GROUP BY ALL;
+
+-- name: retry_operation
+-- One operation. {columns} stands for those of a record.
+SELECT {columns} FROM retry_operations WHERE operation_id = ?;
+
+-- name: newest_retry_operations
+-- A page of operations.
+SELECT {columns} FROM retry_operations
+WHERE operation_id < coalesce(?, '~') ORDER BY operation_id DESC LIMIT ?;
+
+-- name: count_retry_operations
+-- How many there are.
+SELECT count(*) FROM retry_operations;
+
+-- name: unfinished_retry_operations
+-- Operations that have not ended, oldest first.
+SELECT {columns} FROM retry_operations WHERE state IN ('pending', 'running') ORDER BY operation_id;
+
+-- name: retry_progress
+-- How far operations are, by source.
+SELECT operation_id, pipeline, source, count(*),
+       count(*) FILTER (outcome = 'succeeded'), count(*) FILTER (outcome = 'failed_again'),
+       count(*) FILTER (outcome = 'not_retried')
+FROM retry_targets WHERE list_contains(?::VARCHAR[], operation_id)
+GROUP BY ALL ORDER BY ALL;
+
+-- name: unknown_failures
+-- Those of some ids that are no stored failures.
+SELECT DISTINCT id FROM (SELECT unnest(?::BIGINT[]) AS id) ANTI JOIN failures USING (id) ORDER BY id;
+
+-- name: retry_sources_to_do
+-- Pipelines and sources that have items without a result.
+SELECT DISTINCT pipeline, source FROM retry_targets
+WHERE operation_id = ? AND outcome IS NULL ORDER BY ALL;
+
+-- name: retry_run
+-- The run of a cycle of one source, with its own failure, if it has one.
+SELECT r.status, min(f.id), arg_min(f.category, f.id) FROM runs AS r LEFT JOIN failures AS f
+    ON f.run_id = r.run_id AND f.item IS NULL AND f.error_time >= r.started_at
+WHERE r.cycle_id = ? GROUP BY r.run_id, r.status;
+
+-- name: count_unsuccessful
+-- How many items an operation failed on.
+SELECT count(*) FROM retry_targets
+WHERE operation_id = ? AND outcome IN ('failed_again', 'not_retried');
+
+-- name: unsuccessful
+-- A page of them, by the id of the failure.
+SELECT {columns} FROM retry_targets
+WHERE operation_id = ? AND outcome IN ('failed_again', 'not_retried') AND failure_id > ?
+ORDER BY failure_id LIMIT ?;

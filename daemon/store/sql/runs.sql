@@ -1,0 +1,73 @@
+-- Runs and cycles as they are read. {columns} stands for those of a record, {where} for conditions.
+
+-- name: newest_runs
+-- A page of runs.
+SELECT {columns} FROM runs WHERE {where} ORDER BY run_id DESC LIMIT ? OFFSET ?;
+
+-- name: count_runs
+-- How many runs match.
+SELECT count(*) FROM runs WHERE {where};
+
+-- name: run_by_id
+-- One run.
+SELECT {columns} FROM runs WHERE run_id = ?;
+
+-- name: latest_runs_by_source
+-- The newest run of each source of a pipeline.
+SELECT {columns} FROM runs
+WHERE run_id IN (SELECT max(run_id) FROM runs WHERE pipeline = ? GROUP BY source);
+
+-- name: last_success_by_source
+-- When a run of each source of a pipeline last succeeded.
+SELECT source, max(ended_at) FROM runs WHERE pipeline = ? AND status = 'success' GROUP BY source;
+
+-- name: last_cycles
+-- When the last cycle of each pipeline ended.
+SELECT pipeline, max(ended_at) FROM cycles WHERE outcome <> 'interrupted' GROUP BY ALL;
+
+-- name: retried_runs
+-- Runs since a moment that were retries.
+SELECT pipeline, source, category, started_at FROM runs WHERE started_by = 'retry' AND started_at >= ?;
+
+-- name: paused_pipelines
+-- Pipelines that a person paused.
+SELECT pipeline FROM paused_pipelines;
+
+-- name: failed_sources
+-- Sources whose latest run failed as a whole, and the version of their configuration then.
+SELECT f.pipeline, f.source, f.run_id, f.category, f.retryable, f.attempt, f.error_time, f.retry_at,
+       r.source_version
+FROM failures AS f JOIN runs AS r USING (run_id)
+WHERE f.item IS NULL AND f.status = 'open' ORDER BY f.id;
+
+-- name: run_log
+-- What happened in a run, in order: its steps and its failures.
+SELECT logged_at, event, text, NULL, NULL, NULL, failure_id FROM run_log WHERE run_id = $run
+UNION ALL
+SELECT error_time, 'failure', error_message, item, category, retryable, id FROM failures
+WHERE run_id = $run AND error_time >= $since
+ORDER BY 1, 7, 2;
+
+-- name: run_statistics
+-- What the runs of each source came to.
+SELECT pipeline, source, count(*),
+       count(*) FILTER (status = 'success'), count(*) FILTER (status = 'partial'),
+       count(*) FILTER (status = 'failed'), count(*) FILTER (status = 'interrupted'),
+       count(*) FILTER (status = 'cancelled'),
+       sum(succeeded)::BIGINT, sum(failed)::BIGINT, sum(skipped)::BIGINT,
+       avg(duration_seconds), median(duration_seconds), quantile_cont(duration_seconds, 0.95),
+       max(started_at), max(ended_at) FILTER (status = 'success')
+FROM runs WHERE {where} GROUP BY ALL ORDER BY ALL;
+
+-- name: source_standings
+-- How the latest runs of each source ended.
+WITH ended AS (
+    SELECT pipeline, source, status, category, ended_at, run_id,
+           max(run_id) FILTER (status IN ('success', 'partial'))
+               OVER (PARTITION BY pipeline, source) AS last_good
+    FROM runs WHERE status IN ('success', 'partial', 'failed'))
+SELECT pipeline, source, max(ended_at) FILTER (status = 'success'),
+       count(*) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good)),
+       CASE WHEN arg_max(status, run_id) = 'failed' THEN arg_max(category, run_id) END,
+       min(ended_at) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good))
+FROM ended GROUP BY ALL;
