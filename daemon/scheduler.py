@@ -144,9 +144,7 @@ class Scheduler(Part):
 
     def is_asked_for(self, pipeline: str, source: str) -> bool:
         """Whether the source is running, or will be because somebody asked for it, and not a cycle alone."""
-        return self._runner.is_active(pipeline, source) or self._queue.is_asked_for(
-            pipeline, source
-        )
+        return self._runner.is_active(pipeline, source) or source in self._queue.asked_for(pipeline)
 
     def _due(self, name: str) -> None:
         if name in self._due_cycles and not self._due_cycles[name].is_over:
@@ -205,7 +203,12 @@ class Scheduler(Part):
             chosen = [self._catalog.source(pipeline.name, source)]
         else:
             chosen = [found for found in pipeline.sources.values() if found.enabled]
-        free = [s for s in chosen if not self.is_asked_for(pipeline.name, s.name)]
+        asked = self._queue.asked_for(pipeline.name)
+        free = [
+            s
+            for s in chosen
+            if s.name not in asked and not self._runner.is_active(pipeline.name, s.name)
+        ]
         if not free:
             what = pipeline.name if source is None else f"{pipeline.name}/{source}"
             if not chosen:

@@ -116,23 +116,14 @@ class WorkQueue:
             )
         )
 
-    def is_claimed(self, pipeline: str, source: str) -> bool:
-        """Whether the source has its turn."""
+    def asked_for(self, pipeline: str) -> set[str]:
+        """Sources that have their turn, or wait for it because somebody asked, and not a cycle alone."""
         with self._changed:
             lane = self._lanes.get(pipeline)
-            return lane is not None and source in lane.claimed
-
-    def is_asked_for(self, pipeline: str, source: str) -> bool:
-        """Whether the source has its turn, or waits for it because somebody asked, and not a cycle alone."""
-        with self._changed:
-            lane = self._lanes.get(pipeline)
-            return lane is not None and (
-                source in lane.claimed
-                or any(
-                    task.work.source == source and task.work.priority is not Priority.CYCLE
-                    for task in lane.waiting
-                )
-            )
+            if lane is None:
+                return set()
+            wanted = (task.work for task in lane.waiting)
+            return {*lane.claimed, *(w.source for w in wanted if w.priority is not Priority.CYCLE)}
 
     def waiting(self, pipeline: str | None = None) -> list[Work]:
         """What waits for its turn, of one pipeline or of all: by pipeline, each in the order of the turns."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from daemon import events
 from daemon.clock import Clock
@@ -13,6 +14,7 @@ from daemon.errors import RecorderClosed, StoreError
 from daemon.ids import new_id
 from daemon.operations.retries.chunk import Chunks
 from daemon.operations.retries.pace import Pace
+from daemon.operations.retries.task import ChunkTask
 from daemon.parts import Part
 from daemon.pipelines.catalog import Catalog
 from daemon.recorder import Recorder
@@ -30,34 +32,6 @@ LOOK_SECONDS = 0.25
 STORE_SECONDS = 2.0
 """How often it looks for a store that cannot be read."""
 _SHOWN_SOURCES = 3
-
-
-class ChunkTask:
-    """A chunk of an operation, as the queue knows it. See `Task`."""
-
-    waits_for_source = True
-    kept = False  # what is left of an operation is in the store already
-
-    def __init__(
-        self, work: events.Work, carry_out: Callable[[], None], over: Callable[[], None]
-    ) -> None:
-        """`over` is called in the end, whatever becomes of it."""
-        self.work = work
-        self._carry_out = carry_out
-        self._over = over
-
-    def carry_out(self) -> bool:
-        try:
-            self._carry_out()
-        finally:
-            self._over()
-        return True
-
-    def leave_out(self) -> None:
-        self._over()
-
-    def abandon(self) -> None:
-        self._over()
 
 
 class RetryWorker(Part):
@@ -91,6 +65,8 @@ class RetryWorker(Part):
         self._clock = clock
         self._paces: dict[str, Pace] = {}
         self._texts: dict[str, str] = {}
+        self._turns: dict[str, float] = {}
+        """When operations last put a chunk into the queue, on the monotonic clock."""
         self._under_way: set[str] = set()
         """Operations that have a chunk in the queue."""
         self._unreadable = False
@@ -155,11 +131,13 @@ class RetryWorker(Part):
         operations = self._retries.unfinished()
         self._forget({operation.operation_id for operation in operations})
         idle = [each for each in operations if each.operation_id not in self._under_way]
+        idle.sort(key=lambda each: self._turns.get(each.operation_id, 0.0))
         waiting = [self._advance(operation) for operation in idle]
         return LOOK_SECONDS if any(waiting) else None
 
     def _forget(self, unfinished: set[str]) -> None:
-        for kept in (self._paces, self._texts):
+        tables: tuple[dict[str, Any], ...] = (self._paces, self._texts, self._turns)
+        for kept in tables:
             for operation_id in kept.keys() - unfinished:
                 del kept[operation_id]
 
@@ -205,12 +183,13 @@ class RetryWorker(Part):
         """Why a source cannot be run now; None when it can (or is none)."""
         if pipeline in self._catalog.pipelines and self._scheduler.is_paused(pipeline):
             return f"the pipeline {pipeline} is paused"
-        if self._queue.is_claimed(pipeline, source) or self._runner.is_active(pipeline, source):
+        if self._runner.is_active(pipeline, source):
             return f"{pipeline}/{source} is running"
         return None
 
     def _put(self, operation: RetryRecord, pipeline: str, source: str, pace: Pace) -> None:
         self._say(operation, f"waits for the turn of {pipeline}/{source}")
+        self._turns[operation.operation_id] = self._clock.monotonic()
         self._under_way.add(operation.operation_id)
         work = events.Work(
             cycle_id=new_id(self._clock),

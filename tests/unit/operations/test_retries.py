@@ -33,6 +33,8 @@ GOOD, BAD = "id\n1\n", "id\n1\nmany\n"
 
 trouble: dict[str, Exception] = {}
 """What the letters of these names fail with."""
+further: list[str] = []
+"""Letters beside the usual ones."""
 runs: list[tuple[str, frozenset[str] | None]] = []
 """The source and the wanted items of every run."""
 whole: list[Exception] = []
@@ -44,7 +46,7 @@ def letters(run: Any) -> None:
     runs.append((run.source, run.wanted))
     if whole:
         raise whole[0]
-    for name in ("ann", "bob", "cy", "to di@example.com"):
+    for name in ("ann", "bob", "cy", "to di@example.com", *further):
         if run.wanted is not None and name not in run.wanted:
             continue
         if error := trouble.get(name):
@@ -59,9 +61,8 @@ def refused() -> Exception:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    trouble.clear()
-    runs.clear()
-    whole.clear()
+    for kept in (trouble, further, runs, whole):
+        kept.clear()
     (tmp_path / "inbox").mkdir()
     opened = start(tmp_path)
     yield opened
@@ -279,6 +280,21 @@ def test_an_item_is_not_in_two_operations_at_a_time(daemon: Daemon) -> None:
         ("office", frozenset({"ann"})),
         ("office", frozenset({"bob"})),
     ]
+
+
+def test_operations_on_the_same_source_take_turns(daemon: Daemon) -> None:
+    further.extend(f"{name}{n}" for name in ("ann", "bob") for n in range(30))
+    failing(daemon, **{name: refused() for name in further})
+    found = daemon.failures.page(FailureFilter(), 100).failures
+    first, second = (
+        ask(daemon, failure_ids=tuple(f.id for f in found if str(f.item).startswith(name)))
+        for name in ("ann", "bob")
+    )
+    finish(daemon, first)
+    finish(daemon, second)
+    turns = [min(wanted or ())[:3] for _, wanted in runs]
+    assert turns == ["ann", "bob", "ann", "bob"]
+    assert sums(daemon, first) == sums(daemon, second) == (30, 30, 0, 0)
 
 
 def test_what_something_has_come_of_meanwhile_is_not_run_again(daemon: Daemon) -> None:
