@@ -24,7 +24,7 @@ from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.errors import NotFound
 from daemon.operations.files import FileOperations
-from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.folder import InputFolder
 from daemon.store.ledgers.files.reading import FileFilter, Files
 from daemon.taxonomy import CATEGORY_ALIASES, Category, FileStatus
 
@@ -161,7 +161,7 @@ def download(
     """The content of a tracked file; no other file can be had."""
     source = find(settings, name)
     files.get(name, wanted.path)
-    place = Folder(settings.base, source.files).resolve(wanted.path)
+    place = InputFolder(settings.base, source.files).resolve(wanted.path)
     file_name = PurePosixPath(wanted.path).name
     return stream(_content(os.fspath(place.resolve())), "application/octet-stream", file_name)
 

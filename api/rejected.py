@@ -81,7 +81,7 @@ class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
     raw: Annotated[str, Meta(description="The row as it stands in the file.", examples=["7,x,12"])]
 
     @classmethod
-    def of(cls, row: kept.RejectedRow, category: Category) -> RejectedRow:
+    def of(cls, row: kept.StoredRejection, category: Category) -> RejectedRow:
         """The row as it is kept."""
         return cls(
             path=row.path,

@@ -90,7 +90,7 @@ def _failures_by_source(
 
 
 def _of_source(
-    record: stored.SourceStatistics, failures: Counter[str], catalog: Catalog
+    record: stored.SourceOutcomes, failures: Counter[str], catalog: Catalog
 ) -> SourceStatistics:
     return SourceStatistics(
         pipeline=record.pipeline,
@@ -115,7 +115,7 @@ def _of_source(
     )
 
 
-def _totals(ran: list[stored.SourceStatistics], failures: Iterable[Counter[str]]) -> Outcomes:
+def _totals(ran: list[stored.SourceOutcomes], failures: Iterable[Counter[str]]) -> Outcomes:
     def total(name: str) -> int:
         return sum(getattr(record, name) for record in ran)
 
@@ -140,14 +140,14 @@ def _success_rate(success: int, partial: int, failed: int) -> float | None:
     return success / ended if ended else None
 
 
-def _mean(ran: list[stored.SourceStatistics]) -> float | None:
+def _mean(ran: list[stored.SourceOutcomes]) -> float | None:
     """The mean over all runs, from those of the sources and how many runs each had."""
     timed = [(r.average_seconds, _ended(r)) for r in ran if r.average_seconds is not None]
     ended = sum(n for _, n in timed)
     return sum(mean * n for mean, n in timed) / ended if ended else None
 
 
-def _ended(record: stored.SourceStatistics) -> int:
+def _ended(record: stored.SourceOutcomes) -> int:
     return record.success + record.partial + record.failed + record.interrupted + record.cancelled
 
 

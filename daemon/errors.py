@@ -31,7 +31,7 @@ TriagedError
 ├── ModelPaused              (pipelines.mail.model) the model is left alone for a while
 ├── AddressTaken             (cli.serve) the address cannot be listened on
 ├── NoSuchRule               (cli.rules) there is no rule of that name
-├── Refused                  (cli.client) the daemon refused what a command asked for
+├── RequestRefused           (cli.client) the daemon refused what a command asked for
 ├── Unreachable              (cli.client) no daemon answers
 └── Unreadable               (cli.classify) what is to be classified cannot be read
 

@@ -99,7 +99,7 @@ def _tables(
     elif arguments:
         for alternative in arguments:
             yield from _tables(path, alternative)
-    elif isinstance(kind, type) and issubclass(kind, schema.Table):
+    elif isinstance(kind, type) and issubclass(kind, schema.ConfigTable):
         yield header.format(path), kind
         for field in msgspec.structs.fields(kind):
             yield from _tables(f"{path}.{field.name}", field.type)
@@ -109,7 +109,7 @@ def field_docs(record: type[msgspec.Struct]) -> dict[str, str]:
     """The docstring under each field, of the record and its bases."""
     found: dict[str, str] = {}
     for cls in reversed(record.__mro__):
-        if not issubclass(cls, schema.Table):
+        if not issubclass(cls, schema.ConfigTable):
             continue
         (body,) = ast.parse(inspect.getsource(cls)).body
         assert isinstance(body, ast.ClassDef)

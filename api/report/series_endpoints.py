@@ -32,10 +32,10 @@ from api.schemas import report as schemas
 from api.schemas.fields import Given
 from daemon.store import report_annotations
 from daemon.store.reading import Need
-from daemon.store.report_annotations import Kind
+from daemon.store.report_annotations import MarkKind
 from daemon.store.report_conditions import Dimension
 from daemon.store.report_series import SeriesAnswer
-from daemon.store.report_values import Value, values
+from daemon.store.report_values import ShownValue, values
 from daemon.taxonomy import RunStatus
 
 
@@ -109,11 +109,11 @@ def item_series(
     return rows(request, series.item_points(answer, by), columns, wanted.format, _said(answer))
 
 
-class AnnotationQuery(ReportQuery, frozen=True, kw_only=True):
+class MarkQuery(ReportQuery, frozen=True, kw_only=True):
     """Which marks."""
 
     kind: Annotated[
-        Values | None, Meta(description=f"Only of these kinds, of {', '.join(Kind)}.")
+        Values | None, Meta(description=f"Only of these kinds, of {', '.join(MarkKind)}.")
     ] = None
     pipeline: Annotated[Values | None, Meta(description="Only about these pipelines.")] = None
     source: Annotated[Values | None, Meta(description="Only about these sources.")] = None
@@ -122,14 +122,14 @@ class AnnotationQuery(ReportQuery, frozen=True, kw_only=True):
 
 @reads(
     "/api/report/annotations",
-    AnnotationQuery,
+    MarkQuery,
     summary="Marks for graphs",
     content=flat(schemas.AnnotationRow, "Marks, newest first"),
 )
 def annotations_of(
     reports: NamedDependency[Reports],
     request: Request[Any, Any, Any],
-    wanted: NamedDependency[AnnotationQuery],
+    wanted: NamedDependency[MarkQuery],
 ) -> Response[Any]:
     """Failed runs, decisions about groups, retries by hand and paused pipelines."""
     found = marks(
@@ -147,14 +147,14 @@ def marks(
 ) -> list[schemas.AnnotationRow]:
     """Marks of the kinds, pipelines and sources that were chosen. Raises `BadRequest`."""
     kinds, pipelines, sources = map(values_of, chosen)
-    if not set(kinds or ()) <= set(Kind):
-        raise BadRequest([blame(f"values among {', '.join(Kind)}", "kind")])
+    if not set(kinds or ()) <= set(MarkKind):
+        raise BadRequest([blame(f"values among {', '.join(MarkKind)}", "kind")])
     with reports.database.read(Need.REPORT) as reader:
         found = report_annotations.marks(
             reader,
             *span,
             limit,
-            kinds=tuple(map(Kind, kinds)) if kinds else tuple(Kind),
+            kinds=tuple(map(MarkKind, kinds)) if kinds else tuple(MarkKind),
             pipelines=pipelines,
             sources=sources,
         )
@@ -190,10 +190,10 @@ def variables(
     return rows(request, listed, columns_of(schemas.VariableValue), wanted.format)
 
 
-def variable_values(reports: Reports, name: str, pipeline: Given = None) -> list[Value]:
+def variable_values(reports: Reports, name: str, pipeline: Given = None) -> list[ShownValue]:
     """The values of one of the `VARIABLES`, of some pipelines or of all."""
     if name == RUN_STATUS:
-        return [Value(status.value, status.value) for status in RunStatus]
+        return [ShownValue(status.value, status.value) for status in RunStatus]
     configured = {p.name: list(p.sources) for p in reports.catalog.pipelines.values()}
     with reports.database.read(Need.REPORT) as reader:
         return values(reader, Dimension(name), pipelines=values_of(pipeline), configured=configured)

@@ -88,7 +88,7 @@ def source_rows(
         stored = {(row.pipeline, row.source): row for row in report_tables.sources(reader)}
     for pipeline in reports.catalog.pipelines.values():
         for name in pipeline.sources:
-            never = report_tables.SourceRow(pipeline.name, name, None, None, None, 0, None, 0)
+            never = report_tables.SourceFigures(pipeline.name, name, None, None, None, 0, None, 0)
             stored.setdefault((pipeline.name, name), never)
     return [
         _source(reports, row)
@@ -99,7 +99,7 @@ def source_rows(
     ]
 
 
-def _source(reports: Reports, row: report_tables.SourceRow) -> schemas.SourceRow:
+def _source(reports: Reports, row: report_tables.SourceFigures) -> schemas.SourceRow:
     try:
         source = reports.catalog.source(row.pipeline, row.source)
     except NotFound:

@@ -12,7 +12,7 @@ from msgspec import Meta
 from api.schemas import fields
 from api.schemas.failures import FailureDetail
 from daemon.store import records
-from daemon.store.groups import Group as StoredGroup
+from daemon.store.groups import StandingGroup as StoredGroup
 from daemon.taxonomy import CATEGORIES, Category, Group, GroupDecision, GroupState
 
 Interval = Literal["hour", "day"]
@@ -270,7 +270,7 @@ class TrendSeries(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
     @classmethod
-    def gather(cls, points: Iterable[records.TrendPoint]) -> list[TrendSeries]:
+    def gather(cls, points: Iterable[records.CountedTrend]) -> list[TrendSeries]:
         """One series for each key, largest first."""
         found: dict[str, list[TrendPoint]] = {}
         for point in points:

@@ -56,7 +56,7 @@ class Badge(msgspec.Struct, frozen=True, kw_only=True):
     rows_rejected: Annotated[int, Meta(description="Rows of these files set aside.", examples=[7])]
 
     @classmethod
-    def of(cls, badge: stored.Badge) -> Badge:
+    def of(cls, badge: stored.FileCounts) -> Badge:
         """What the store says."""
         values = msgspec.structs.asdict(badge)
         top = values.pop("top_category")
@@ -82,7 +82,7 @@ class Ingestion(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(
-        cls, name: str, config: IngestSource, badge: stored.Badge, last_run: RunDetail | None
+        cls, name: str, config: IngestSource, badge: stored.FileCounts, last_run: RunDetail | None
     ) -> Ingestion:
         """The configured ingestion and how it stands."""
         return cls(

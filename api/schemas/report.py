@@ -12,7 +12,7 @@ from api.schemas import fields
 from api.schemas.groups import FailureGroup
 from api.schemas.runs import RunDetail
 from daemon.store import report_annotations, report_series, report_tables, report_values
-from daemon.store.groups import Group as StoredGroup
+from daemon.store.groups import StandingGroup as StoredGroup
 from daemon.taxonomy import Category, Group, GroupState, RunStatus, Trigger
 
 PointTime = Annotated[
@@ -133,7 +133,7 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(
-        cls, row: report_tables.SourceRow, email_address: str | None, *, enabled: bool
+        cls, row: report_tables.SourceFigures, email_address: str | None, *, enabled: bool
     ) -> SourceRow:
         """The stored source."""
         return cls(**row._asdict(), email_address=email_address, enabled=enabled)
@@ -158,7 +158,7 @@ class CycleRow(msgspec.Struct, frozen=True, kw_only=True):
     items_failed: Annotated[int, Meta(description="Items that failed in them.", examples=[4])]
 
     @classmethod
-    def of(cls, row: report_tables.CycleRow) -> CycleRow:
+    def of(cls, row: report_tables.CycleFigures) -> CycleRow:
         """The stored cycle."""
         return cls(
             cycle_id=row.cycle_id,
@@ -192,7 +192,7 @@ class AnnotationRow(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
     @classmethod
-    def of(cls, mark: report_annotations.Annotation) -> AnnotationRow:
+    def of(cls, mark: report_annotations.Mark) -> AnnotationRow:
         """The stored mark."""
         return cls(**mark._asdict())
 
@@ -208,7 +208,7 @@ class VariableValue(msgspec.Struct, frozen=True, kw_only=True):
     )
 
     @classmethod
-    def of(cls, value: report_values.Value) -> VariableValue:
+    def of(cls, value: report_values.ShownValue) -> VariableValue:
         """The value found."""
         return cls(text=value.text, value=value.value)
 

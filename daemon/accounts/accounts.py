@@ -46,7 +46,7 @@ class Accounts:
     def __init__(
         self,
         configured: Mapping[str, MailSource],
-        of_configuration: account.Accounts,
+        of_configuration: account.MailAccounts,
         key_file: KeyFile,
         stored: Iterable[StoredAccount],
     ) -> None:
@@ -56,7 +56,7 @@ class Accounts:
         self._key_file = key_file
         self._kept = {one.name: _kept(one) for one in stored}
 
-    def account(self, name: str) -> account.Account:
+    def account(self, name: str) -> account.MailAccount:
         """The account with its credentials as they are now.
 
         Raises `NotFound`; `CredentialsMissing` when its secret cannot be had.
@@ -67,7 +67,7 @@ class Accounts:
         credentials = self.secret(kept).credentials(kept.source)
         if credentials is None:
             raise CredentialsMissing("the account has no secret of the kind that it needs")
-        return account.Account(name, kept.source, credentials)
+        return account.MailAccount(name, kept.source, credentials)
 
     def settings(self, name: str) -> MailSource:
         """The settings of the account as they are now. Raises `NotFound`."""

@@ -11,7 +11,7 @@ import msgspec
 from daemon.clock import Clock
 from daemon.config.values import Duration
 from daemon.errors import Conflict, CredentialsMissing
-from daemon.pipelines.mail.account import Account, Accounts
+from daemon.pipelines.mail.account import MailAccount, MailAccounts
 from daemon.pipelines.mail.config import PIPELINE
 from daemon.taxonomy import RunState
 from daemon.triage import Triage, describe
@@ -22,7 +22,7 @@ VERIFY_SECONDS = 20.0
 AT_A_TIME = 4
 """Logins at the same time; each holds a thread and a connection."""
 
-Login = Callable[[Account, Clock], None]
+Login = Callable[[MailAccount, Clock], None]
 """Logs in to an account. Raises what went wrong, without its secrets."""
 
 
@@ -39,7 +39,7 @@ class Verifier:
 
     def __init__(
         self,
-        accounts: Accounts,
+        accounts: MailAccounts,
         triage: Triage,
         clock: Clock,
         login: Login | None = None,
@@ -65,7 +65,7 @@ class Verifier:
     def _assessed(self, error: BaseException) -> Assessment:
         return self._triage.assess(describe(error), pipeline=PIPELINE, step=RunState.CONNECTING)
 
-    def _error(self, account: Account) -> BaseException | None:
+    def _error(self, account: MailAccount) -> BaseException | None:
         if not self._places.acquire(blocking=False):
             raise Conflict(f"{AT_A_TIME} logins are being tried already: ask again in a moment")
         ended: SimpleQueue[BaseException | None] = SimpleQueue()
@@ -77,7 +77,7 @@ class Verifier:
         except Empty:
             return TimeoutError(f"the login timed out: it took longer than {self._seconds:g} s")
 
-    def _try(self, account: Account, ended: SimpleQueue[BaseException | None]) -> None:
+    def _try(self, account: MailAccount, ended: SimpleQueue[BaseException | None]) -> None:
         """Keeps its place to its end, which the account's own limits bring about if nothing else does."""
         try:
             self._login(self._hurried(account), self._clock)
@@ -88,7 +88,7 @@ class Verifier:
         finally:
             self._places.release()
 
-    def _hurried(self, account: Account) -> Account:
+    def _hurried(self, account: MailAccount) -> MailAccount:
         source, most = account.source, Duration(self._seconds)
         source = msgspec.structs.replace(
             source, timeout=min(source.timeout, most), deadline=min(source.deadline, most)
@@ -96,7 +96,7 @@ class Verifier:
         return msgspec.structs.replace(account, source=source)
 
 
-def log_in(account: Account, clock: Clock) -> None:
+def log_in(account: MailAccount, clock: Clock) -> None:
     """Logs in over IMAP. What that needs is loaded only now."""
     from daemon.pipelines.mail.session import verify
 

@@ -40,7 +40,7 @@ class Unreachable(TriagedError):
     exit_code = Exit.UNREACHABLE
 
 
-class Refused(TriagedError):
+class RequestRefused(TriagedError):
     """The daemon refused the request."""
 
     exit_code = Exit.UNREACHABLE
@@ -70,23 +70,23 @@ class Client:
         self._opener = _opener(urlsplit(self.url).hostname or "")
 
     def get(self, path: str, kind: type[Answer], **query: Any) -> Answer:
-        """The answer at `path` as a `kind`. Raises `Unreachable`, `Refused`."""
+        """The answer at `path` as a `kind`. Raises `Unreachable`, `RequestRefused`."""
         with self._open(path, query) as response:
             return self._decoded(response.read(), kind)
 
     def post(self, path: str, kind: type[Answer], body: Any = None) -> Answer:
-        """What a command answers, as a `kind`. Raises `Unreachable`, `Refused`."""
+        """What a command answers, as a `kind`. Raises `Unreachable`, `RequestRefused`."""
         content = b"" if body is None else msgspec.json.encode(body)
         with self._open(path, {}, content) as response:
             return self._decoded(response.read(), kind)
 
     def put(self, path: str, kind: type[Answer], body: Any) -> Answer:
-        """What replacing answers, as a `kind`. Raises `Unreachable`, `Refused`."""
+        """What replacing answers, as a `kind`. Raises `Unreachable`, `RequestRefused`."""
         with self._open(path, {}, msgspec.json.encode(body), "PUT") as response:
             return self._decoded(response.read(), kind)
 
     def delete(self, path: str) -> None:
-        """Removes what is at `path`. Raises `Unreachable`, `Refused`."""
+        """Removes what is at `path`. Raises `Unreachable`, `RequestRefused`."""
         with self._open(path, {}, b"", "DELETE"):
             pass
 
@@ -99,7 +99,7 @@ class Client:
             ) from None
 
     def stream(self, path: str, **query: Any) -> Iterator[bytes]:
-        """The bytes at `path` as they come. Raises `Unreachable`, `Refused`."""
+        """The bytes at `path` as they come. Raises `Unreachable`, `RequestRefused`."""
         with self._open(path, query) as response:
             while chunk := response.read1(_CHUNK):
                 yield chunk
@@ -122,7 +122,7 @@ class Client:
                 yield response
         except HTTPError as error:
             with error:
-                raise Refused(_refusal(self.url, error), error.code) from None
+                raise RequestRefused(_refusal(self.url, error), error.code) from None
         except (OSError, HTTPException) as error:
             raise Unreachable(_silence(self.url, error)) from None
 

@@ -9,7 +9,7 @@ from api.schemas.groups import FailureGroup
 from daemon.cli import csv_output, terminal
 from daemon.cli.filters import DEFAULT_LIMIT, failure_filter
 from daemon.cli.main import Exit
-from daemon.cli.reading import ALL, Found, Reader, open_reader
+from daemon.cli.reading import ALL, AnyReader, Found, open_reader
 from daemon.cli.tables import failures_table, groups_table
 from daemon.errors import ConfigError, Problem
 from daemon.store.filters import FailureFilter
@@ -42,7 +42,7 @@ def show_failures(found: Found[FailureDetail]) -> None:
     console.print(terminal.summary("failure", len(shown), found.total), style="dim")
 
 
-def _show_groups(args: Namespace, reader: Reader, wanted: FailureFilter) -> None:
+def _show_groups(args: Namespace, reader: AnyReader, wanted: FailureFilter) -> None:
     state = GroupState(args.state) if args.state else None
     if args.csv:
         found = reader.groups(wanted, args.limit or ALL, state)

@@ -19,7 +19,7 @@ from daemon.store.filters import FailureFilter
 from daemon.taxonomy import RunStatus, Trigger
 
 
-class Cycle:
+class WatchedCycle:
     """One cycle of a pipeline, while somebody looks on."""
 
     def __init__(self, daemon: Daemon, pipeline: Registered, sources: list[Source]) -> None:

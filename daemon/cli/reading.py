@@ -52,7 +52,7 @@ class _Page(NamedTuple, Generic[Record]):
     total: int
 
 
-class Reader(Protocol):
+class AnyReader(Protocol):
     """What can be read, wherever it is. `limit` counts records, not pages."""
 
     def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]: ...
@@ -237,7 +237,7 @@ def _given(parameters: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def open_reader(args: Namespace) -> Iterator[Reader]:
+def open_reader(args: Namespace) -> Iterator[AnyReader]:
     """What `--url` or `--config` names: with neither, the daemon at the default address.
 
     The store of a configuration whose daemon runs is in use, so then that daemon is asked.

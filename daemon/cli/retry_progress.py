@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.schemas.retries import RetryOperation
 from daemon.cli import terminal
-from daemon.cli.client import Refused, Unreachable
+from daemon.cli.client import RequestRefused, Unreachable
 
 LOOK_SECONDS = 0.5
 _UNAVAILABLE = 503
@@ -57,7 +57,7 @@ def _next(
         now = look()
     except Unreachable:
         return operation, "waits for the daemon to answer"
-    except Refused as error:
+    except RequestRefused as error:
         if error.status != _UNAVAILABLE:
             raise
         return operation, "waits for the daemon's store"

@@ -19,7 +19,7 @@ from daemon.cli import terminal
 from daemon.cli.addresses import url_of
 from daemon.cli.changes import Changes
 from daemon.cli.main import Exit, complain, leave
-from daemon.cli.one_cycle import Cycle
+from daemon.cli.one_cycle import WatchedCycle
 from daemon.cli.reading import ALL
 from daemon.cli.tables import active_table, failures_table, runs_table
 from daemon.config import Settings
@@ -54,7 +54,7 @@ def run(args: Namespace) -> int:
     daemon = _open(settings, args)
     try:
         pipeline, sources = chosen(daemon.catalog, args.pipeline, args.source)
-        cycle = Cycle(daemon, pipeline, sources)
+        cycle = WatchedCycle(daemon, pipeline, sources)
         code = _carry_out(cycle, settings.config.server.grace, quiet=args.json)
         (_write if args.json else _show)(cycle)
     finally:
@@ -97,7 +97,7 @@ def chosen(catalog: Catalog, pipeline: str, source: str | None) -> tuple[Registe
     return registered, [registered.sources[source]]
 
 
-def _carry_out(cycle: Cycle, grace: float, *, quiet: bool) -> Exit:
+def _carry_out(cycle: WatchedCycle, grace: float, *, quiet: bool) -> Exit:
     """Runs the cycle to its end, or to Ctrl-C; a second one ends at once."""
     try:
         try:
@@ -113,7 +113,7 @@ def _carry_out(cycle: Cycle, grace: float, *, quiet: bool) -> Exit:
     return Exit.SUCCESS if cycle.outcome is RunStatus.SUCCESS else Exit.FAILURES
 
 
-def _follow(cycle: Cycle, *, quiet: bool) -> None:
+def _follow(cycle: WatchedCycle, *, quiet: bool) -> None:
     """Shows progress until the cycle has ended: bars on a terminal, else a line for each change."""
     if sys.stderr.isatty():
         screen = Console(stderr=True, markup=False, highlight=False, emoji=False)
@@ -130,12 +130,12 @@ def _follow(cycle: Cycle, *, quiet: bool) -> None:
                 print(line, flush=True)
 
 
-def _write(cycle: Cycle) -> None:
+def _write(cycle: WatchedCycle) -> None:
     terminal.write_json(map(RunLine, cycle.runs()))
     terminal.write_json(map(FailureLine, cycle.failures(ALL).records))
 
 
-def _show(cycle: Cycle) -> None:
+def _show(cycle: WatchedCycle) -> None:
     console = terminal.make_console()
     console.print(runs_table(cycle.runs(), console.width))
     console.print()

@@ -38,7 +38,7 @@ class Created(msgspec.Struct, frozen=True):
     key: str
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedKey(msgspec.Struct, frozen=True):
     """A key as it is listed."""
 
     name: str
@@ -148,7 +148,9 @@ def _revoke(args: Namespace, settings: Settings, file: KeysFile) -> None:
 
 def _list(args: Namespace, settings: Settings, file: KeysFile) -> None:
     now = SystemClock().now()
-    listed = [Listed(key.name, key.role, "configured", None, None, None) for key in settings.keys]
+    listed = [
+        ListedKey(key.name, key.role, "configured", None, None, None) for key in settings.keys
+    ]
     listed += [_listed(record, now) for record in file.read()]
     if args.json:
         terminal.write_json(listed)
@@ -165,10 +167,12 @@ def _list(args: Namespace, settings: Settings, file: KeysFile) -> None:
     console.print(terminal.summary("key", len(listed), len(listed)), style="dim")
 
 
-def _listed(record: KeyRecord, now: datetime) -> Listed:
+def _listed(record: KeyRecord, now: datetime) -> ListedKey:
     expired = record.expires is not None and record.expires <= now
     status = "revoked" if record.revoked else "expired" if expired else "active"
-    return Listed(record.name, record.role, status, record.created, record.expires, record.revoked)
+    return ListedKey(
+        record.name, record.role, status, record.created, record.expires, record.revoked
+    )
 
 
 def _active(file: KeysFile) -> list[KeyRecord]:

@@ -17,7 +17,7 @@ from api.schemas.failures import FailureDetail, FailureList
 from api.schemas.status import CurrentStatus
 from daemon.cli import terminal
 from daemon.cli.changes import Changes, failure_line
-from daemon.cli.client import Client, Refused, Unreachable, make_client
+from daemon.cli.client import Client, RequestRefused, Unreachable, make_client
 from daemon.cli.main import Exit
 from daemon.cli.tables import active_table, failures_table, recent_table
 
@@ -66,13 +66,13 @@ def run(args: Namespace) -> int:
 
 
 def look(client: Client, before: Seen | Away | None) -> Seen | Away:
-    """How the daemon stands now. Raises `Refused` when it never will say."""
+    """How the daemon stands now. Raises `RequestRefused` when it never will say."""
     try:
         status = client.get("/api/processing/current-status", CurrentStatus, recent_limit=_ASKED)
         failures = client.get(
             "/api/processing/failures", FailureList, status="open", limit=_FAILURES
         )
-    except Refused as error:
+    except RequestRefused as error:
         if error.status in _NOT_FOR_US:
             raise
         reason = str(error)

@@ -15,7 +15,7 @@ from daemon.access.checks import key_problems
 from daemon.access.keys_file import KeysFile
 from daemon.access.roles import LOCAL, NOT_A_KEYS_NAME
 from daemon.config.decode import decode_table, join
-from daemon.config.schema import Config, KeyConfig, Name, PipelineConfig, Table
+from daemon.config.schema import Config, ConfigTable, KeyConfig, Name, PipelineConfig
 from daemon.config.secrets import Secrets, resolve_secret
 from daemon.errors import ConfigError, Problem
 
@@ -74,7 +74,7 @@ class Settings(msgspec.Struct, frozen=True):
         return self.base / rules if rules else None
 
 
-class _Sections(Table, frozen=True, kw_only=True):
+class _Sections(ConfigTable, frozen=True, kw_only=True):
     """The file without its pipelines, whose type depends on their name."""
 
     server: Any = None

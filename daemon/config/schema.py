@@ -37,11 +37,11 @@ FunctionPath = Annotated[
 ]
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all tables: keys that are not listed are refused."""
 
 
-class KeyConfig(Table, frozen=True, kw_only=True):
+class KeyConfig(ConfigTable, frozen=True, kw_only=True):
     """One API key. The key itself comes from an environment variable or a file. `triaged token` makes
     keys without any entry here."""
 
@@ -56,7 +56,7 @@ class KeyConfig(Table, frozen=True, kw_only=True):
     """File that holds the key."""
 
 
-class ServerConfig(Table, frozen=True, kw_only=True):
+class ServerConfig(ConfigTable, frozen=True, kw_only=True):
     """Where the API listens and who may use it."""
 
     listen: Listen = Listen("127.0.0.1", 8080)
@@ -79,7 +79,7 @@ class ServerConfig(Table, frozen=True, kw_only=True):
     """How many of them one API key may have, or without keys one address."""
 
 
-class StoreConfig(Table, frozen=True, kw_only=True):
+class StoreConfig(ConfigTable, frozen=True, kw_only=True):
     """Where runs and failures are kept."""
 
     path: str = "data/triaged.duckdb"
@@ -93,7 +93,7 @@ class StoreConfig(Table, frozen=True, kw_only=True):
     """What DuckDB may use for the store."""
 
 
-class LogConfig(Table, frozen=True, kw_only=True):
+class LogConfig(ConfigTable, frozen=True, kw_only=True):
     """What is logged to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -102,7 +102,7 @@ class LogConfig(Table, frozen=True, kw_only=True):
     """`auto` is text on a terminal and JSON lines elsewhere."""
 
 
-class TriageConfig(Table, frozen=True, kw_only=True):
+class TriageConfig(ConfigTable, frozen=True, kw_only=True):
     """Classification."""
 
     rules: str | None = None
@@ -110,7 +110,7 @@ class TriageConfig(Table, frozen=True, kw_only=True):
     may also disable bundled ones."""
 
 
-class RetryConfig(Table, frozen=True, kw_only=True):
+class RetryConfig(ConfigTable, frozen=True, kw_only=True):
     """Automatic retries of runs that failed as a whole, and of the files of ingestions."""
 
     breaker_after: Annotated[int, Meta(ge=1)] = 5
@@ -123,7 +123,7 @@ class RetryConfig(Table, frozen=True, kw_only=True):
     """Automatic retries within an hour of all sources of a pipeline that failed with one category."""
 
 
-class MetricsConfig(Table, frozen=True, kw_only=True):
+class MetricsConfig(ConfigTable, frozen=True, kw_only=True):
     """Metrics."""
 
     max_sources: Annotated[int, Meta(ge=0)] = 1000
@@ -139,7 +139,7 @@ class SourceConfig(Protocol):
         ...
 
 
-class PipelineConfig(Table, frozen=True, kw_only=True):
+class PipelineConfig(ConfigTable, frozen=True, kw_only=True):
     """What every pipeline has. Each kind adds its `sources`, and what else it needs."""
 
     is_own_source: ClassVar[bool] = False
@@ -176,7 +176,7 @@ class PipelineConfig(Table, frozen=True, kw_only=True):
         return {}
 
 
-class Config(Table, frozen=True, kw_only=True):
+class Config(ConfigTable, frozen=True, kw_only=True):
     """The whole file."""
 
     server: ServerConfig = ServerConfig()

@@ -14,7 +14,7 @@ from daemon.operations.decision import store_decision, wait_stored
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.ingest.config import PIPELINE
 from daemon.pipelines.ingest.facts import FilesMarked
-from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.quarantine import Occasion, Quarantine
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
@@ -40,7 +40,7 @@ class FileOperations:
         scheduler: Scheduler,
         recorder: Recorder,
         files: Files,
-        folders: Mapping[str, Folder],
+        folders: Mapping[str, InputFolder],
         quarantine: Quarantine,
         clock: Clock,
     ) -> None:

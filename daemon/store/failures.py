@@ -27,12 +27,12 @@ from daemon.store.filters import (
     counted,
     each_counted,
 )
-from daemon.store.groups import Group, Groups
+from daemon.store.groups import Groups, StandingGroup
 from daemon.store.position import Position
 from daemon.store.reading import Need, Reader
 from daemon.store.records import (
+    CountedTrend,
     SourceCategory,
-    TrendPoint,
     midnight,
     select,
     stored,
@@ -52,7 +52,7 @@ Found = TypeVar("Found")
 TrendKey = Literal["category", "pipeline", "source", "status", "failure_group"]
 
 
-class Page(NamedTuple):
+class FailurePage(NamedTuple):
     """Some of the failures that match, newest first."""
 
     failures: list[FailureRecord]
@@ -77,7 +77,7 @@ class Failures:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    def page(self, f: FailureFilter, limit: int, cursor: str | None = None) -> Page:
+    def page(self, f: FailureFilter, limit: int, cursor: str | None = None) -> FailurePage:
         """The newest `limit` failures that match, after `cursor`. Raises `InvalidQuery`."""
         f = self.narrowed(f)
         return self._page(f, limit, cursor, self.days(f))
@@ -112,11 +112,13 @@ class Failures:
         assert row is not None
         return Position(*row)
 
-    def _page(self, f: FailureFilter, limit: int, cursor: str | None, days: list[Day]) -> Page:
+    def _page(
+        self, f: FailureFilter, limit: int, cursor: str | None, days: list[Day]
+    ) -> FailurePage:
         after = Position.parse(cursor) if cursor else None
         found = self._newest(f, limit + 1, after, days)
         failures, more = found[:limit], len(found) > limit
-        return Page(failures, str(_position(failures[-1])) if more else None)
+        return FailurePage(failures, str(_position(failures[-1])) if more else None)
 
     def get(self, failure_id: int) -> FailureRecord:
         """One failure. Raises `NotFound`."""
@@ -156,14 +158,14 @@ class Failures:
         *,
         now: datetime,
         state: GroupState | None = None,
-    ) -> tuple[list[Group], int]:
+    ) -> tuple[list[StandingGroup], int]:
         """Groups that match, most open failures first, and how many groups there are."""
         relation = counted(self.narrowed(f))
         return Groups(self._reader).page(relation, now, limit, offset, state)
 
     def trends(
         self, f: FailureFilter, key: TrendKey, step: timedelta, most: int = 100
-    ) -> list[TrendPoint]:
+    ) -> list[CountedTrend]:
         """Failures by stretches of `step` and by `key`, of the `most` frequent values of it.
 
         Whole days are read from the tally.
@@ -179,7 +181,7 @@ class Failures:
             query("trend", key=key, time=time, counted=relation.sql),
             [step // timedelta(microseconds=1), *relation.parameters, most],
         )
-        return [TrendPoint(utc(start), name, n) for start, name, n in rows]
+        return [CountedTrend(utc(start), name, n) for start, name, n in rows]
 
     def counts(self, f: FailureFilter, key: TrendKey) -> dict[str, int]:
         """How many failures match, by `key`, largest first."""

@@ -30,7 +30,7 @@ _ORDER = "ORDER BY open DESC, last_seen DESC, failure_group"
 EVERY_FAILURE = Where("SELECT * FROM failure_tally", [])
 
 
-class Group(NamedTuple):
+class StandingGroup(NamedTuple):
     """A group with where it stands. The state is that of the whole group, whatever was asked for."""
 
     record: GroupRecord
@@ -63,7 +63,7 @@ class Groups:
         limit: int,
         offset: int = 0,
         state: GroupState | None = None,
-    ) -> tuple[list[Group], int]:
+    ) -> tuple[list[StandingGroup], int]:
         """Groups of a `counted` relation, most open failures first, and how many groups there are."""
         found = _found(self.as_shown(relation))
         if state is None:
@@ -77,7 +77,7 @@ class Groups:
         where = f"WHERE list_contains(?, failure_group) {_ORDER}"
         return self._standing(self._records(found, where, [chosen]), now), len(ids)
 
-    def get(self, group: str, now: datetime) -> Group:
+    def get(self, group: str, now: datetime) -> StandingGroup:
         """One whole group. Raises `NotFound`."""
         members = list(self.members(group))
         its = Where(f"{EVERY_FAILURE.sql} WHERE list_contains(?, failure_group)", [members])
@@ -160,7 +160,7 @@ class Groups:
         )
         return {row[0]: DecisionRecord(*map(utc, row)) for row in rows}
 
-    def _standing(self, records: list[GroupRecord], now: datetime) -> list[Group]:
+    def _standing(self, records: list[GroupRecord], now: datetime) -> list[StandingGroup]:
         ids = [record.failure_group for record in records]
         states, decisions, splits = self.states(ids, now), self.decisions(ids), self._splits(ids)
         merged: dict[str, list[str]] = {}
@@ -169,7 +169,9 @@ class Groups:
         ):
             merged.setdefault(into, []).append(one)
         return [
-            Group(record, states[one], decisions.get(one), merged.get(one, []), splits.get(one))
+            StandingGroup(
+                record, states[one], decisions.get(one), merged.get(one, []), splits.get(one)
+            )
             for one, record in zip(ids, records, strict=True)
         ]
 

@@ -39,7 +39,7 @@ class GroupSource(msgspec.Struct, frozen=True):
     last_seen: datetime
 
 
-class TrendPoint(msgspec.Struct, frozen=True):
+class CountedTrend(msgspec.Struct, frozen=True):
     """Failures in one stretch of time."""
 
     start: datetime

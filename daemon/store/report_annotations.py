@@ -11,7 +11,7 @@ from daemon.store.reading import Reader
 from daemon.store.records import stored, utc
 
 
-class Kind(StrEnum):
+class MarkKind(StrEnum):
     """What a mark is about."""
 
     RUN = "run"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
     """A pipeline that is paused now."""
 
 
-class Annotation(NamedTuple):
+class Mark(NamedTuple):
     """A moment, or a stretch of time when it has an end, with what happened. Texts are masked."""
 
     time: datetime
@@ -40,10 +40,10 @@ def marks(
     until: datetime,
     limit: int,
     *,
-    kinds: Sequence[Kind] = tuple(Kind),
+    kinds: Sequence[MarkKind] = tuple(MarkKind),
     pipelines: tuple[str, ...] | None = None,
     sources: tuple[str, ...] | None = None,
-) -> list[Annotation]:
+) -> list[Mark]:
     """The newest marks from `since` to before `until`, newest first."""
     chosen = [kind for kind in kinds if sources is None or kind in _HAVE_SOURCES]
     if not chosen:
@@ -61,20 +61,20 @@ def marks(
         "ORDER BY time DESC, title, text LIMIT ?",
         [*parameters, limit],
     )
-    return [Annotation(*map(utc, row)) for row in rows]
+    return [Mark(*map(utc, row)) for row in rows]
 
 
-_HAVE_SOURCES = (Kind.RUN, Kind.RETRY)
+_HAVE_SOURCES = (MarkKind.RUN, MarkKind.RETRY)
 
 _MARKS = {
-    Kind.RUN: """
+    MarkKind.RUN: """
         SELECT started_at AS time, ended_at AS time_end, [pipeline] AS pipelines, [source] AS sources,
                format('Run {}: {}/{}', status, pipeline, source) AS title,
                concat_ws(' ', user_message, suggested_action) AS text,
                list_filter(['run', status, pipeline, source, category], lambda tag: tag IS NOT NULL)
                    AS tags
         FROM runs WHERE status IN ('failed', 'interrupted')""",
-    Kind.GROUP: """
+    MarkKind.GROUP: """
         SELECT decided_at AS time, CASE WHEN until > decided_at THEN until END AS time_end,
                [pipeline] AS pipelines, []::VARCHAR[] AS sources,
                'Group ' || decision AS title,
@@ -82,7 +82,7 @@ _MARKS = {
                          'By ' || decided_by || '.') AS text,
                ['group', decision, pipeline, category] AS tags
         FROM group_decisions JOIN failure_groups USING (failure_group)""",
-    Kind.RETRY: """
+    MarkKind.RETRY: """
         SELECT asked_at AS time, ended_at AS time_end,
                coalesce(targets.pipelines, []) AS pipelines, coalesce(targets.sources, []) AS sources,
                'Retry ' || state AS title,
@@ -92,7 +92,7 @@ _MARKS = {
             SELECT operation_id, list_sort(list(DISTINCT pipeline)) AS pipelines,
                    list_sort(list(DISTINCT source)) AS sources
             FROM retry_targets GROUP BY operation_id) AS targets USING (operation_id)""",
-    Kind.PAUSE: """
+    MarkKind.PAUSE: """
         SELECT paused_at AS time, NULL::TIMESTAMP AS time_end, [pipeline] AS pipelines,
                []::VARCHAR[] AS sources, 'Paused: ' || pipeline AS title,
                'No cycle starts by itself until it is resumed.' AS text,

@@ -9,7 +9,7 @@ from daemon.store.reading import Reader
 from daemon.store.records import stored, utc
 
 
-class SourceRow(NamedTuple):
+class SourceFigures(NamedTuple):
     """How a source stands. Times are in UTC."""
 
     pipeline: str
@@ -24,7 +24,7 @@ class SourceRow(NamedTuple):
     open_failures: int
 
 
-class CycleRow(NamedTuple):
+class CycleFigures(NamedTuple):
     """A sweep over the sources of a pipeline. Times are in UTC."""
 
     cycle_id: str
@@ -39,9 +39,9 @@ class CycleRow(NamedTuple):
     items_failed: int
 
 
-def sources(reader: Reader) -> list[SourceRow]:
+def sources(reader: Reader) -> list[SourceFigures]:
     """All sources that ever ran or failed, by name."""
-    return [SourceRow(*map(utc, row)) for row in reader.rows(_SOURCES)]
+    return [SourceFigures(*map(utc, row)) for row in reader.rows(_SOURCES)]
 
 
 def cycles(
@@ -53,7 +53,7 @@ def cycles(
     *,
     pipelines: tuple[str, ...] | None = None,
     outcomes: tuple[str, ...] | None = None,
-) -> list[CycleRow]:
+) -> list[CycleFigures]:
     """Cycles that began in that time, newest first."""
     parts, parameters = ["started_at >= ?", "started_at < ?"], list[Any]()
     parameters += [stored(since), stored(until)]
@@ -63,7 +63,7 @@ def cycles(
             parameters.append(list(values))
     sql = _CYCLES.replace("{where}", " AND ".join(parts))
     rows = reader.rows(sql, [*parameters, limit, offset])
-    return [CycleRow(*map(utc, row)) for row in rows]
+    return [CycleFigures(*map(utc, row)) for row in rows]
 
 
 _SOURCES = """

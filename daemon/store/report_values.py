@@ -14,7 +14,7 @@ MOST_VALUES = 1_000
 """So many are offered; of failure groups those with the newest failures."""
 
 
-class Value(NamedTuple):
+class ShownValue(NamedTuple):
     """A value, and how it is shown."""
 
     text: str
@@ -27,7 +27,7 @@ def values(
     *,
     pipelines: tuple[str, ...] | None = None,
     configured: Mapping[str, list[str]],
-) -> list[Value]:
+) -> list[ShownValue]:
     """The values of a dimension, at most `MOST_VALUES`: stored or `configured`, or all of a closed one.
 
     `configured` has the sources of each pipeline of the configuration. With `pipelines` only theirs.
@@ -39,15 +39,15 @@ def values(
     return _plain(sorted(set(_names(reader, dimension, pipelines, configured)))[:MOST_VALUES])
 
 
-def _plain(names: Iterable[str]) -> list[Value]:
-    return [Value(str(name), str(name)) for name in names]
+def _plain(names: Iterable[str]) -> list[ShownValue]:
+    return [ShownValue(str(name), str(name)) for name in names]
 
 
 _CLOSED = {
     Dimension.CATEGORY: _plain(Category),
     Dimension.ERROR_GROUP: _plain(Group),
     Dimension.STATUS: _plain(FailureStatus),
-    Dimension.RETRYABLE: [Value("may help", "true"), Value("cannot help", "false")],
+    Dimension.RETRYABLE: [ShownValue("may help", "true"), ShownValue("cannot help", "false")],
 }
 _STORED = {
     Dimension.PIPELINE: "SELECT DISTINCT pipeline, pipeline FROM runs",
@@ -72,7 +72,7 @@ def _names(
             yield from sources if dimension is Dimension.SOURCE else []
 
 
-def _failure_groups(reader: Reader, pipelines: tuple[str, ...] | None) -> list[Value]:
+def _failure_groups(reader: Reader, pipelines: tuple[str, ...] | None) -> list[ShownValue]:
     tally = as_shown(Where("SELECT failure_group, n, last_seen FROM failure_tally", []))
     rows = reader.rows(
         f"SELECT message, failure_group FROM ({tally.sql}) JOIN failure_groups USING (failure_group) "
@@ -80,4 +80,4 @@ def _failure_groups(reader: Reader, pipelines: tuple[str, ...] | None) -> list[V
         "GROUP BY ALL HAVING sum(n) > 0 ORDER BY max(last_seen) DESC, failure_group LIMIT ?",
         [*tally.parameters, *([None if pipelines is None else list(pipelines)] * 2), MOST_VALUES],
     )
-    return [Value(message or group, group) for message, group in rows]
+    return [ShownValue(message or group, group) for message, group in rows]

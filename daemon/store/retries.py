@@ -30,7 +30,7 @@ class SourceProgress(NamedTuple):
     not_retried: int
 
 
-class Target(msgspec.Struct, frozen=True):
+class RetryTarget(msgspec.Struct, frozen=True):
     """An item that is still to be retried, and what has come of it since that was asked for."""
 
     failure_id: int
@@ -159,7 +159,7 @@ class Retries:
 
     def targets_to_do(
         self, operation: RetryRecord, pipeline: str, source: str, limit: int
-    ) -> list[Target]:
+    ) -> list[RetryTarget]:
         """The next items of a source without a result, in a fixed order."""
         rows = self._reader.rows(
             SQL["retry_targets_to_do"],
@@ -171,7 +171,7 @@ class Retries:
                 "limit": limit,
             },
         )
-        return [Target(*row) for row in rows]
+        return [RetryTarget(*row) for row in rows]
 
     def run_of(self, cycle_id: str) -> RetryRun | None:
         """The run of a cycle of one source; None when it was not begun."""

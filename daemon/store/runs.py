@@ -58,7 +58,7 @@ class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str | None = None
 
 
-class SourceStatistics(msgspec.Struct, frozen=True):
+class SourceOutcomes(msgspec.Struct, frozen=True):
     """What the runs of one source came to."""
 
     pipeline: str
@@ -157,11 +157,11 @@ class Runs:
             text = run.error_message or ""
             yield LogLine(run.ended_at, "run_ended", run.run_id, text, status=run.status)
 
-    def statistics(self, since: datetime | None, until: datetime | None) -> list[SourceStatistics]:
+    def statistics(self, since: datetime | None, until: datetime | None) -> list[SourceOutcomes]:
         """What the runs of every source came to."""
         sql, parameters = runs_where(RunFilter(since=since, until=until))
         rows = self._reader.rows(query("run_statistics", where=sql), parameters)
-        return [SourceStatistics(*map(utc, row)) for row in rows]
+        return [SourceOutcomes(*map(utc, row)) for row in rows]
 
     def standings(self) -> list[SourceStanding]:
         """How the latest runs of every source ended."""

@@ -22,10 +22,10 @@ from daemon.triage.matching.classifier import (
     searched_text,
     with_codes,
 )
-from daemon.triage.matching.conditions import Facts, conditions_of, facts_of, kinds_of
+from daemon.triage.matching.conditions import ErrorFacts, conditions_of, facts_of, kinds_of
 from daemon.triage.matching.literals import needs
 from daemon.triage.matching.patterns import FLAGS, Pattern, Searched
-from daemon.triage.rules.rule import Rule, Standing
+from daemon.triage.rules.rule import Rule, RuleStanding
 from daemon.triage.truncation import MAX_INPUT_CHARS, clip
 
 MOST = 5
@@ -102,7 +102,7 @@ class _Weighed(NamedTuple):
 def explain(classifier: Classifier, error: events.ErrorInfo, pipeline: str) -> Explanation:
     """How the classifier comes to its answer for the error."""
     message = _Text.of(with_codes(error, error.message), "message")
-    weighed = _weigh_all(classifier, message, set(facts_of(Facts.of(error))), pipeline)
+    weighed = _weigh_all(classifier, message, set(facts_of(ErrorFacts.of(error))), pipeline)
     if not _any_matches(weighed):
         for line in cause_lines(error.text):
             text = _Text.of(line, "traceback")
@@ -200,7 +200,7 @@ def _considered(weighed: _Weighed, why: str) -> Considered:
 
 def _why_lower(rule: Rule, first: Rule) -> str:
     """The first thing that decides between the two."""
-    ours, theirs = Standing.of(rule), Standing.of(first)
+    ours, theirs = RuleStanding.of(rule), RuleStanding.of(first)
     if ours.fallback != theirs.fallback:
         return "it is a fallback"
     if ours.text_only != theirs.text_only:

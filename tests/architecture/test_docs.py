@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.config.schema import Config, Table
+from daemon.config.schema import Config, ConfigTable
 from tests import generated
 from tests.api_tables import listed_paths
 from tests.support.product import ROOT, Product
@@ -48,7 +48,7 @@ def test_no_operation_is_described_by_what_it_is_made_with(made: dict[Path, str]
     assert [o["operationId"] for o in operations if "thread pool" in o["description"]] == []
 
 
-def _records(base: type[Table]) -> Iterator[type[Table]]:
+def _records(base: type[ConfigTable]) -> Iterator[type[ConfigTable]]:
     """The records of tables in the file: those that nothing is derived from."""
     for record in base.__subclasses__():
         if record.__subclasses__():
@@ -60,7 +60,7 @@ def _records(base: type[Table]) -> Iterator[type[Table]]:
 def test_every_setting_is_documented() -> None:
     """The records are found by what they are, not by a list that somebody has to think of."""
     places = re.compile(r"daemon\.config\.schema|daemon\.pipelines\.\w+\.config")
-    records = {record for record in _records(Table) if places.fullmatch(record.__module__)}
+    records = {record for record in _records(ConfigTable) if places.fullmatch(record.__module__)}
     described = dict(generated.tables())
     assert len(records) > 12
     assert [r.__name__ for r in records - {Config} if r not in described.values()] == []

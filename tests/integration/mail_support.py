@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from daemon.pipelines.mail.account import Account, Credentials, Password
+from daemon.pipelines.mail.account import Credentials, MailAccount, Password
 from daemon.pipelines.mail.config import MailSource
 from daemon.taxonomy import RunState
 from daemon.triage import Assessment, Triage, describe
@@ -26,7 +26,7 @@ class Onlooker:
 
 def account(
     port: int, *, credentials: Credentials | None = None, password: str = PASSWORD, **settings: Any
-) -> Account:
+) -> MailAccount:
     """An account on loopback, without TLS unless the settings say otherwise."""
     source = MailSource(
         **{
@@ -39,7 +39,7 @@ def account(
             **settings,
         }
     )
-    return Account("work", source, credentials or Password(password))
+    return MailAccount("work", source, credentials or Password(password))
 
 
 def triaged(error: BaseException) -> Assessment:

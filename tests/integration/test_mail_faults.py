@@ -17,7 +17,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.pipelines.mail import errors
-from daemon.pipelines.mail.account import Account
+from daemon.pipelines.mail.account import MailAccount
 from daemon.pipelines.mail.connect import MOST_BYTES
 from daemon.pipelines.mail.session import open_mailbox, verify
 from daemon.taxonomy import Category, RetryStrategy
@@ -44,7 +44,7 @@ def dovecot() -> Iterator[Dovecot]:
     server.stop()
 
 
-def failure_of(one: Account) -> BaseException:
+def failure_of(one: MailAccount) -> BaseException:
     """What processing the account fails with: search, fetch and label, as a run does."""
     try:
         with open_mailbox(one, Onlooker(), SystemClock()) as box:

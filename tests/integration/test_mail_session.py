@@ -12,10 +12,10 @@ import pytest
 
 from daemon.clock import FakeClock, SystemClock
 from daemon.pipelines.mail import errors
-from daemon.pipelines.mail.account import Account, OAuth, Password
+from daemon.pipelines.mail.account import MailAccount, OAuth, Password
 from daemon.pipelines.mail.headers import Headers
-from daemon.pipelines.mail.message import LONGEST_HEADERS, Message
-from daemon.pipelines.mail.oauth import Tokens
+from daemon.pipelines.mail.message import LONGEST_HEADERS, FetchedMessage
+from daemon.pipelines.mail.oauth import AccessTokens
 from daemon.pipelines.mail.session import open_mailbox, verify
 from daemon.pipelines.mail.watchdog import Watchdog
 from daemon.taxonomy import Category
@@ -49,7 +49,7 @@ def ann(dovecot: Dovecot, request: pytest.FixtureRequest) -> str:
     return dovecot.account(f"ann-{abs(hash(request.node.nodeid)) % 10**9}")
 
 
-def all_of(one: Account, hours: float = 24) -> list[Message]:
+def all_of(one: MailAccount, hours: float = 24) -> list[FetchedMessage]:
     with open_mailbox(one, Onlooker(), CLOCK) as box:
         return box.fetch(box.search(NOW - timedelta(hours=hours))).messages
 
@@ -504,7 +504,7 @@ def test_a_session_that_ends_with_its_token_goes_on_with_a_new_one(endpoint: Tok
 
 
 def test_a_token_is_renewed_shortly_before_it_ends(endpoint: TokenEndpoint) -> None:
-    clock, tokens = FakeClock(), Tokens()
+    clock, tokens = FakeClock(), AccessTokens()
     with Watchdog(Onlooker(), clock, 1e6) as watchdog:
         first = tokens.token(oauth(endpoint), clock, watchdog, 10)
         clock.advance(3600 - 61)
@@ -515,7 +515,7 @@ def test_a_token_is_renewed_shortly_before_it_ends(endpoint: TokenEndpoint) -> N
 
 def test_a_new_refresh_token_is_used_from_then_on(endpoint: TokenEndpoint) -> None:
     endpoint.answer = {"access_token": "a", "expires_in": 10, "refresh_token": "newer"}
-    tokens = Tokens()
+    tokens = AccessTokens()
     with Watchdog(Onlooker(), CLOCK, 60) as watchdog:
         tokens.token(oauth(endpoint), CLOCK, watchdog, 10)
         tokens.token(oauth(endpoint), CLOCK, watchdog, 10)

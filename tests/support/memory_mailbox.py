@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from daemon.clock import Clock
-from daemon.pipelines.mail.account import Account
+from daemon.pipelines.mail.account import MailAccount
 from daemon.pipelines.mail.errors import LabelNotConfirmed, MessageUnreadable, RunCancelled
-from daemon.pipelines.mail.message import Fetched, Message
+from daemon.pipelines.mail.message import Fetched, FetchedMessage
 from daemon.pipelines.mail.ports import Mailbox, Watch
 from daemon.taxonomy import RunState
 
@@ -22,7 +22,7 @@ class Folder:
     def __init__(self, uidvalidity: int = 1700000000, *, gmail: bool = False) -> None:
         self.uidvalidity = uidvalidity
         self.gmail = gmail
-        self.messages: dict[int, Message] = {}
+        self.messages: dict[int, FetchedMessage] = {}
         self.unreadable: set[int] = set()
         self.refuses: set[int] = set()
         """UIDs whose labels are dropped though the server says OK."""
@@ -39,7 +39,7 @@ class Folder:
     ) -> int:
         """A message arrives; its header fields are given as lines."""
         uid = uid or max(self.messages, default=0) + 1
-        self.messages[uid] = Message(
+        self.messages[uid] = FetchedMessage(
             uid=uid,
             gm_msgid=gm_msgid or 1278455344230334865 + uid if self.gmail else None,
             received=received,
@@ -108,7 +108,7 @@ class MemoryServer:
         self.open_connections = 0
 
     @contextmanager
-    def open_mailbox(self, account: Account, watch: Watch, clock: Clock) -> Iterator[Mailbox]:
+    def open_mailbox(self, account: MailAccount, watch: Watch, clock: Clock) -> Iterator[Mailbox]:
         watch.step(RunState.CONNECTING, f"Connecting to {account.source.host}")
         self.open_connections += 1
         try:

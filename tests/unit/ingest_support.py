@@ -17,7 +17,7 @@ from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.known import KnownFile, key_of, pack
 from daemon.pipelines.ingest.pipeline import IngestPipeline
-from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRow, RejectedRows
+from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRows, StoredRejection
 from daemon.pipelines.ingest.rejects import Rejects
 from daemon.taxonomy import FileStatus, RunState
 
@@ -193,7 +193,7 @@ class Ingestion:
         """The table's rows without `_file_id`, sorted."""
         return self.query("SELECT * EXCLUDE (_file_id) FROM orders ORDER BY ALL")
 
-    def rejected(self, wanted: Filter | None = None) -> list[RejectedRow]:
+    def rejected(self, wanted: Filter | None = None) -> list[StoredRejection]:
         """All rejected rows."""
         reader = RejectedRows(self.rejects)
         try:

@@ -13,7 +13,7 @@ from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.retry_plan import Chosen
 from daemon.recorder import Recorder
 from daemon.store.columns.retries import RetryRecord
-from daemon.store.retries import Retries, RetryRun, Target
+from daemon.store.retries import Retries, RetryRun, RetryTarget
 from daemon.taxonomy import RetryOutcome, RetryReason, RunStatus, Trigger
 
 _ENDED_EARLY = (RunStatus.RUNNING, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
@@ -64,8 +64,8 @@ class Chunks:
         return list(registered.sources) if registered else []
 
     def _prepare(
-        self, targets: Sequence[Target]
-    ) -> tuple[list[Target], frozenset[str] | None, list[events.RetryResult]]:
+        self, targets: Sequence[RetryTarget]
+    ) -> tuple[list[RetryTarget], frozenset[str] | None, list[events.RetryResult]]:
         """The targets that can be retried, their names (None: all), and results of the others."""
         if not targets:
             return [], None, []
@@ -95,7 +95,7 @@ class Chunks:
         )
 
     def _results(
-        self, operation: RetryRecord, ready: Sequence[Target], run: RetryRun
+        self, operation: RetryRecord, ready: Sequence[RetryTarget], run: RetryRun
     ) -> list[events.RetryResult]:
         """What the run recorded of the items, as far as it came."""
         first = ready[0]
@@ -123,14 +123,14 @@ class Chunks:
             raise RecorderClosed
 
 
-def _chosen(target: Target) -> Chosen:
+def _chosen(target: RetryTarget) -> Chosen:
     """A target as its pipeline is asked about it: a name with something personal in it is stored masked."""
     key = item_key(target.pipeline, target.source, target.item)
     name = target.item if key == target.item_key else None
     return Chosen(target.failure_id, target.item_key, name, is_run=target.item is None)
 
 
-def _outcome(target: Target) -> events.RetryResult | None:
+def _outcome(target: RetryTarget) -> events.RetryResult | None:
     """What has come of an item, if anything has."""
     if target.new_failure_id is not None:
         return events.RetryResult(
@@ -149,7 +149,7 @@ def _outcome(target: Target) -> events.RetryResult | None:
     return None
 
 
-def _refused(target: Target, reason: RetryReason) -> events.RetryResult:
+def _refused(target: RetryTarget, reason: RetryReason) -> events.RetryResult:
     return events.RetryResult(
         failure_id=target.failure_id,
         pipeline=target.pipeline,
@@ -158,7 +158,7 @@ def _refused(target: Target, reason: RetryReason) -> events.RetryResult:
     )
 
 
-def _untouched(target: Target, run: RetryRun) -> events.RetryResult:
+def _untouched(target: RetryTarget, run: RetryRun) -> events.RetryResult:
     """The run ended and did not come to the item: it failed itself, or left the item alone."""
     return events.RetryResult(
         failure_id=target.failure_id,

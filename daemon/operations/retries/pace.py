@@ -10,7 +10,7 @@ RATED_SECONDS = 5.0
 """With a rate, a chunk has the items of about so many seconds."""
 
 
-class Pace:
+class ChunkPace:
     """The pace of one operation. Times are seconds on the monotonic clock.
 
     Results are stored, and a cancellation is looked at, between two chunks. So chunks stay small

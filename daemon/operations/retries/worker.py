@@ -13,7 +13,7 @@ from daemon.clock import Clock
 from daemon.errors import RecorderClosed, StoreError
 from daemon.ids import new_id
 from daemon.operations.retries.chunk import Chunks
-from daemon.operations.retries.pace import Pace
+from daemon.operations.retries.pace import ChunkPace
 from daemon.operations.retries.task import ChunkTask
 from daemon.parts import Part
 from daemon.pipelines.catalog import Catalog
@@ -63,7 +63,7 @@ class RetryWorker(Part):
         self._retries = retries
         self._chunks = chunks
         self._clock = clock
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, ChunkPace] = {}
         self._texts: dict[str, str] = {}
         self._turns: dict[str, float] = {}
         """When operations last put a chunk into the queue, on the monotonic clock."""
@@ -167,7 +167,7 @@ class RetryWorker(Part):
         if not sources:
             self._change(operation, RetryState.COMPLETED)
             return False
-        pace = self._paces.setdefault(operation.operation_id, Pace(operation.rate))
+        pace = self._paces.setdefault(operation.operation_id, ChunkPace(operation.rate))
         if pace.wait(self._clock.monotonic()):
             self._say(operation, f"keeps to {operation.rate} items a minute")
             return True
@@ -187,7 +187,7 @@ class RetryWorker(Part):
             return f"{pipeline}/{source} is running"
         return None
 
-    def _put(self, operation: RetryRecord, pipeline: str, source: str, pace: Pace) -> None:
+    def _put(self, operation: RetryRecord, pipeline: str, source: str, pace: ChunkPace) -> None:
         self._say(operation, f"waits for the turn of {pipeline}/{source}")
         self._turns[operation.operation_id] = self._clock.monotonic()
         self._under_way.add(operation.operation_id)
@@ -214,7 +214,7 @@ class RetryWorker(Part):
 
         self._queue.put([ChunkTask(work, carry_out, over)])
 
-    def _retry(self, operation_id: str, pipeline: str, source: str, pace: Pace) -> None:
+    def _retry(self, operation_id: str, pipeline: str, source: str, pace: ChunkPace) -> None:
         operation = self._retries.get(operation_id)
         if operation.ended_at is not None or self._stopping.is_set():
             return  # it was cancelled before its turn came

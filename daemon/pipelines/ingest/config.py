@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from daemon.config.schema import PipelineConfig, SourceName, Table
+from daemon.config.schema import ConfigTable, PipelineConfig, SourceName
 from daemon.config.values import Duration, Size
 
 PIPELINE = "ingest"
@@ -30,7 +30,7 @@ ColumnType = Annotated[
 ]
 
 
-class IngestSource(Table, frozen=True, kw_only=True):
+class IngestSource(ConfigTable, frozen=True, kw_only=True):
     """One ingestion: files by glob into a table."""
 
     files: Annotated[str, Meta(min_length=1)]

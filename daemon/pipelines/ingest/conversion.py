@@ -18,7 +18,7 @@ NUMBERED = "row_number() OVER ()"
 """Numbers rows as they are read."""
 
 
-class Column(msgspec.Struct, frozen=True):
+class TargetColumn(msgspec.Struct, frozen=True):
     """A column that the rows go to."""
 
     name: str
@@ -31,7 +31,7 @@ class Conversion(msgspec.Struct, frozen=True):
 
     relation: str
     """SELECT of `raw`, `defect`, the values and whatever `row_number` needs."""
-    columns: Sequence[Column]
+    columns: Sequence[TargetColumn]
     row_number: str = NUMBERED
     """SQL of a row's number."""
     misfit: str = "CAST"

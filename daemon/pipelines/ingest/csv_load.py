@@ -6,7 +6,7 @@ import secrets
 
 import duckdb
 
-from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.conversion import TargetColumn
 from daemon.pipelines.ingest.exactness import exact
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.load import Contents, Load, NeedsCare
@@ -45,7 +45,7 @@ def load_csv(load: Load, contents: Contents, allowance: int) -> None:
     load.connection.execute(f"DROP TABLE {identifier(rejects)}; DROP TABLE {identifier(scans)}")
 
 
-def _typed(contents: Contents, columns: dict[int, Column], rejects: str, scans: str) -> str:
+def _typed(contents: Contents, columns: dict[int, TargetColumn], rejects: str, scans: str) -> str:
     """The rows whose values fit their types; the others are put in a table named `rejects`."""
     # parallel = false: where the rows at which a second thread begins are bad, DuckDB (1.5 and 2.0)
     # takes none of them for the start of a row and silently leaves out all that this thread should
@@ -82,7 +82,7 @@ def _check_faults(load: Load, rejects: str) -> None:
         raise NeedsCare
 
 
-def _check_values(load: Load, contents: Contents, columns: dict[int, Column]) -> None:
+def _check_values(load: Load, contents: Contents, columns: dict[int, TargetColumn]) -> None:
     """Reads the file again as text, which shows what the first reading keeps to itself.
 
     DuckDB rounds values to their column, refuses some that a cast takes, and not in parallel it
@@ -107,7 +107,7 @@ def _check_values(load: Load, contents: Contents, columns: dict[int, Column]) ->
         raise NeedsCare
 
 
-def _rejected(rejects: str, columns: dict[int, Column]) -> str:
+def _rejected(rejects: str, columns: dict[int, TargetColumn]) -> str:
     """One row for each rejected row of the file, by its first error."""
     names = " ".join(f"WHEN {at + 1} THEN {literal(c.name)}" for at, c in columns.items())
     return f"""

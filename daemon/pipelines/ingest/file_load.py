@@ -12,7 +12,7 @@ import msgspec
 from daemon.clock import Clock
 from daemon.pipelines.ingest import failures, tables
 from daemon.pipelines.ingest.config import IngestSource
-from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.conversion import TargetColumn
 from daemon.pipelines.ingest.csv_careful import load_carefully
 from daemon.pipelines.ingest.csv_layout import layout_of
 from daemon.pipelines.ingest.csv_load import load_csv, suits
@@ -20,14 +20,14 @@ from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.formats import Encoding, Format
 from daemon.pipelines.ingest.inference import infer_columns
 from daemon.pipelines.ingest.json_load import load_json
-from daemon.pipelines.ingest.ledger import Entry, Ledger
+from daemon.pipelines.ingest.ledger import LoadedFiles, LoadedVersion
 from daemon.pipelines.ingest.load import FILE_ID, REJECTED, Contents, Load, NeedsCare
 from daemon.pipelines.ingest.outcome import Outcome
 from daemon.pipelines.ingest.parquet_load import load_parquet
 from daemon.pipelines.ingest.rejects import RawLayout, Rejects, causes_in
 from daemon.pipelines.ingest.source_file import SourceFile, plain
 from daemon.pipelines.ingest.sql import identifier
-from daemon.pipelines.ingest.warehouse import Session
+from daemon.pipelines.ingest.warehouse import WarehouseSession
 
 Read = Callable[[Load, Contents], None]
 
@@ -36,7 +36,12 @@ class FileLoader:
     """Loads the files of one run of one source."""
 
     def __init__(
-        self, session: Session, rejects: Rejects, clock: Clock, name: str, source: IngestSource
+        self,
+        session: WarehouseSession,
+        rejects: Rejects,
+        clock: Clock,
+        name: str,
+        source: IngestSource,
     ) -> None:
         self._session = session
         self._rejects = rejects
@@ -44,8 +49,8 @@ class FileLoader:
         self._name = name
         self._source = source
         self._expected: Sequence[str] = ()
-        self._looked_up: Ledger | None = None
-        self._columns: Sequence[Column] = ()
+        self._looked_up: LoadedFiles | None = None
+        self._columns: Sequence[TargetColumn] = ()
         """Of the table, once it is known to be there and ready: while the warehouse is open here
         nobody else can change it."""
 
@@ -98,8 +103,8 @@ class FileLoader:
         self,
         connection: duckdb.DuckDBPyConnection,
         file: SourceFile,
-        entry: Entry,
-        columns: Sequence[Column],
+        entry: LoadedVersion,
+        columns: Sequence[TargetColumn],
     ) -> Outcome | None:
         name = self._rejects.name(self._name, file.path, file.content_hash)
         if entry.rows_rejected and not self._rejects.place(name).exists():
@@ -117,9 +122,9 @@ class FileLoader:
         return Outcome(facts, causes, _types(columns))
 
     @property
-    def _ledger(self) -> Ledger:
+    def _ledger(self) -> LoadedFiles:
         if self._looked_up is None:
-            self._looked_up = Ledger(self._session.connection, self._name)
+            self._looked_up = LoadedFiles(self._session.connection, self._name)
             self._looked_up.look_up(self._expected)
         return self._looked_up
 
@@ -176,11 +181,11 @@ class FileLoader:
             connection.execute(f"DELETE FROM {identifier(table)} WHERE {FILE_ID} = ?", [file_id])
         return Load(connection, table, columns, file_id)
 
-    def _create_table(self, contents: Contents) -> Sequence[Column]:
+    def _create_table(self, contents: Contents) -> Sequence[TargetColumn]:
         """The table's columns; none when the file does not tell any: then there is no table either."""
         connection, declared = self._session.connection, self._source.columns
         columns = (
-            [Column(name, type_) for name, type_ in declared.items()]
+            [TargetColumn(name, type_) for name, type_ in declared.items()]
             if declared
             else infer_columns(connection, contents)
         )
@@ -198,7 +203,7 @@ class FileLoader:
         return Outcome(facts, causes, _types(load.columns))
 
 
-def _types(columns: Sequence[Column]) -> dict[str, str]:
+def _types(columns: Sequence[TargetColumn]) -> dict[str, str]:
     return {column.name: column.type for column in columns}
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from daemon.errors import UnsafePath
 from daemon.pipelines.ingest.failures import FolderError
-from daemon.pipelines.ingest.ports import Listed
+from daemon.pipelines.ingest.ports import ListedFile
 
 _WILDCARDS = re.compile(r"[*?\[]")
 _UNFINISHED = (".tmp", ".part")
@@ -36,7 +36,7 @@ def glob_problem(files: str) -> str | None:
     return None
 
 
-class Folder:
+class InputFolder:
     """One ingestion's folder and the files in it that its glob covers."""
 
     def __init__(self, base: Path, files: str) -> None:
@@ -53,7 +53,7 @@ class Folder:
             None if part == "**" else re.compile(fnmatch.translate(part)) for part in self._pattern
         ]
 
-    def batches(self, size: int = 1000) -> Iterator[list[Listed]]:
+    def batches(self, size: int = 1000) -> Iterator[list[ListedFile]]:
         """The files in sorted order, in batches; raises `FolderError` without the folder."""
         if not self.root.is_dir():
             raise FolderError(f"There is no folder {self.root}.", "FOLDER_MISSING")
@@ -74,7 +74,7 @@ class Folder:
             raise UnsafePath
         return place
 
-    def _walk(self, within: str, depth: int) -> Iterator[Listed]:
+    def _walk(self, within: str, depth: int) -> Iterator[ListedFile]:
         names, folders = self._scan(within, depth)
         for name in names:
             path = f"{within}{name}"
@@ -105,7 +105,7 @@ class Folder:
         segment = self._segments[depth] if depth < len(self._segments) - 1 else None
         return segment is not None and bool(segment.match(name))
 
-    def _look(self, path: str) -> Iterator[Listed]:
+    def _look(self, path: str) -> Iterator[ListedFile]:
         place = self.root / path
         try:
             found = place.lstat()
@@ -117,7 +117,7 @@ class Folder:
             self.unreadable[self._shown(path)] = error
             return
         if stat.S_ISREG(found.st_mode):
-            yield Listed(self._shown(path), found.st_size, found.st_mtime_ns)
+            yield ListedFile(self._shown(path), found.st_size, found.st_mtime_ns)
 
     def _entries(self, within: str) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.conversion import TargetColumn
 from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.formats import Format
@@ -21,7 +21,7 @@ _SAMPLE = 20_480
 """Records that types are found out from, as DuckDB does."""
 
 
-def infer_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[Column]:
+def infer_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
     """The columns of a file; empty when it has no row to tell."""
     found = _INFERENCES[contents.encoding.format](connection, contents)
     names = [column.name.lower() for column in found]
@@ -34,7 +34,7 @@ def infer_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> 
     return found
 
 
-def _infer_csv(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[Column]:
+def _infer_csv(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
     layout = contents.layout
     place, compression = literal(contents.place), literal(contents.encoding.compression)
     types = value_of(
@@ -46,7 +46,7 @@ def _infer_csv(connection: duckdb.DuckDBPyConnection, contents: Contents) -> lis
     if len(types) < len(layout.header) or not _has_rows(connection, contents):
         return []
     return [
-        Column(name, type_)
+        TargetColumn(name, type_)
         for name, type_ in zip(layout.header, types, strict=False)
         if not name.startswith(ADDED_PREFIX)
     ]
@@ -57,7 +57,7 @@ def _has_rows(connection: duckdb.DuckDBPyConnection, contents: Contents) -> bool
     return bool(value_of(connection, f"SELECT count(line) > 1 FROM (FROM ({lines}) LIMIT 100)"))
 
 
-def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[Column]:
+def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
     """Types from the objects alone, so that a broken line at the start decides nothing."""
     objects = connection.execute(
         f"""SELECT raw FROM (SELECT raw FROM ({texts_of(contents)}) LIMIT {_SAMPLE})
@@ -75,7 +75,7 @@ def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> li
         ).fetchall()
     finally:
         os.close(descriptor)
-    return [Column(name, _flat(type_)) for name, type_, *_ in found]
+    return [TargetColumn(name, _flat(type_)) for name, type_, *_ in found]
 
 
 def _flat(type_: str) -> str:
@@ -83,7 +83,7 @@ def _flat(type_: str) -> str:
     return "JSON" if type_.startswith(("STRUCT", "MAP")) or type_.endswith("[]") else type_
 
 
-_INFERENCES: dict[Format, Callable[[duckdb.DuckDBPyConnection, Contents], list[Column]]] = {
+_INFERENCES: dict[Format, Callable[[duckdb.DuckDBPyConnection, Contents], list[TargetColumn]]] = {
     Format.CSV: _infer_csv,
     Format.JSONL: _infer_json,
     Format.JSON: _infer_json,

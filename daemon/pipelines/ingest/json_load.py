@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from daemon.pipelines.ingest.conversion import NUMBERED, Column, Conversion
+from daemon.pipelines.ingest.conversion import NUMBERED, Conversion, TargetColumn
 from daemon.pipelines.ingest.csv_layout import text_of
 from daemon.pipelines.ingest.formats import Format
 from daemon.pipelines.ingest.lines import lines_of
@@ -48,7 +48,7 @@ def texts_of(contents: Contents) -> str:
         format = '{shape}', compression = {literal(compression)})"""
 
 
-def _relation(contents: Contents, columns: Sequence[Column]) -> str:
+def _relation(contents: Contents, columns: Sequence[TargetColumn]) -> str:
     """What `Conversion` asks for: an object that has none of the columns is no row of this table."""
     structure = msgspec.json.encode(
         {c.name: "JSON" if c.type == "JSON" else "VARCHAR" for c in columns}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from daemon.pipelines.ingest.ports import Candidate, Listed
+from daemon.pipelines.ingest.ports import Candidate, ListedFile
 from daemon.taxonomy import FileStatus
 
 _RECORD = struct.Struct("<qq16sqBBI")
@@ -85,7 +85,7 @@ class KnownFiles:
         self.closed = found.closed
         """Folders that could not be listed, and have failed for that."""
 
-    def candidates(self, listed: Iterable[Listed]) -> list[Candidate]:
+    def candidates(self, listed: Iterable[ListedFile]) -> list[Candidate]:
         """Those of a listing that have to be looked at, in listed order.
 
         Files that did not change by size and modification time are left out, and so are quarantined
@@ -93,7 +93,7 @@ class KnownFiles:
         """
         return [candidate for file in listed if (candidate := self._candidate(file))]
 
-    def _candidate(self, listed: Listed) -> Candidate | None:
+    def _candidate(self, listed: ListedFile) -> Candidate | None:
         key = key_of(listed.path)
         at = bisect_left(self._keys, key)
         if at == len(self._keys) or self._keys[at] != key:

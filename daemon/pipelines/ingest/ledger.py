@@ -17,7 +17,7 @@ from daemon.pipelines.ingest.facts import FileFacts
 TABLE = "triaged_files"
 
 
-class Entry(msgspec.Struct, frozen=True):
+class LoadedVersion(msgspec.Struct, frozen=True):
     """The version of a file whose rows are in the warehouse."""
 
     file_id: int
@@ -40,7 +40,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-class Ledger:
+class LoadedFiles:
     """What the warehouse holds of one source.
 
     A statement costs more than a small file, so the entries of many files are read at once. Only
@@ -50,7 +50,7 @@ class Ledger:
     def __init__(self, connection: duckdb.DuckDBPyConnection, source: str) -> None:
         self._connection = connection
         self._source = source
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, LoadedVersion] = {}
         self._new_file_ids: dict[str, int] = {}
 
     def look_up(self, paths: Sequence[str]) -> None:
@@ -60,10 +60,10 @@ class Ledger:
                 FROM {TABLE} WHERE source = ? AND path IN (SELECT unnest(?::VARCHAR[]))""",
             [self._source, list(paths)],
         ).fetchall()
-        self._entries = {path: Entry(*entry) for path, *entry in rows}
+        self._entries = {path: LoadedVersion(*entry) for path, *entry in rows}
         self._reserve(sorted(set(paths) - self._entries.keys()))
 
-    def find(self, path: str) -> Entry | None:
+    def find(self, path: str) -> LoadedVersion | None:
         """What is loaded of a file that was looked up."""
         return self._entries.get(path)
 

@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 
 from daemon.errors import TriagedError
-from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.conversion import TargetColumn
 from daemon.pipelines.ingest.csv_layout import Layout
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.formats import Encoding
@@ -58,7 +58,7 @@ class Load:
         self,
         connection: duckdb.DuckDBPyConnection,
         table: str,
-        columns: Sequence[Column],
+        columns: Sequence[TargetColumn],
         file_id: int,
     ) -> None:
         self.connection = connection

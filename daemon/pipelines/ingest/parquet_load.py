@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from daemon.pipelines.ingest.conversion import Column, Conversion
+from daemon.pipelines.ingest.conversion import Conversion, TargetColumn
 from daemon.pipelines.ingest.csv_layout import missing_columns
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.load import Contents, Load
@@ -24,7 +24,9 @@ def load_parquet(load: Load, contents: Contents) -> None:
         load.reject(conversion.bad_rows())
 
 
-def parquet_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[Column]:
+def parquet_columns(
+    connection: duckdb.DuckDBPyConnection, contents: Contents
+) -> list[TargetColumn]:
     """Names and types; raises `FileFailure` when the file is not Parquet."""
     try:
         found = connection.execute(
@@ -33,10 +35,10 @@ def parquet_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         reason = "it is cut off or damaged" if "parquet" in str(error).lower() else "it is damaged"
         raise FileFailure(f"The file cannot be read as Parquet: {reason}.", "NOT_PARQUET") from None
-    return [Column(name, type_) for name, type_, *_ in found]
+    return [TargetColumn(name, type_) for name, type_, *_ in found]
 
 
-def _names_in_file(found: Sequence[Column], columns: Sequence[Column]) -> list[str]:
+def _names_in_file(found: Sequence[TargetColumn], columns: Sequence[TargetColumn]) -> list[str]:
     by_name = {column.name.casefold(): column.name for column in found}
     by_name |= {column.name: column.name for column in found}
     names = [by_name.get(c.name) or by_name.get(c.name.casefold()) for c in columns]
@@ -47,7 +49,10 @@ def _names_in_file(found: Sequence[Column], columns: Sequence[Column]) -> list[s
 
 
 def _conversion(
-    contents: Contents, found: Sequence[Column], names: Sequence[str], columns: Sequence[Column]
+    contents: Contents,
+    found: Sequence[TargetColumn],
+    names: Sequence[str],
+    columns: Sequence[TargetColumn],
 ) -> Conversion:
     values = ", ".join(f"{identifier(name)} AS v{at}" for at, name in enumerate(names))
     record = ", ".join(f"{identifier(c.name)} := {identifier(c.name)}" for c in found)

@@ -10,14 +10,14 @@ from daemon.errors import NotFound
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.file_load import FileLoader
-from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.interruption import interrupting
 from daemon.pipelines.ingest.known import KnownFiles
-from daemon.pipelines.ingest.ledger import Ledger
-from daemon.pipelines.ingest.ports import Candidate, Listed
+from daemon.pipelines.ingest.ledger import LoadedFiles
+from daemon.pipelines.ingest.ports import Candidate, ListedFile
 from daemon.pipelines.ingest.rejects import Rejects
-from daemon.pipelines.ingest.sweep import Sweep, unread
-from daemon.pipelines.ingest.warehouse import Session, Warehouse
+from daemon.pipelines.ingest.sweep import FolderSweep, unread
+from daemon.pipelines.ingest.warehouse import Warehouse, WarehouseSession
 from daemon.taxonomy import RunState
 
 _CANCEL_PERIOD = 0.25
@@ -42,7 +42,7 @@ class IngestPipeline:
     def __call__(self, run: RunHandle) -> None:
         """Processes one source. Raises `FolderError` or `WarehouseError` when no file can load."""
         source = self._source(run.source)
-        folder = Folder(self._base, source.files)
+        folder = InputFolder(self._base, source.files)
         run.step(RunState.FETCHING, "Listing files")
         known = KnownFiles(run.known)
         total = _count(run, folder, known)
@@ -51,7 +51,7 @@ class IngestPipeline:
             return
         with self._warehouse.session() as session:
             loader = FileLoader(session, self._rejects, self._clock, run.source, source)
-            sweep = Sweep(run, source, folder, loader, self._clock)
+            sweep = FolderSweep(run, source, folder, loader, self._clock)
             with interrupting(session.interrupt, lambda: run.cancelled, _CANCEL_PERIOD):
                 for done, candidate in enumerate(_candidates(run, folder, known, loader)):
                     if run.cancelled:
@@ -61,12 +61,12 @@ class IngestPipeline:
             run.progress(total, total)
             self._finish(run, session)
 
-    def _finish(self, run: RunHandle, session: Session) -> None:
+    def _finish(self, run: RunHandle, session: WarehouseSession) -> None:
         if not session.is_open:
             return
         run.step(RunState.WRITING, "Saving the warehouse")
         if run.source not in self._tidied:
-            loaded = Ledger(session.connection, run.source).rejected_files()
+            loaded = LoadedFiles(session.connection, run.source).rejected_files()
             self._rejects.keep_only(run.source, loaded)
             self._tidied.add(run.source)
 
@@ -77,13 +77,13 @@ class IngestPipeline:
         return source
 
 
-def _asked_for(run: RunHandle, folder: Folder) -> Iterator[list[Listed]]:
+def _asked_for(run: RunHandle, folder: InputFolder) -> Iterator[list[ListedFile]]:
     """The folder's files, or those of them that are wanted, in batches."""
     for batch in folder.batches():
         yield batch if run.wanted is None else [f for f in batch if f.path in run.wanted]
 
 
-def _count(run: RunHandle, folder: Folder, known: KnownFiles) -> int:
+def _count(run: RunHandle, folder: InputFolder, known: KnownFiles) -> int:
     """How many files have to be looked at; the others are skipped.
 
     They are listed again to be processed, so that a hundred thousand of them take no memory.
@@ -97,17 +97,17 @@ def _count(run: RunHandle, folder: Folder, known: KnownFiles) -> int:
     return found
 
 
-def _report_unreadable(run: RunHandle, folder: Folder, closed_before: frozenset[str]) -> None:
+def _report_unreadable(run: RunHandle, folder: InputFolder, closed_before: frozenset[str]) -> None:
     """Fails what could not be looked at; a folder, which nothing else tracks, also recovers."""
     closed = {path for path in folder.unreadable if path.endswith("/")}
     for path, error in folder.unreadable.items():
-        run.fail(path, error, facts=None if path in closed else unread(Listed(path, 0, 0)))
+        run.fail(path, error, facts=None if path in closed else unread(ListedFile(path, 0, 0)))
     for path in closed_before - closed:
         run.succeed(path)
 
 
 def _candidates(
-    run: RunHandle, folder: Folder, known: KnownFiles, loader: FileLoader
+    run: RunHandle, folder: InputFolder, known: KnownFiles, loader: FileLoader
 ) -> Iterator[Candidate]:
     for batch in _asked_for(run, folder):
         found = known.candidates(batch)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from daemon.config import Config, Settings
 from daemon.pipelines.ingest.config import PIPELINE, IngestConfig, IngestSource
-from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.folder import InputFolder
 
 
 def ingestions(config: Config) -> dict[str, IngestSource]:
@@ -15,10 +15,10 @@ def ingestions(config: Config) -> dict[str, IngestSource]:
     return ingest.sources if isinstance(ingest, IngestConfig) else {}
 
 
-def folders(settings: Settings) -> dict[str, Folder]:
+def folders(settings: Settings) -> dict[str, InputFolder]:
     """The folder of each ingestion, by its name."""
     return {
-        name: Folder(settings.base, source.files)
+        name: InputFolder(settings.base, source.files)
         for name, source in ingestions(settings.config).items()
     }
 

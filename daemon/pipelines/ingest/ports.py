@@ -10,7 +10,7 @@ import msgspec
 from daemon.taxonomy import FileStatus
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedFile(msgspec.Struct, frozen=True):
     """A file as the folder lists it."""
 
     path: str
@@ -22,7 +22,7 @@ class Listed(msgspec.Struct, frozen=True):
 class Candidate(msgspec.Struct, frozen=True):
     """A listed file that is not known as it is now, or that is due for another attempt."""
 
-    listed: Listed
+    listed: ListedFile
     known_hash: str | None
     """Content hash when it was last processed; None for a new file."""
     known_status: FileStatus | None

@@ -9,7 +9,7 @@ from itertools import islice
 
 import msgspec
 
-from daemon.pipelines.ingest.conversion import Column, Conversion
+from daemon.pipelines.ingest.conversion import Conversion, TargetColumn
 from daemon.pipelines.ingest.exactness import doubts
 from daemon.pipelines.ingest.load import Load
 
@@ -36,7 +36,7 @@ def load_records(load: Load, records: Iterator[Record], misfit: str) -> None:
         _load_batch(load, batch, misfit, doubtful=_is_doubtful(batch, patterns))
 
 
-def _patterns(columns: Sequence[Column]) -> list[tuple[int, re.Pattern[str]]]:
+def _patterns(columns: Sequence[TargetColumn]) -> list[tuple[int, re.Pattern[str]]]:
     found = ((at, doubts(column.type)) for at, column in enumerate(columns))
     return [(at, re.compile(pattern)) for at, pattern in found if pattern]
 

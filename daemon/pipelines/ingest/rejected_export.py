@@ -16,7 +16,7 @@ import msgspec
 from daemon.formulas import defuse
 from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
 from daemon.pipelines.ingest.csv_load import LONGEST_LINE
-from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRow, RejectedRows
+from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRows, StoredRejection
 from daemon.pipelines.ingest.rejects import RawLayout
 
 _ADDED = tuple(
@@ -77,7 +77,7 @@ def _all_columns(layouts: Iterable[RawLayout]) -> list[str]:
     return [name for name in columns if not name.startswith(ADDED_PREFIX)]
 
 
-def _cells(row: RejectedRow, layout: RawLayout) -> tuple[dict[str, str], str]:
+def _cells(row: StoredRejection, layout: RawLayout) -> tuple[dict[str, str], str]:
     """The cells by column, and the raw text where they do not hold all of it, else nothing."""
     if layout.format == "csv":
         return _csv_cells(row.raw, layout)
@@ -112,7 +112,7 @@ def _json_cell(value: bytes) -> str:
     return "" if value == b"null" else value.decode()
 
 
-def _json_line(row: RejectedRow, layout: RawLayout) -> str:
+def _json_line(row: StoredRejection, layout: RawLayout) -> str:
     if layout.format in ("json", "jsonl"):
         return row.raw.replace("\n", " ").replace("\r", " ")
     cells, raw = _cells(row, layout)

@@ -19,7 +19,7 @@ _BATCH = 2000
 _FIELDS = "path, row_number, column_name, error_class, cause, reason, raw"
 
 
-class RejectedRow(msgspec.Struct, frozen=True):
+class StoredRejection(msgspec.Struct, frozen=True):
     """One row that was set aside."""
 
     path: str
@@ -41,10 +41,10 @@ class Filter(msgspec.Struct, frozen=True):
     error_class: str | None = None
 
 
-class Page(msgspec.Struct, frozen=True):
+class RejectedPage(msgspec.Struct, frozen=True):
     """Some rows and where to go on."""
 
-    rows: list[RejectedRow]
+    rows: list[StoredRejection]
     next_cursor: str | None
 
 
@@ -56,10 +56,12 @@ class RejectedRows:
         self._guard = threading.Lock()
         self._database: duckdb.DuckDBPyConnection | None = None
 
-    def page(self, source: str, wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
+    def page(
+        self, source: str, wanted: Filter, limit: int = 50, cursor: str | None = None
+    ) -> RejectedPage:
         """Up to `limit` rows after `cursor`, in a stable order; raises `InvalidQuery`."""
         after_name, after_row = _decode(cursor)
-        found: list[tuple[str, RejectedRow]] = []
+        found: list[tuple[str, StoredRejection]] = []
         with self._connection() as connection:
             for name in self._rejects.names(source, wanted.path):
                 if name < after_name or len(found) > limit:
@@ -71,7 +73,7 @@ class RejectedRows:
         if len(found) > limit:
             name, last = found[limit - 1]
             next_cursor = _encode(name, last.row_number)
-        return Page([row for _, row in found[:limit]], next_cursor)
+        return RejectedPage([row for _, row in found[:limit]], next_cursor)
 
     def count(self, source: str, wanted: Filter) -> int:
         """How many rows match."""
@@ -96,7 +98,7 @@ class RejectedRows:
                 if found:
                     yield name, msgspec.json.decode(found[0], type=RawLayout)
 
-    def stream(self, name: str, wanted: Filter) -> Iterator[RejectedRow]:
+    def stream(self, name: str, wanted: Filter) -> Iterator[StoredRejection]:
         """All matching rows of one file in order."""
         after = 0
         with self._connection() as connection:
@@ -131,7 +133,7 @@ class RejectedRows:
         wanted: Filter,
         after: int,
         limit: int,
-    ) -> list[RejectedRow]:
+    ) -> list[StoredRejection]:
         """Rows of one file; none when a newer version took its place meanwhile."""
         with suppress(duckdb.IOException):
             rows = connection.execute(
@@ -139,7 +141,7 @@ class RejectedRows:
                     WHERE {_CONDITION} ORDER BY row_number LIMIT {int(limit)}""",
                 _values(wanted, after),
             ).fetchall()
-            return [RejectedRow(*row) for row in rows]
+            return [StoredRejection(*row) for row in rows]
         return []
 
     def _table(self, name: str) -> str:

@@ -9,7 +9,7 @@ from daemon.errors import UnsafePath
 from daemon.events import LedgerChanged
 from daemon.item_key import item_key
 from daemon.pipelines.ingest.facts import FilesMarked
-from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.ports import TrackedFiles
 from daemon.pipelines.retry_plan import Chosen, RetryPlan, names_or_all
 from daemon.taxonomy import FileStatus, RetryReason
@@ -19,7 +19,7 @@ class FileRetries:
     """Plans the retry of files; see `PlanRetry`."""
 
     def __init__(
-        self, pipeline: str, files: TrackedFiles, folders: Mapping[str, Folder], clock: Clock
+        self, pipeline: str, files: TrackedFiles, folders: Mapping[str, InputFolder], clock: Clock
     ) -> None:
         """`folders` by the names of the ingestions."""
         self._pipeline = pipeline

@@ -17,13 +17,13 @@ from daemon.pipelines.ingest.content import Hashing, TextFacts, check_text, cont
 from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.failures import FileFailure, NotSettled
 from daemon.pipelines.ingest.formats import Encoding, Format
-from daemon.pipelines.ingest.ports import Listed
+from daemon.pipelines.ingest.ports import ListedFile
 
 
 class SourceFile:
     """One open file and its version."""
 
-    def __init__(self, listed: Listed, place: Path, file: BinaryIO) -> None:
+    def __init__(self, listed: ListedFile, place: Path, file: BinaryIO) -> None:
         self.path = listed.path
         self.content_hash = ""
         self._listed = listed
@@ -80,7 +80,7 @@ class SourceFile:
 
 
 @contextmanager
-def opened(listed: Listed, place: Path) -> Iterator[SourceFile]:
+def opened(listed: ListedFile, place: Path) -> Iterator[SourceFile]:
     """The open file; raises `NotSettled` when it is not what was listed, and OSError."""
     descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:

@@ -13,24 +13,24 @@ from daemon.pipelines.ingest.config import IngestSource
 from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.failures import FileFailure, LeftForLater
 from daemon.pipelines.ingest.file_load import FileLoader
-from daemon.pipelines.ingest.folder import Folder
+from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.formats import encoding_of
 from daemon.pipelines.ingest.outcome import Outcome, report
-from daemon.pipelines.ingest.ports import Candidate, Listed
+from daemon.pipelines.ingest.ports import Candidate, ListedFile
 from daemon.pipelines.ingest.source_file import SourceFile, opened
 from daemon.taxonomy import FileStatus, RunState
 
 _LOG = logging.getLogger("triaged.ingest")
 
 
-class Sweep:
+class FolderSweep:
     """The files of one run. One bad file never stops the others."""
 
     def __init__(
         self,
         run: RunHandle,
         source: IngestSource,
-        folder: Folder,
+        folder: InputFolder,
         loader: FileLoader,
         clock: Clock,
     ) -> None:
@@ -98,7 +98,7 @@ class Sweep:
             return None
         return replace(known, facts=replace(known.facts, repeated=repeated))
 
-    def _is_young(self, listed: Listed) -> bool:
+    def _is_young(self, listed: ListedFile) -> bool:
         """Whether the file may still be growing; times from the future count by their distance."""
         age = self._clock.now().timestamp() - listed.mtime_ns / 1e9
         return abs(age) < self._source.settle
@@ -117,6 +117,6 @@ class Sweep:
         )
 
 
-def unread(listed: Listed) -> FileFacts:
+def unread(listed: ListedFile) -> FileFacts:
     """What is known of a file without reading it."""
     return FileFacts(path=listed.path, size=listed.size, mtime_ns=listed.mtime_ns, content_hash="")

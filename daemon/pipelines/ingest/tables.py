@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
-from daemon.pipelines.ingest.conversion import Column
+from daemon.pipelines.ingest.conversion import TargetColumn
 from daemon.pipelines.ingest.failures import WarehouseError
 from daemon.pipelines.ingest.load import FILE_ID
 from daemon.pipelines.ingest.sql import identifier, value_of
 
 
-def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
+def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[TargetColumn]:
     """The columns of a table, without `_file_id`; empty when there is no such table."""
     return [column for column in _all_columns(connection, table) if column.name.lower() != FILE_ID]
 
 
 def ready_columns(
     connection: duckdb.DuckDBPyConnection, table: str, declared: Mapping[str, str] | None
-) -> list[Column]:
+) -> list[TargetColumn]:
     """The columns to load into an existing table, which gets its `_file_id` where it lacks one.
 
     Those declared, which must agree with the table, or all; empty when there is no such table.
@@ -33,8 +33,8 @@ def ready_columns(
 
 
 def create(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Column]
-) -> list[Column]:
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[TargetColumn]
+) -> list[TargetColumn]:
     """Makes the table and returns the columns with their types as it shows them."""
     parts = [f"{identifier(column.name)} {column.type}" for column in columns]
     parts.append(f"{FILE_ID} BIGINT")
@@ -42,14 +42,14 @@ def create(
     return existing_columns(connection, table)
 
 
-def _all_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
+def _all_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[TargetColumn]:
     try:
         rows = connection.execute(
             "SELECT name, type FROM pragma_table_info(?)", [f"main.{identifier(table)}"]
         ).fetchall()
     except duckdb.CatalogException:
         return []
-    return [Column(name, type_) for name, type_ in rows]
+    return [TargetColumn(name, type_) for name, type_ in rows]
 
 
 def _add_file_id(connection: duckdb.DuckDBPyConnection, table: str) -> None:
@@ -71,9 +71,9 @@ def type_problem(connection: duckdb.DuckDBPyConnection, type_: str) -> str | Non
 def _checked(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    existing: Sequence[Column],
+    existing: Sequence[TargetColumn],
     declared: Mapping[str, str],
-) -> list[Column]:
+) -> list[TargetColumn]:
     types = {column.name.lower(): column.type for column in existing}
     for name, type_ in declared.items():
         there = types.get(name.lower())
@@ -83,7 +83,7 @@ def _checked(
                 f"Table {table} {has}; the configuration declares {name} as {type_}.",
                 "TABLE_MISMATCH",
             )
-    return [Column(name, types[name.lower()]) for name in declared]
+    return [TargetColumn(name, types[name.lower()]) for name in declared]
 
 
 def _canonical(connection: duckdb.DuckDBPyConnection, type_: str) -> str:

@@ -30,9 +30,9 @@ class Warehouse:
         self._tables: dict[str, threading.Lock] = {}
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self) -> Iterator[WarehouseSession]:
         """Access for one run; nothing is opened until it is used."""
-        session = Session(self)
+        session = WarehouseSession(self)
         try:
             yield session
         finally:
@@ -84,7 +84,7 @@ class Warehouse:
         return database
 
 
-class Session:
+class WarehouseSession:
     """One run's use of the warehouse."""
 
     def __init__(self, warehouse: Warehouse) -> None:

@@ -34,7 +34,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 Credentials = Password | OAuth
 
 
-class Account(msgspec.Struct, frozen=True):
+class MailAccount(msgspec.Struct, frozen=True):
     """One account with its secrets."""
 
     name: str
@@ -42,10 +42,10 @@ class Account(msgspec.Struct, frozen=True):
     credentials: Credentials
 
 
-class Accounts(Protocol):
+class MailAccounts(Protocol):
     """All accounts, wherever they were configured."""
 
-    def account(self, name: str) -> Account:
+    def account(self, name: str) -> MailAccount:
         """The account with its credentials as they are now.
 
         Raises `NotFound`; `CredentialsMissing` when its secret cannot be had.

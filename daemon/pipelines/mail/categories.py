@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from daemon.config.schema import Table
+from daemon.config.schema import ConfigTable
 from daemon.pipelines.mail.config import CategoryName, LabelName
 from daemon.pipelines.mail.headers import Headers
 from daemon.triage.matching.patterns import search_set
@@ -34,7 +34,7 @@ USER_PRIORITY = 100
 """What a rule has unless it says otherwise: above all bundled ones."""
 
 
-class Condition(Table, frozen=True, kw_only=True):
+class HeaderCondition(ConfigTable, frozen=True, kw_only=True):
     """What is asked of one header field. Without `present = false` the field has to be there."""
 
     header: str
@@ -53,14 +53,14 @@ class Condition(Table, frozen=True, kw_only=True):
         return bool(self.equals or self.contains or self.matches or self.not_matches)
 
 
-class CategoryRule(Table, frozen=True, kw_only=True):
+class CategoryRule(ConfigTable, frozen=True, kw_only=True):
     """One way to tell that a message is of a category."""
 
     name: RuleName
     category: CategoryName
     priority: int = USER_PRIORITY
     """Higher is considered first; of equals the one whose name comes first."""
-    headers: tuple[Condition, ...] = ()
+    headers: tuple[HeaderCondition, ...] = ()
     sender_domains: tuple[Domain, ...] = ()
     """Domains of the sender's address; subdomains count as well."""
     label: LabelName | None = None
@@ -70,7 +70,7 @@ class CategoryRule(Table, frozen=True, kw_only=True):
 class _Conditions:
     """A condition with its patterns compiled."""
 
-    def __init__(self, condition: Condition) -> None:
+    def __init__(self, condition: HeaderCondition) -> None:
         self._header = condition.header
         self._present = condition.present
         self._equals = {text.casefold() for text in condition.equals}
@@ -114,7 +114,7 @@ class HeaderRules:
         return None
 
 
-class Decision(msgspec.Struct, frozen=True):
+class CategoryChoice(msgspec.Struct, frozen=True):
     """What a message is, what said so, and the label it gets."""
 
     category: str

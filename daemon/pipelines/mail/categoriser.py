@@ -12,11 +12,11 @@ import msgspec
 from daemon.config.load import Settings
 from daemon.errors import TriagedError
 from daemon.pipelines.functions import load_function
-from daemon.pipelines.mail.categories import CategoryRule, Decision, HeaderRules
+from daemon.pipelines.mail.categories import CategoryChoice, CategoryRule, HeaderRules
 from daemon.pipelines.mail.category_files import load_category_rules
 from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.headers import Headers
-from daemon.pipelines.mail.message import Message
+from daemon.pipelines.mail.message import FetchedMessage
 from daemon.pipelines.mail.model import ModelSession
 
 _CATEGORY = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
@@ -74,17 +74,17 @@ class Categoriser:
         return cls(config, rules, own, new_model)
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self) -> Iterator[CategorySession]:
         """What decides during one run."""
         model = self._new_model() if self._new_model else None
         try:
-            yield Session(self._config, self._rules, self._own, model)
+            yield CategorySession(self._config, self._rules, self._own, model)
         finally:
             if model is not None:
                 model.close()
 
 
-class Session:
+class CategorySession:
     """What decides about the messages of one run."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Session:
         self._own = own
         self._model = model
 
-    def decide(self, message: Message) -> Decision:
+    def decide(self, message: FetchedMessage) -> CategoryChoice:
         """What the message is, and which label it gets.
 
         Raises what the own function or the model fails with, which concerns this message only, and
@@ -115,7 +115,9 @@ class Session:
             return self._decision(self._model.categorise(headers), "model")
         return self._decision(self._config.fallback, "fallback")
 
-    def _ask_own(self, own: OwnCategoriser, message: Message, headers: Headers) -> str | None:
+    def _ask_own(
+        self, own: OwnCategoriser, message: FetchedMessage, headers: Headers
+    ) -> str | None:
         category = own(
             MailMessage(
                 headers=headers,
@@ -128,10 +130,10 @@ class Session:
             return category
         raise CategoriserError
 
-    def _decision(self, category: str, rule: str, label: str | None = None) -> Decision:
+    def _decision(self, category: str, rule: str, label: str | None = None) -> CategoryChoice:
         if label is None:
             label = label_of(self._config, category)
-        return Decision(category, rule, label or None)
+        return CategoryChoice(category, rule, label or None)
 
 
 def label_of(config: MailConfig, category: str) -> str:

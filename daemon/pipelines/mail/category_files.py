@@ -10,7 +10,7 @@ from typing import Any
 
 from daemon.config.decode import decode_table
 from daemon.errors import ConfigError, Problem
-from daemon.pipelines.mail.categories import CategoryRule, Condition
+from daemon.pipelines.mail.categories import CategoryRule, HeaderCondition
 from daemon.pipelines.mail.message import HEADER_FIELDS
 from daemon.triage.matching.patterns import pattern_mistake
 
@@ -78,7 +78,7 @@ def _contradictions(rule: CategoryRule, where: str, earlier: dict[str, Any]) -> 
         yield from _condition_problems(condition, f"{where}.headers[{number}]")
 
 
-def _condition_problems(condition: Condition, where: str) -> Iterator[Problem]:
+def _condition_problems(condition: HeaderCondition, where: str) -> Iterator[Problem]:
     if condition.header.casefold() not in {name.casefold() for name in HEADER_FIELDS}:
         fetched = ", ".join(HEADER_FIELDS)
         yield Problem(f"{where}.header", f"{condition.header!r} is not fetched; expected {fetched}")

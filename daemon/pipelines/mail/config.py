@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from daemon.config.schema import FunctionPath, PipelineConfig, SourceName, Table
+from daemon.config.schema import ConfigTable, FunctionPath, PipelineConfig, SourceName
 from daemon.config.values import Duration
 
 PIPELINE = "mail"
@@ -28,7 +28,7 @@ LabelName = Annotated[
 ]
 
 
-class MailOAuth(Table, frozen=True, kw_only=True):
+class MailOAuth(ConfigTable, frozen=True, kw_only=True):
     """OAuth 2.0 for a mail account (XOAUTH2), by a refresh token."""
 
     token_url: Annotated[
@@ -50,7 +50,7 @@ class MailOAuth(Table, frozen=True, kw_only=True):
     """Scope that is asked for, where the provider wants it."""
 
 
-class MailSource(Table, frozen=True, kw_only=True):
+class MailSource(ConfigTable, frozen=True, kw_only=True):
     """One mail account."""
 
     host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,253}$", description="a host name")]
@@ -88,7 +88,7 @@ class MailSource(Table, frozen=True, kw_only=True):
     """Whether cycles include it."""
 
 
-class MailModel(Table, frozen=True, kw_only=True):
+class MailModel(ConfigTable, frozen=True, kw_only=True):
     """A language model behind an OpenAI-compatible endpoint, asked about messages that no rule matches."""
 
     base_url: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from daemon.config import Config, Settings
 from daemon.errors import CredentialsMissing, NotFound
 from daemon.pipelines.catalog import Source
-from daemon.pipelines.mail.account import Account, Credentials, OAuth, Password
+from daemon.pipelines.mail.account import Credentials, MailAccount, OAuth, Password
 from daemon.pipelines.mail.config import PIPELINE, MailConfig, MailSource
 from daemon.pipelines.versions import opaque, version_of, version_with_secret
 
@@ -24,10 +24,10 @@ class ConfiguredAccounts:
         self._secrets = settings.secrets
         self._base = settings.base
 
-    def account(self, name: str) -> Account:
+    def account(self, name: str) -> MailAccount:
         """See `Accounts.account`."""
         source = self.settings(name)
-        return Account(name, source, self._credentials(source))
+        return MailAccount(name, source, self._credentials(source))
 
     def settings(self, name: str) -> MailSource:
         """See `KeptAccounts.settings`."""

@@ -19,7 +19,7 @@ GOODBYE = 2.0
 """Seconds that the server has to answer LOGOUT."""
 
 
-class Conversation:
+class ImapConversation:
     """One connection to a server, and the errors on it.
 
     After an error other than `ServerRefused` and `AnswerGarbled` it can only be closed.

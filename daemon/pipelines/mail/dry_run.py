@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from daemon.pipelines.mail.categories import Decision
+from daemon.pipelines.mail.categories import CategoryChoice
 
 
 class Tally:
@@ -14,7 +14,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
 
-    def add(self, decision: Decision) -> None:
+    def add(self, decision: CategoryChoice) -> None:
         self._counts[decision.category, decision.label][decision.rule] += 1
 
     def lines(self) -> Iterator[str]:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from imapclient.imap_utf7 import decode as decode_utf7
 
 from daemon.pipelines.mail import errors
-from daemon.pipelines.mail.conversation import Conversation
-from daemon.pipelines.mail.message import HEADER_FIELDS, LONGEST_HEADERS, Fetched, Message
+from daemon.pipelines.mail.conversation import ImapConversation
+from daemon.pipelines.mail.message import HEADER_FIELDS, LONGEST_HEADERS, Fetched, FetchedMessage
 
 T = TypeVar("T")
 # What is longer is not even sent: a sender could otherwise fill the memory.
@@ -25,7 +25,7 @@ Answer = Mapping[bytes, Any]
 """What the server says of one message, by the name of the item."""
 
 
-def fetch(conversation: Conversation, uids: Sequence[int], *, gmail: bool) -> Fetched:
+def fetch(conversation: ImapConversation, uids: Sequence[int], *, gmail: bool) -> Fetched:
     """The messages, in one command unless one of them is described in a way that cannot be read."""
     items = _GMAIL_ITEMS if gmail else _ITEMS
     client = conversation.connection
@@ -48,7 +48,7 @@ def fetch(conversation: Conversation, uids: Sequence[int], *, gmail: bool) -> Fe
 
 
 def named_of(
-    conversation: Conversation, uids: Sequence[int], item: str
+    conversation: ImapConversation, uids: Sequence[int], item: str
 ) -> tuple[dict[int, frozenset[str]], list[int]]:
     """`FLAGS` or `LABELS` of the messages that are there, and the UIDs that cannot be read."""
     client = conversation.connection
@@ -103,12 +103,12 @@ def _name(value: Any, item: str) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _message(uid: int, answer: Answer) -> Message:
+def _message(uid: int, answer: Answer) -> FetchedMessage:
     received = answer[b"INTERNALDATE"]
     if not isinstance(received, datetime):
         raise TypeError("INTERNALDATE is no time")
     headers = next((v for key, v in answer.items() if key.startswith(_HEADERS_BEGIN)), None)
-    return Message(
+    return FetchedMessage(
         uid=uid,
         gm_msgid=answer.get(b"X-GM-MSGID"),
         received=received.astimezone(UTC),

@@ -13,7 +13,7 @@ from imapclient.imap_utf7 import encode as encode_utf7
 
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.config import MailSource
-from daemon.pipelines.mail.conversation import Conversation
+from daemon.pipelines.mail.conversation import ImapConversation
 from daemon.pipelines.mail.fetch import FLAGS, LABELS, named_of, names
 
 _NO_ATOM = re.compile(r'[\x00-\x20\x7f(){}%*"\\\[\]]')
@@ -38,7 +38,7 @@ def keyword(label: str) -> str:
 
 
 def add_label(
-    conversation: Conversation, uids: Sequence[int], label: str
+    conversation: ImapConversation, uids: Sequence[int], label: str
 ) -> dict[int, Exception | None]:
     """Adds one of Gmail's labels, which Gmail makes if there is none of that name.
 
@@ -51,7 +51,10 @@ def add_label(
 
 
 def add_keyword(
-    conversation: Conversation, uids: Sequence[int], label: str, permanent: Collection[str] | None
+    conversation: ImapConversation,
+    uids: Sequence[int],
+    label: str,
+    permanent: Collection[str] | None,
 ) -> dict[int, Exception | None]:
     """Adds the keyword for a label, and answers as `add_label` does.
 
@@ -68,7 +71,7 @@ def add_keyword(
 
 
 def _write(
-    conversation: Conversation,
+    conversation: ImapConversation,
     uids: Sequence[int],
     written: str,
     item: str,

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon.pipelines.mail import errors
-from daemon.pipelines.mail.account import Account, OAuth, Password
+from daemon.pipelines.mail.account import MailAccount, OAuth, Password
 from daemon.pipelines.mail.connect import Connection
-from daemon.pipelines.mail.conversation import Conversation
+from daemon.pipelines.mail.conversation import ImapConversation
 
 _ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
 _FOR_LOGIN = re.compile(r"[ -~]*")
@@ -19,7 +19,9 @@ _ABOUT_TOKENS = re.compile(r"authenticat|credential|token|expired", re.IGNORECAS
 _PASSING = re.compile(r"temporar|unavailable|too many", re.IGNORECASE)
 
 
-def log_in(conversation: Conversation, account: Account, token: Callable[[OAuth], str]) -> None:
+def log_in(
+    conversation: ImapConversation, account: MailAccount, token: Callable[[OAuth], str]
+) -> None:
     """Logs in, unless the server has done so by itself.
 
     `token` gives an access token. Raises `LoginRefused`, `TokenLoginRefused`, `EncryptionNeeded`,
@@ -39,7 +41,7 @@ def log_in(conversation: Conversation, account: Account, token: Callable[[OAuth]
 
 
 def _by_password(
-    conversation: Conversation, offered: tuple[bytes, ...], user: str, password: Password
+    conversation: ImapConversation, offered: tuple[bytes, ...], user: str, password: Password
 ) -> None:
     connection = conversation.connection
     if _FOR_LOGIN.fullmatch(user + password.value):
@@ -57,7 +59,7 @@ def _by_password(
 
 
 def _by_token(
-    conversation: Conversation, offered: tuple[bytes, ...], user: str, token: str
+    conversation: ImapConversation, offered: tuple[bytes, ...], user: str, token: str
 ) -> None:
     if b"AUTH=XOAUTH2" not in offered:
         raise errors.LoginNotOffered(

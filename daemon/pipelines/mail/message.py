@@ -31,7 +31,7 @@ LONGEST_HEADERS = 64 * 1024
 """Bytes of them that are fetched and looked at."""
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class FetchedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message of the folder that was selected."""
 
     uid: int
@@ -50,7 +50,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Fetched(msgspec.Struct, frozen=True):
     """What a chunk came to."""
 
-    messages: list[Message]
+    messages: list[FetchedMessage]
     unreadable: Mapping[int, Exception]
     """By UID, what is wrong with messages that the server cannot describe, each by itself."""
 

@@ -42,7 +42,7 @@ class _Refusal(msgspec.Struct):
     error_description: str = ""
 
 
-class Tokens:
+class AccessTokens:
     """The access tokens of all accounts. Threads may share it."""
 
     def __init__(self) -> None:
@@ -154,5 +154,5 @@ def _seconds(value: str | None) -> float | None:
     return float(value) if value and value.isdecimal() and len(value) < 10 else None
 
 
-TOKENS = Tokens()
+TOKENS = AccessTokens()
 """Those of this process: a token outlives the run that fetched it."""

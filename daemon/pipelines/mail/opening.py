@@ -9,16 +9,16 @@ import msgspec
 
 from daemon.clock import Clock
 from daemon.pipelines.mail import errors
-from daemon.pipelines.mail.account import Account, OAuth
+from daemon.pipelines.mail.account import MailAccount, OAuth
 from daemon.pipelines.mail.config import MailSource
-from daemon.pipelines.mail.conversation import Conversation
+from daemon.pipelines.mail.conversation import ImapConversation
 from daemon.pipelines.mail.login import log_in
 from daemon.pipelines.mail.ports import Watch
 from daemon.pipelines.mail.watchdog import Watchdog
 from daemon.taxonomy import RunState
 
 
-class Folder(msgspec.Struct, frozen=True):
+class SelectedFolder(msgspec.Struct, frozen=True):
     """What the server said when it was selected."""
 
     uidvalidity: int
@@ -31,13 +31,15 @@ class Folder(msgspec.Struct, frozen=True):
 class Opener:
     """Opens the folder of one account, as often as a run needs it."""
 
-    def __init__(self, account: Account, watch: Watch, watchdog: Watchdog, clock: Clock) -> None:
+    def __init__(
+        self, account: MailAccount, watch: Watch, watchdog: Watchdog, clock: Clock
+    ) -> None:
         self._account = account
         self._watch = watch
         self._watchdog = watchdog
         self._clock = clock
 
-    def open(self) -> tuple[Conversation, Folder]:
+    def open(self) -> tuple[ImapConversation, SelectedFolder]:
         """A connection that is logged in, and its folder. Raises what goes wrong, all closed again."""
         try:
             return self._open_once()
@@ -46,7 +48,7 @@ class Opener:
                 raise
         return self.open_with_new_token()
 
-    def open_with_new_token(self) -> tuple[Conversation, Folder]:
+    def open_with_new_token(self) -> tuple[ImapConversation, SelectedFolder]:
         """The same after the access token turned out to be of no use any more."""
         if isinstance(self._account.credentials, OAuth):
             from daemon.pipelines.mail.oauth import TOKENS
@@ -54,10 +56,10 @@ class Opener:
             TOKENS.forget(self._account.credentials)
         return self._open_once()
 
-    def _open_once(self) -> tuple[Conversation, Folder]:
+    def _open_once(self) -> tuple[ImapConversation, SelectedFolder]:
         source = self._account.source
         self._watch.step(RunState.CONNECTING, f"Connecting to {source.host}")
-        conversation = Conversation(source, self._watchdog)
+        conversation = ImapConversation(source, self._watchdog)
         try:
             self._watch.step(RunState.CONNECTING, "Logging in")
             log_in(conversation, self._account, self._access_token)
@@ -74,7 +76,7 @@ class Opener:
         return TOKENS.token(oauth, self._clock, self._watchdog, self._account.source.timeout)
 
 
-def select(conversation: Conversation, source: MailSource) -> Folder:
+def select(conversation: ImapConversation, source: MailSource) -> SelectedFolder:
     """Selects the account's folder, for reading only where nothing is to be written.
 
     Raises `FolderRefused`, `FolderReadOnly`.
@@ -91,7 +93,7 @@ def select(conversation: Conversation, source: MailSource) -> Folder:
         raise errors.FolderRefused(
             "The mail server keeps no lasting numbers of messages (UIDVALIDITY)"
         )
-    return Folder(answer[b"UIDVALIDITY"], frozenset(offered), _permanent(answer))
+    return SelectedFolder(answer[b"UIDVALIDITY"], frozenset(offered), _permanent(answer))
 
 
 def _permanent(answer: Mapping[bytes, Any]) -> frozenset[str] | None:

@@ -6,15 +6,15 @@ from contextlib import suppress
 
 from daemon.clock import Clock
 from daemon.pipelines.contract import RunHandle
-from daemon.pipelines.mail.account import Account, Accounts
-from daemon.pipelines.mail.categoriser import Categoriser, Session
+from daemon.pipelines.mail.account import MailAccount, MailAccounts
+from daemon.pipelines.mail.categoriser import Categoriser, CategorySession
 from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.configured import mailbox_of
 from daemon.pipelines.mail.errors import RunCancelled
 from daemon.pipelines.mail.known import KnownMessages
 from daemon.pipelines.mail.ports import Mailbox, OpenMailbox
 from daemon.pipelines.mail.selection import Knowledge, Selection
-from daemon.pipelines.mail.sweep import Sweep
+from daemon.pipelines.mail.sweep import MailboxSweep
 from daemon.taxonomy import RunState
 
 
@@ -27,7 +27,7 @@ class MailPipeline:
     def __init__(
         self,
         config: MailConfig,
-        accounts: Accounts,
+        accounts: MailAccounts,
         categoriser: Categoriser,
         open_mailbox: OpenMailbox,
         clock: Clock,
@@ -55,10 +55,12 @@ class MailPipeline:
         ):
             self._sweep(run, account, mailbox, session)
 
-    def _sweep(self, run: RunHandle, account: Account, mailbox: Mailbox, session: Session) -> None:
+    def _sweep(
+        self, run: RunHandle, account: MailAccount, mailbox: Mailbox, session: CategorySession
+    ) -> None:
         source = account.source
         before = KnownMessages(run.known, run.source)
         known = self._knowledge.of(account.name, source, mailbox.uidvalidity)
         selection = Selection(run, source, mailbox, before, known, self._clock)
         mailbox_id = mailbox_of(account.name, source)
-        Sweep(run, source, mailbox, selection, session, mailbox_id).run(self._chunk)
+        MailboxSweep(run, source, mailbox, selection, session, mailbox_id).run(self._chunk)

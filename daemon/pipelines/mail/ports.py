@@ -9,7 +9,7 @@ from typing import Protocol
 
 from daemon.clock import Clock
 from daemon.pipelines.catalog import Source
-from daemon.pipelines.mail.account import Account, Accounts
+from daemon.pipelines.mail.account import MailAccount, MailAccounts
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.message import Fetched
 from daemon.taxonomy import RunState
@@ -57,11 +57,11 @@ class Mailbox(Protocol):
         ...
 
 
-OpenMailbox = Callable[[Account, Watch, Clock], AbstractContextManager[Mailbox]]
+OpenMailbox = Callable[[MailAccount, Watch, Clock], AbstractContextManager[Mailbox]]
 """Connects, logs in and selects the account's folder; raises as `Mailbox` does."""
 
 
-class KeptAccounts(Accounts, Protocol):
+class KeptAccounts(MailAccounts, Protocol):
     """All accounts, and which of them are not of the configuration."""
 
     def settings(self, name: str) -> MailSource:

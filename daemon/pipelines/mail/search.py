@@ -7,14 +7,14 @@ from datetime import date, datetime, timedelta
 from math import ceil
 
 from daemon.pipelines.mail import errors
-from daemon.pipelines.mail.conversation import Conversation
+from daemon.pipelines.mail.conversation import ImapConversation
 
 SKEW = 60
 """Seconds that the server's clock may differ from ours."""
 
 
 def search(
-    conversation: Conversation, offered: Collection[bytes], since: datetime, now: datetime
+    conversation: ImapConversation, offered: Collection[bytes], since: datetime, now: datetime
 ) -> list[int]:
     """UIDs of the messages received at `since` or later, and perhaps a few older ones, lowest first."""
     asked = criteria(offered, since, now)

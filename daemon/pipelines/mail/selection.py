@@ -10,7 +10,7 @@ from daemon.clock import Clock
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.known import KnownMessages
-from daemon.pipelines.mail.message import Identity, Message
+from daemon.pipelines.mail.message import FetchedMessage, Identity
 from daemon.pipelines.mail.ports import Mailbox
 
 
@@ -89,14 +89,14 @@ class Selection:
         """What stays the same of a message of the folder."""
         return Identity(self._folder, self._mailbox.uidvalidity, uid, gm_msgid)
 
-    def new(self, messages: Iterable[Message]) -> dict[Identity, Message]:
+    def new(self, messages: Iterable[FetchedMessage]) -> dict[Identity, FetchedMessage]:
         """Those of a chunk that are to be processed."""
         fetched = {self.identity(m.uid, m.gm_msgid): m for m in messages}
         asked_for = {i: m for i, m in fetched.items() if self._is_asked_for(i, m)}
         left = self.to_do(asked_for)
         return {i: m for i, m in asked_for.items() if i in left}
 
-    def _is_asked_for(self, identity: Identity, message: Message) -> bool:
+    def _is_asked_for(self, identity: Identity, message: FetchedMessage) -> bool:
         if self._run.wanted is not None:
             return identity.item in self._run.wanted
         if message.received < self._since:

@@ -11,9 +11,9 @@ import msgspec
 
 from daemon.clock import Clock
 from daemon.pipelines.mail import errors, labels
-from daemon.pipelines.mail.account import Account
+from daemon.pipelines.mail.account import MailAccount
 from daemon.pipelines.mail.concealment import concealed
-from daemon.pipelines.mail.conversation import Conversation
+from daemon.pipelines.mail.conversation import ImapConversation
 from daemon.pipelines.mail.fetch import fetch
 from daemon.pipelines.mail.message import Fetched
 from daemon.pipelines.mail.opening import Opener
@@ -28,7 +28,7 @@ VERIFY_SECONDS = 20.0
 
 
 @contextmanager
-def open_mailbox(account: Account, watch: Watch, clock: Clock) -> Iterator[Mailbox]:
+def open_mailbox(account: MailAccount, watch: Watch, clock: Clock) -> Iterator[Mailbox]:
     """The account's folder, selected; the connection is closed at the end of the `with` block.
 
     The account's deadline begins now; whatever is under way when it passes ends with
@@ -46,7 +46,7 @@ def open_mailbox(account: Account, watch: Watch, clock: Clock) -> Iterator[Mailb
             mailbox.close()
 
 
-def verify(account: Account, clock: Clock) -> None:
+def verify(account: MailAccount, clock: Clock) -> None:
     """Connects, logs in and opens the folder, within `VERIFY_SECONDS`; raises what goes wrong."""
     source = account.source
     brief = msgspec.structs.replace(source, deadline=min(source.deadline, VERIFY_SECONDS))
@@ -68,7 +68,7 @@ class _Unwatched:
 class ImapMailbox:
     """A folder on its server. One thread at a time may use it."""
 
-    def __init__(self, account: Account, opener: Opener, clock: Clock) -> None:
+    def __init__(self, account: MailAccount, opener: Opener, clock: Clock) -> None:
         self._opener = opener
         self._clock = clock
         self._conversation, self._folder = opener.open()
@@ -107,7 +107,7 @@ class ImapMailbox:
         """Logs out and closes the connection. Again is free."""
         self._conversation.close()
 
-    def _ask(self, command: Callable[[Conversation], T]) -> T:
+    def _ask(self, command: Callable[[ImapConversation], T]) -> T:
         """The answer; commands may be repeated, since saying them twice changes nothing."""
         try:
             return command(self._conversation)

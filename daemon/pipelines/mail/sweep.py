@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from daemon.pipelines.contract import RunHandle
-from daemon.pipelines.mail.categories import Decision
-from daemon.pipelines.mail.categoriser import Session
+from daemon.pipelines.mail.categories import CategoryChoice
+from daemon.pipelines.mail.categoriser import CategorySession
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.dry_run import Tally
 from daemon.pipelines.mail.facts import MessageFacts
-from daemon.pipelines.mail.message import Fetched, Identity, Message
+from daemon.pipelines.mail.message import Fetched, FetchedMessage, Identity
 from daemon.pipelines.mail.model import ModelPaused
 from daemon.pipelines.mail.ports import Mailbox
 from daemon.pipelines.mail.selection import Selection
@@ -19,10 +19,10 @@ from daemon.taxonomy import RunState
 
 _LOG = logging.getLogger("triaged.mail")
 
-Decided = tuple[Identity, Message, Decision]
+Decided = tuple[Identity, FetchedMessage, CategoryChoice]
 
 
-class Sweep:
+class MailboxSweep:
     """The messages of one run. One that fails never stops the others."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Sweep:
         source: MailSource,
         mailbox: Mailbox,
         selection: Selection,
-        session: Session,
+        session: CategorySession,
         mailbox_id: str,
     ) -> None:
         """`mailbox_id` is what messages that are done are stored with."""
@@ -87,7 +87,7 @@ class Sweep:
         for identity in self._selection.to_do(errors) if errors else ():
             self._run.fail(identity.item, errors[identity])
 
-    def _decide(self, item: str, message: Message) -> Decision | None:
+    def _decide(self, item: str, message: FetchedMessage) -> CategoryChoice | None:
         """What the message is; None when that failed, or has to wait for the next run."""
         try:
             decision = self._session.decide(message)
@@ -100,7 +100,7 @@ class Sweep:
         self._log(item, decision)
         return decision
 
-    def _log(self, item: str, decision: Decision) -> None:
+    def _log(self, item: str, decision: CategoryChoice) -> None:
         _LOG.debug(
             "message categorised",
             extra={
@@ -145,7 +145,7 @@ class Sweep:
             else:
                 self._done(identity, message, decision)
 
-    def _done(self, identity: Identity, message: Message, decision: Decision) -> None:
+    def _done(self, identity: Identity, message: FetchedMessage, decision: CategoryChoice) -> None:
         self._selection.confirm(identity)
         self._run.succeed(
             identity.item,

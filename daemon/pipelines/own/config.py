@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from daemon.config.schema import FunctionPath, PipelineConfig, SourceName, Table
+from daemon.config.schema import ConfigTable, FunctionPath, PipelineConfig, SourceName
 
 
-class OwnSource(Table, frozen=True, kw_only=True):
+class OwnSource(ConfigTable, frozen=True, kw_only=True):
     """One source of an own pipeline."""
 
     options: dict[str, Any] = {}

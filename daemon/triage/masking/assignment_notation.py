@@ -31,7 +31,7 @@ _BEFORE = re.compile(r"(?P<quote>\\{0,8}[\"'])-{0,2}\Z")
 _LOOKED_BACK = 160
 
 
-class Assignment(NamedTuple):
+class NamedValue(NamedTuple):
     """A name with what stands between it and its value."""
 
     text: str
@@ -44,7 +44,7 @@ class Assignment(NamedTuple):
     operator: str
 
     @classmethod
-    def of(cls, match: re.Match[str]) -> Assignment:
+    def of(cls, match: re.Match[str]) -> NamedValue:
         return cls(
             text=match.string,
             name=match["name"],
@@ -106,6 +106,6 @@ class Assignment(NamedTuple):
         return not (self.quote and (self.secrecy is Secrecy.HEADER or self.of_a_pair))
 
 
-def assignments(text: str) -> Iterator[Assignment]:
+def assignments(text: str) -> Iterator[NamedValue]:
     """Every name that something is given to, from left to right."""
-    yield from map(Assignment.of, _NAME.finditer(text))
+    yield from map(NamedValue.of, _NAME.finditer(text))

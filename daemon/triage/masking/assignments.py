@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 
 from daemon.triage.masking import secret_names, secret_values
-from daemon.triage.masking.assignment_notation import Assignment, assignments
+from daemon.triage.masking.assignment_notation import NamedValue, assignments
 from daemon.triage.masking.header_values import header_value
 from daemon.triage.masking.masker import MASK, Masker, opaque
 from daemon.triage.masking.secret_names import Secrecy
-from daemon.triage.masking.secret_values import Value
+from daemon.triage.masking.secret_values import SecretValue
 
 _STATED = re.compile(r"(?:using password: |password \()(?:YES|NO)\b", re.IGNORECASE)
 _HARMLESS = re.compile(r"(?:\d{1,5}|[a-z_]{1,10})(?![^\s&;\"'<>)\]])")
@@ -22,7 +22,7 @@ _SPOKEN_VALUE = 256
 _LONG = 8
 
 
-def _secret_values(text: str) -> Iterator[Value]:
+def _secret_values(text: str) -> Iterator[SecretValue]:
     done = 0
     for assignment in assignments(text):
         if assignment.start < done or not _announces_secret(assignment):
@@ -33,7 +33,7 @@ def _secret_values(text: str) -> Iterator[Value]:
             yield value
 
 
-def _announces_secret(assignment: Assignment) -> bool:
+def _announces_secret(assignment: NamedValue) -> bool:
     if assignment.has_no_operator:
         return False
     if assignment.secrecy is not Secrecy.NONE:
@@ -41,7 +41,7 @@ def _announces_secret(assignment: Assignment) -> bool:
     return assignment.in_query and _secret_parameter(assignment)
 
 
-def _secret_value(assignment: Assignment) -> Value | None:
+def _secret_value(assignment: NamedValue) -> SecretValue | None:
     """The value when it has to be masked."""
     text, end = assignment.text, assignment.end
     if assignment.secrecy is Secrecy.HEADER:
@@ -56,13 +56,13 @@ def _secret_value(assignment: Assignment) -> Value | None:
     return None if spoken else secret_values.bare(text, end)
 
 
-def _secret_parameter(assignment: Assignment) -> bool:
+def _secret_parameter(assignment: NamedValue) -> bool:
     """``code=4/0Ab`` and ``state=xyzABC``, but neither ``code=404`` nor ``state=open``."""
     beginning = assignment.text[assignment.end : assignment.end + _SPOKEN_VALUE]
     return secret_names.secret_in_query(assignment.name) and not _HARMLESS.match(beginning)
 
 
-def _bare_password(assignment: Assignment) -> Value | None:
+def _bare_password(assignment: NamedValue) -> SecretValue | None:
     text, end = assignment.text, assignment.end
     if assignment.in_query:
         return secret_values.bare(text, end)
@@ -75,7 +75,7 @@ def _bare_password(assignment: Assignment) -> Value | None:
     )
 
 
-def _states_password(assignment: Assignment) -> bool:
+def _states_password(assignment: NamedValue) -> bool:
     """Not ``using password: YES``, nor ``password: must not be blank``, nor ``password is wrong``."""
     text, end = assignment.text, assignment.end
     if _STATED.match(text, max(0, end - len("using password: "))):
@@ -92,7 +92,7 @@ def _looks_opaque(text: str, at: int) -> bool:
     return word is not None and opaque(beginning[: word.end])
 
 
-def _is_a_value(assignment: Assignment, found: str) -> bool:
+def _is_a_value(assignment: NamedValue, found: str) -> bool:
     """Not ``in `next_token': undefined method``, as Ruby writes it, nor ``Unexpected token: ']'``,
     nor a name, as in ``secret "db" not found``."""
     before = assignment.text[max(0, assignment.start - 11) : assignment.start]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from daemon.triage.masking import secret_values
-from daemon.triage.masking.secret_values import Value
+from daemon.triage.masking.secret_values import SecretValue
 
 _STOP = r"(?!\\{1,4}[rn])"
 _PARAMETER = rf"[\w-]{{1,64}}[ ]?=[ ]?(?:\\{{0,8}}\"[^\"\n]*+\"|(?:{_STOP}[^\s,\"'])*+)"
@@ -27,7 +27,7 @@ _LINE = re.compile(
 )
 
 
-def header_value(text: str, at: int, *, begins_line: bool) -> Value | None:
+def header_value(text: str, at: int, *, begins_line: bool) -> SecretValue | None:
     """What to mask of a header whose value begins at `at`; all that follows on a line of its own."""
     if value := _value(_LIST, text, at) or secret_values.quoted(text, at):
         return value
@@ -41,6 +41,6 @@ def header_value(text: str, at: int, *, begins_line: bool) -> Value | None:
     return None
 
 
-def _value(pattern: re.Pattern[str], text: str, at: int) -> Value | None:
+def _value(pattern: re.Pattern[str], text: str, at: int) -> SecretValue | None:
     found = pattern.match(text, at)
-    return Value(found.start(), found.end()) if found else None
+    return SecretValue(found.start(), found.end()) if found else None

@@ -87,7 +87,7 @@ _SAID = {
 }
 
 
-class Value(NamedTuple):
+class SecretValue(NamedTuple):
     """The part of a text to be masked."""
 
     start: int
@@ -95,7 +95,7 @@ class Value(NamedTuple):
     quoted: bool = False
 
 
-def quoted(text: str, at: int, by: str = "") -> Value | None:
+def quoted(text: str, at: int, by: str = "") -> SecretValue | None:
     """What stands in quotes there, without them; or reaches to the quote `by` that came before."""
     opening = _OPENING.match(by) if by else _OPENING.match(text, at)
     if opening is None:
@@ -105,7 +105,7 @@ def quoted(text: str, at: int, by: str = "") -> Value | None:
         found = text.find(quote, start)
     else:
         found = _closing(text, start, quote[-1], len(opening["escapes"]))
-    return Value(start, _line_end(text, start) if found < 0 else found, quoted=True)
+    return SecretValue(start, _line_end(text, start) if found < 0 else found, quoted=True)
 
 
 def _closing(text: str, start: int, mark: str, escapes: int) -> int:
@@ -142,16 +142,16 @@ def _candidates(text: str, start: int, mark: str, escapes: int) -> Iterator[tupl
                 yield position - escapes - 1, run
 
 
-def bare(text: str, at: int) -> Value | None:
+def bare(text: str, at: int) -> SecretValue | None:
     """A word, as far as the notation around it allows."""
     found = None if _CODE.match(text, at) else _BARE.match(text, at)
-    return Value(at, found.end()) if found else None
+    return SecretValue(at, found.end()) if found else None
 
 
-def bare_password(text: str, at: int, *, whole_line: bool) -> Value | None:
+def bare_password(text: str, at: int, *, whole_line: bool) -> SecretValue | None:
     """A password without quotes: the characters that end a word may be part of it."""
     if whole_line and (line := _LINE.match(text, at)) and not _is_sentence(line[0]):
-        return Value(at, at + len(line[0].rstrip().rstrip("\"',;}")))
+        return SecretValue(at, at + len(line[0].rstrip().rstrip("\"',;}")))
     word = bare(text, at)
     if word is None:
         return None
@@ -160,10 +160,10 @@ def bare_password(text: str, at: int, *, whole_line: bool) -> Value | None:
         end = more.end()
         rest = _BARE.match(text, end)
         end = rest.end() if rest else end
-    return Value(at, end)
+    return SecretValue(at, end)
 
 
-def listed(text: str, at: int, *, plural: bool) -> Value | None:
+def listed(text: str, at: int, *, plural: bool) -> SecretValue | None:
     """All that a list holds; of names in plural (``secrets``) also all that a mapping holds.
 
     Empty when a list holds what a validator says of the field.
@@ -175,7 +175,7 @@ def listed(text: str, at: int, *, plural: bool) -> Value | None:
     )
     if found is None:
         return None
-    return Value(at + 1, at + 1 if _SENTENCE.search(found[0]) else found.end() - 1)
+    return SecretValue(at + 1, at + 1 if _SENTENCE.search(found[0]) else found.end() - 1)
 
 
 def is_message(text: str, at: int) -> bool:
@@ -183,10 +183,10 @@ def is_message(text: str, at: int) -> bool:
     return _MESSAGE.match(text, at) is not None
 
 
-def opening_brace(text: str, at: int) -> Value | None:
+def opening_brace(text: str, at: int) -> SecretValue | None:
     """``{a;b}``, as connection strings of ODBC quote; a closing brace inside is doubled."""
     found = _BRACED.match(text, at)
-    return Value(found.start(1), found.end(1), quoted=True) if found else None
+    return SecretValue(found.start(1), found.end(1), quoted=True) if found else None
 
 
 _STRING = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"

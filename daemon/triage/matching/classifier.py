@@ -9,7 +9,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from daemon import events
-from daemon.triage.matching.conditions import NO_FACTS, Facts, conditions_of, facts_of, kinds_of
+from daemon.triage.matching.conditions import (
+    NO_FACTS,
+    ErrorFacts,
+    conditions_of,
+    facts_of,
+    kinds_of,
+)
 from daemon.triage.matching.numbers import shape
 from daemon.triage.matching.patterns import DigitPatterns, PatternIndex, Searched, first_match
 from daemon.triage.rules.rule import EMPTY, UNMATCHED, Rule, by_standing
@@ -65,9 +71,9 @@ class Classifier:
         return self._first(text, NO_FACTS, pipeline)
 
     def _match(self, error: events.ErrorInfo, text: str, pipeline: str) -> Rule | None:
-        return self._first(with_codes(error, text), Facts.of(error), pipeline)
+        return self._first(with_codes(error, text), ErrorFacts.of(error), pipeline)
 
-    def _first(self, text: str, facts: Facts, pipeline: str) -> Rule | None:
+    def _first(self, text: str, facts: ErrorFacts, pipeline: str) -> Rule | None:
         """The first rule, by standing, that each of its kinds is met for."""
         searched = searched_text(text)
         if len(searched) <= _LONGEST_REMEMBERED:
@@ -76,7 +82,7 @@ class Classifier:
                 return self._remembered(*key).answer(searched)
         return self._search(searched, facts, pipeline)
 
-    def _seen_before(self, key: tuple[str, Facts, str]) -> bool:
+    def _seen_before(self, key: tuple[str, ErrorFacts, str]) -> bool:
         """Whether it is worth remembering. A clash of hashes only makes that happen too early."""
         number = hash(key)
         place = number % _SEEN
@@ -85,7 +91,7 @@ class Classifier:
         self._seen[place] = number
         return False
 
-    def _search(self, searched: str, facts: Facts, pipeline: str) -> Rule | None:
+    def _search(self, searched: str, facts: ErrorFacts, pipeline: str) -> Rule | None:
         text = Searched.of(searched)
         found = self.patterns.candidates(text)
         for rank in self._met(found, facts, pipeline):
@@ -94,7 +100,7 @@ class Classifier:
                 return rule
         return None
 
-    def _weigh(self, form: str, facts: Facts, pipeline: str) -> _Weighed:
+    def _weigh(self, form: str, facts: ErrorFacts, pipeline: str) -> _Weighed:
         """What the shape of a text says, which is the same for all texts of that shape."""
         text = Searched.of(form)
         found, possible = self.patterns.candidates(text), self._digits.possible(text)
@@ -110,7 +116,7 @@ class Classifier:
         rules, patterns = zip(*by_digits, strict=True) if by_digits else ((), ())
         return _Weighed(rules, patterns, otherwise)
 
-    def _met(self, found: Collection[int], facts: Facts, pipeline: str) -> Iterator[int]:
+    def _met(self, found: Collection[int], facts: ErrorFacts, pipeline: str) -> Iterator[int]:
         """The ranks of rules for the pipeline whose facts are met, patterns `found` or not asked for."""
         met: dict[int, set[str]] = {}
         for fact in facts_of(facts):

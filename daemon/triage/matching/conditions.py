@@ -9,7 +9,7 @@ from daemon import events
 from daemon.triage.rules.rule import Rule
 
 
-class Facts(NamedTuple):
+class ErrorFacts(NamedTuple):
     """What is known of an error beside its text."""
 
     exception_type: str | None = None
@@ -21,7 +21,7 @@ class Facts(NamedTuple):
     imap_code: str | None = None
 
     @classmethod
-    def of(cls, error: events.ErrorInfo) -> Facts:
+    def of(cls, error: events.ErrorInfo) -> ErrorFacts:
         return cls(
             error.exception_type,
             error.exception_bases,
@@ -33,7 +33,7 @@ class Facts(NamedTuple):
         )
 
 
-NO_FACTS = Facts()
+NO_FACTS = ErrorFacts()
 
 
 def kinds_of(rule: Rule) -> frozenset[str]:
@@ -51,7 +51,7 @@ def conditions_of(rule: Rule) -> Iterator[tuple[str, object]]:
     yield from (("imap_code", code.upper()) for code in rule.imap_code)
 
 
-def facts_of(error: Facts) -> Iterator[tuple[str, object]]:
+def facts_of(error: ErrorFacts) -> Iterator[tuple[str, object]]:
     """Kind and value of each structured fact, as rules ask for it."""
     if error.exception_type:
         for name in (error.exception_type, *error.exception_bases):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from daemon.triage.rules.files import bundled_rules, bundled_texts, parse_file, read_text
-from daemon.triage.rules.rule import Rule, Standing
+from daemon.triage.rules.rule import Rule, RuleStanding
 
 _HEADER = re.compile(r"[ \t]*\[\[[ \t]*[\"']?rule[\"']?[ \t]*\]\]")
 
@@ -45,7 +45,7 @@ def listed_rules(extra: Path | None = None) -> list[ListedRule]:
         for rule, line in _with_lines(bundled_rules(text), text)
     ]
     own = list(_own(extra, bundled)) if extra else []
-    return sorted([*own, *bundled], key=lambda listed: Standing.of(listed.rule))
+    return sorted([*own, *bundled], key=lambda listed: RuleStanding.of(listed.rule))
 
 
 def _own(file: Path, bundled: list[ListedRule]) -> Iterator[ListedRule]:

@@ -144,7 +144,7 @@ EMPTY = Rule(
 )
 
 
-class Standing(NamedTuple):
+class RuleStanding(NamedTuple):
     """Where a rule stands: the least is considered first."""
 
     fallback: bool
@@ -155,11 +155,11 @@ class Standing(NamedTuple):
     """Decides between equals, so that the order of files never does."""
 
     @classmethod
-    def of(cls, rule: Rule) -> Standing:
+    def of(cls, rule: Rule) -> RuleStanding:
         """Structured facts before message text, fallbacks last, by priority within each."""
         return cls(rule.fallback, not rule.structured, -rule.priority, rule.name)
 
 
 def by_standing(rules: Sequence[Rule]) -> list[Rule]:
     """The rules in the order in which they are considered, as a new list."""
-    return sorted(rules, key=Standing.of)
+    return sorted(rules, key=RuleStanding.of)

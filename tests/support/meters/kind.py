@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from daemon.config import PipelineConfig, Settings
-from daemon.config.schema import SourceName, Table
+from daemon.config.schema import ConfigTable, SourceName
 from daemon.errors import Problem
 from daemon.events import Facts
 from daemon.pipelines.catalog import Registered, Source
@@ -43,7 +43,7 @@ class IgnoredMeters(Protocol):
         ...
 
 
-class House(Table, frozen=True, kw_only=True):
+class House(ConfigTable, frozen=True, kw_only=True):
     """The meters of a house."""
 
     file: str

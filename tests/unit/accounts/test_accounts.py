@@ -22,7 +22,7 @@ from daemon.clock import SystemClock
 from daemon.config import Config, Secrets, Settings
 from daemon.config.values import Duration
 from daemon.errors import Conflict, CredentialsMissing, NotFound
-from daemon.pipelines.mail.account import Account, OAuth, Password
+from daemon.pipelines.mail.account import MailAccount, OAuth, Password
 from daemon.pipelines.mail.config import MailConfig, MailOAuth, MailSource
 from daemon.pipelines.mail.configured import ConfiguredAccounts, mailbox_of
 from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved
@@ -104,7 +104,7 @@ def test_equal_secrets_are_never_sealed_alike_and_another_key_is_named_as_such()
 def test_no_repr_shows_a_secret() -> None:
     secret = Secret(password=PASSWORD, client_secret=PASSWORD, refresh_token=PASSWORD)
     assert PASSWORD not in repr(secret)
-    assert PASSWORD not in repr(Account("ann", SOURCE, Password(PASSWORD)))
+    assert PASSWORD not in repr(MailAccount("ann", SOURCE, Password(PASSWORD)))
     oauth = secret.credentials(msgspec.structs.replace(SOURCE, oauth=OAUTH))
     assert isinstance(oauth, OAuth)
     assert (oauth.refresh_token, oauth.scope) == (PASSWORD, "mail")
@@ -250,10 +250,10 @@ def test_the_version_of_a_source_changes_with_settings_and_secret(tmp_path: Path
 class OneAccount:
     """Gives the same account, or says what is wrong with it."""
 
-    def account(self, name: str) -> Account:
+    def account(self, name: str) -> MailAccount:
         if name == "keyless":
             raise CredentialsMissing("the key file is damaged")
-        return Account(name, SOURCE, Password(PASSWORD))
+        return MailAccount(name, SOURCE, Password(PASSWORD))
 
 
 def verifier(login: Any, seconds: float = 10.0) -> Verifier:
@@ -262,7 +262,7 @@ def verifier(login: Any, seconds: float = 10.0) -> Verifier:
 
 @pytest.mark.requirement("S10")
 def test_a_login_that_fails_is_answered_with_its_triage() -> None:
-    def refuses(account: Account, _: Any) -> None:
+    def refuses(account: MailAccount, _: Any) -> None:
         raise ConnectionRefusedError(111, "refused")
 
     found = verifier(refuses).verify("ann")
@@ -275,9 +275,9 @@ def test_a_login_that_fails_is_answered_with_its_triage() -> None:
 
 @pytest.mark.requirement("S10")
 def test_a_login_that_hangs_is_given_up_and_keeps_its_place_until_it_ends() -> None:
-    may_end, seen = threading.Event(), list[Account]()
+    may_end, seen = threading.Event(), list[MailAccount]()
 
-    def hangs(account: Account, _: Any) -> None:
+    def hangs(account: MailAccount, _: Any) -> None:
         seen.append(account)
         may_end.wait(PATIENCE)
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import msgspec
 import pytest
 
-from daemon.cli.client import Client, Refused, Unreachable, make_client
+from daemon.cli.client import Client, RequestRefused, Unreachable, make_client
 from daemon.cli.main import main
 from daemon.errors import ConfigError
 from tests.support.product import free_port
@@ -72,17 +72,17 @@ def test_what_is_not_triaged_is_said_to_be_something_else(client, path):
 
 
 def test_a_refusal_carries_the_detail_of_the_problem(client):
-    with pytest.raises(Refused, match="answered 400: limit: expected less"):
+    with pytest.raises(RequestRefused, match="answered 400: limit: expected less"):
         client.get("/mistake", Answer)
 
 
 def test_a_missing_key_says_where_one_is_taken_from(client):
-    with pytest.raises(Refused, match="set TRIAGED_API_KEY, or name a file with --key-file"):
+    with pytest.raises(RequestRefused, match="set TRIAGED_API_KEY, or name a file with --key-file"):
         client.get("/key", Answer)
 
 
 def test_a_redirect_is_not_followed_so_the_key_goes_nowhere_else(client):
-    with pytest.raises(Refused, match="answered 302"):
+    with pytest.raises(RequestRefused, match="answered 302"):
         client.get("/moved", Answer)
     assert len(Handler.seen) == 1
 

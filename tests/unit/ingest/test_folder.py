@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daemon.errors import UnsafePath
 from daemon.pipelines.ingest.failures import FolderError
-from daemon.pipelines.ingest.folder import Folder, glob_problem
+from daemon.pipelines.ingest.folder import InputFolder, glob_problem
 
 
 def fill(base: Path, *paths: str) -> None:
@@ -21,7 +21,7 @@ def fill(base: Path, *paths: str) -> None:
         place.write_text("x")
 
 
-def listed(folder: Folder) -> list[str]:
+def listed(folder: InputFolder) -> list[str]:
     return [each.path for batch in folder.batches() for each in batch]
 
 
@@ -41,13 +41,13 @@ def listed(folder: Folder) -> list[str]:
 )
 def test_a_glob_lists_sorted_paths_relative_to_its_fixed_folder(tmp_path, glob, expected):
     fill(tmp_path, "in/b.csv", "in/a.csv", "in/a.txt", "in/sub/c.csv", "in/sub/deep/d.csv")
-    assert listed(Folder(tmp_path, glob)) == expected
-    assert listed(Folder(Path("/elsewhere"), str(tmp_path / glob))) == expected
+    assert listed(InputFolder(tmp_path, glob)) == expected
+    assert listed(InputFolder(Path("/elsewhere"), str(tmp_path / glob))) == expected
 
 
 def test_hidden_and_unfinished_files_are_left_out(tmp_path: Path):
     fill(tmp_path, ".a", "b.tmp", "c.PART", "~$d.csv", ".git/e", "f")
-    assert listed(Folder(tmp_path, "**/*")) == ["f"]
+    assert listed(InputFolder(tmp_path, "**/*")) == ["f"]
 
 
 def test_links_are_followed_within_the_folder_only(tmp_path: Path):
@@ -56,7 +56,7 @@ def test_links_are_followed_within_the_folder_only(tmp_path: Path):
     (tmp_path / "in/outside.csv").symlink_to(tmp_path / "out/b.csv")
     (tmp_path / "in/dangling.csv").symlink_to(tmp_path / "in/none.csv")
     (tmp_path / "in/folder").symlink_to(tmp_path / "out")
-    folder = Folder(tmp_path, "in/**/*.csv")
+    folder = InputFolder(tmp_path, "in/**/*.csv")
     assert listed(folder) == ["a.csv", "inside.csv"]
     for path in ("outside.csv", "folder/b.csv"):
         with pytest.raises(UnsafePath):
@@ -67,19 +67,19 @@ def test_only_regular_files_are_listed(tmp_path: Path):
     fill(tmp_path, "a")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    assert listed(Folder(tmp_path, "*")) == ["a"]
+    assert listed(InputFolder(tmp_path, "*")) == ["a"]
 
 
 def test_a_listing_tells_size_and_time(tmp_path: Path):
     fill(tmp_path, "a")
     os.utime(tmp_path / "a", ns=(1, 123_456_789))
-    [[file]] = Folder(tmp_path, "*").batches()
+    [[file]] = InputFolder(tmp_path, "*").batches()
     assert (file.size, file.mtime_ns) == (1, 123_456_789)
 
 
 def test_batches_hold_what_they_are_told(tmp_path: Path):
     fill(tmp_path, *(f"{n}" for n in range(10)))
-    assert [len(batch) for batch in Folder(tmp_path, "*").batches(size=4)] == [4, 4, 2]
+    assert [len(batch) for batch in InputFolder(tmp_path, "*").batches(size=4)] == [4, 4, 2]
 
 
 @pytest.mark.requirement("I6")
@@ -99,7 +99,7 @@ def test_batches_hold_what_they_are_told(tmp_path: Path):
 )
 def test_no_path_escapes_the_folder_or_the_glob(tmp_path, path):
     fill(tmp_path, "in/a.csv", "in/a.txt", "b.csv", "in/.h.csv")
-    folder = Folder(tmp_path, "in/**/*.csv")
+    folder = InputFolder(tmp_path, "in/**/*.csv")
     assert folder.resolve("a.csv") == tmp_path / "in/a.csv"
     with pytest.raises(UnsafePath):
         folder.resolve(path)
@@ -108,7 +108,7 @@ def test_no_path_escapes_the_folder_or_the_glob(tmp_path, path):
 @pytest.mark.requirement("I6")
 @given(st.text(max_size=30))
 def test_whatever_the_path_it_resolves_within_the_folder_or_not_at_all(path):
-    folder = Folder(Path("/srv"), "in/**")
+    folder = InputFolder(Path("/srv"), "in/**")
     try:
         place = folder.resolve(path)
     except UnsafePath:
@@ -118,14 +118,14 @@ def test_whatever_the_path_it_resolves_within_the_folder_or_not_at_all(path):
 
 def test_a_name_that_is_not_utf8_is_listed_so_that_it_can_be_reported(tmp_path: Path):
     (tmp_path / os.fsdecode(b"a\xff.csv")).write_text("x")
-    folder = Folder(tmp_path, "*.csv")
+    folder = InputFolder(tmp_path, "*.csv")
     assert listed(folder) == ["a\\xff.csv"]
     assert folder.unnameable == {"a\\xff.csv"}
 
 
 def test_a_missing_folder_is_an_error_of_its_own(tmp_path: Path):
     with pytest.raises(FolderError) as raised:
-        listed(Folder(tmp_path, "none/*.csv"))
+        listed(InputFolder(tmp_path, "none/*.csv"))
     assert raised.value.error_class == "FOLDER_MISSING"
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.pipelines.ingest.known import KnownFile, KnownFiles, key_of, pack
-from daemon.pipelines.ingest.ports import Listed
+from daemon.pipelines.ingest.ports import ListedFile
 from daemon.taxonomy import FileStatus
 
 HASH = "0123456789abcdef" * 2
@@ -18,18 +18,18 @@ def known(path: str, size: int = 1, mtime_ns: int = 1, **more: object) -> KnownF
     return KnownFile(key_of(path), size, mtime_ns, **given | {"run_id": "r"} | more)  # type: ignore[arg-type]
 
 
-def candidates(files: list[KnownFile], *listed: Listed) -> list[tuple[object, ...]]:
+def candidates(files: list[KnownFile], *listed: ListedFile) -> list[tuple[object, ...]]:
     found = KnownFiles(pack(sorted(files))).candidates(listed)
     return [(c.listed.path, c.known_hash, c.known_status, c.forced, c.known_run) for c in found]
 
 
 def test_without_anything_known_every_file_is_new() -> None:
-    (found,) = KnownFiles(b"").candidates([Listed("a", 1, 1)])
+    (found,) = KnownFiles(b"").candidates([ListedFile("a", 1, 1)])
     assert (found.known_hash, found.known_status, found.known_rows) == (None, None, 0)
 
 
 def test_of_a_file_that_changed_is_known_what_came_of_it() -> None:
-    (found,) = KnownFiles(pack([known("a", rows_loaded=2**40)])).candidates([Listed("a", 1, 2)])
+    (found,) = KnownFiles(pack([known("a", rows_loaded=2**40)])).candidates([ListedFile("a", 1, 2)])
     assert (found.known_hash, found.known_rows) == (HASH, 2**40)
     assert found.known_status is FileStatus.SUCCESS
 
@@ -40,7 +40,7 @@ def test_of_files_that_are_due_the_run_is_known_that_had_them_last() -> None:
         known("b", due=True, status="retrying", run_id="two"),
         known("c", due=True, status="partial", run_id="one"),
     ]
-    assert candidates(files, *(Listed(path, 1, 1) for path in "cab")) == [
+    assert candidates(files, *(ListedFile(path, 1, 1) for path in "cab")) == [
         ("c", HASH, "partial", True, "one"),
         ("a", HASH, "failed", True, "one"),
         ("b", HASH, "retrying", True, "two"),
@@ -49,7 +49,7 @@ def test_of_files_that_are_due_the_run_is_known_that_had_them_last() -> None:
 
 @pytest.mark.parametrize("status", ["quarantined", "ignored"])
 def test_what_a_person_set_aside_is_left_alone_even_if_it_changed(status: str) -> None:
-    assert candidates([known("a", status=status)], Listed("a", 9, 9)) == []
+    assert candidates([known("a", status=status)], ListedFile("a", 9, 9)) == []
 
 
 paths = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -60,9 +60,9 @@ def test_every_file_is_found_among_others_and_no_other_is(
     tracked: dict[str, tuple[int, int]],
 ) -> None:
     files = [known(path, *version) for path, version in tracked.items()]
-    same = [Listed(path, *version) for path, version in tracked.items()]
-    touched = [Listed(path, size, mtime + 1) for path, (size, mtime) in tracked.items()]
-    others = [Listed(f"{path}!", 1, 1) for path in tracked if f"{path}!" not in tracked]
+    same = [ListedFile(path, *version) for path, version in tracked.items()]
+    touched = [ListedFile(path, size, mtime + 1) for path, (size, mtime) in tracked.items()]
+    others = [ListedFile(f"{path}!", 1, 1) for path in tracked if f"{path}!" not in tracked]
     assert candidates(files, *same) == []
     assert [c[0] for c in candidates(files, *touched)] == list(tracked)
     assert [c[1] for c in candidates(files, *others)] == [None] * len(others)

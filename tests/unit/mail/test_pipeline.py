@@ -17,7 +17,7 @@ from daemon.events import ItemSucceeded, ProgressMade
 from daemon.pipelines.catalog import nothing_known
 from daemon.pipelines.mail.categoriser import MailMessage
 from daemon.pipelines.mail.configured import mailbox_of
-from daemon.pipelines.mail.message import Message
+from daemon.pipelines.mail.message import FetchedMessage
 from tests.unit.mail_support import NEWSLETTER, PLAIN, ROBOT, Mail, account
 from tests.unit.spine_support import START, Store, store
 
@@ -227,7 +227,7 @@ def test_a_dry_run_writes_nothing_says_what_it_would_and_marks_nothing_done(tmp_
         assert len(mail.done()) == 3
 
 
-def dry_run(mail: Mail) -> dict[int, Message]:
+def dry_run(mail: Mail) -> dict[int, FetchedMessage]:
     """Runs it on three messages, and returns them."""
     mail.deliver(NEWSLETTER, NEWSLETTER, PLAIN)
     mail.run()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon import events
-from daemon.operations.retries.pace import LEAST, MOST, RATED_SECONDS, Pace
+from daemon.operations.retries.pace import LEAST, MOST, RATED_SECONDS, ChunkPace
 from daemon.store.database import Database
 from daemon.store.entries import Entry
 from daemon.store.filters import FailureFilter
@@ -183,7 +183,7 @@ def test_an_operation_that_has_ended_stays_as_it_is(states: list[RetryState]) ->
 
 @given(st.integers(1, 1_000_000), st.lists(st.floats(0, 100), max_size=20))
 def test_a_rate_is_never_exceeded(rate: int, durations: list[float]) -> None:
-    pace, now, items = Pace(rate), 0.0, 0
+    pace, now, items = ChunkPace(rate), 0.0, 0
     for seconds in durations:
         now += pace.wait(now)
         assert items * 60 / rate <= now + 1e-6
@@ -197,7 +197,7 @@ def test_a_rate_is_never_exceeded(rate: int, durations: list[float]) -> None:
 def test_without_a_rate_chunks_never_wait_and_follow_how_long_they_take(
     durations: list[float],
 ) -> None:
-    pace, now = Pace(None), 0.0
+    pace, now = ChunkPace(None), 0.0
     for seconds in durations:
         before = pace.size
         pace.took(before, now, now + seconds)

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.composition.checks import check
 from daemon.config import PipelineConfig, Settings, load
-from daemon.config.schema import SourceName, Table
+from daemon.config.schema import ConfigTable, SourceName
 from daemon.errors import ConfigError, Problem
 from daemon.operations.retries.requests import RetryRequest
 from daemon.pipelines.catalog import Registered, Source
@@ -26,7 +26,7 @@ from tests.unit.spine_support import PATIENCE, wait_for
 CONFIG = "[pipelines.pumps]\nlimit = 3\n[pipelines.pumps.sources.north]\npressure = { a = 2, b = 9, c = 5 }\n"
 
 
-class Plant(Table, frozen=True, kw_only=True):
+class Plant(ConfigTable, frozen=True, kw_only=True):
     """Pumps of a plant."""
 
     pressure: dict[str, int]

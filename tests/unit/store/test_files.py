@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from daemon.clock import FakeClock
 from daemon.errors import NotFound
 from daemon.pipelines.ingest.known import KnownFiles
-from daemon.pipelines.ingest.ports import Candidate, Listed
+from daemon.pipelines.ingest.ports import Candidate, ListedFile
 from daemon.store.ledgers.files.reading import NO_FILES, FileFilter, Files
 from daemon.store.retries import Retries
 from daemon.taxonomy import Category, FileStatus
@@ -43,12 +43,12 @@ def files(target: Store) -> Files:
     return Files(target.database, target.clock)
 
 
-def listed(*paths: str, size: int = 10, mtime_ns: int = 1) -> list[Listed]:
+def listed(*paths: str, size: int = 10, mtime_ns: int = 1) -> list[ListedFile]:
     """Files as a folder lists them; unchanged since `facts` unless said."""
-    return [Listed(path, size, mtime_ns) for path in paths]
+    return [ListedFile(path, size, mtime_ns) for path in paths]
 
 
-def candidates(files: Files, source: str, found: list[Listed]) -> list[Candidate]:
+def candidates(files: Files, source: str, found: list[ListedFile]) -> list[Candidate]:
     """Which of the files of a folder a run looks at."""
     return KnownFiles(files.known(source, None)).candidates(found)
 
@@ -65,7 +65,7 @@ def test_only_new_and_changed_files_are_looked_at_in_listed_order(
     assert due(files, "a", "b", "c") == []
     assert due(files, "c", "a", size=11) == ["c", "a"]
     assert due(files, "a", mtime_ns=2) == ["a"]
-    (new, changed) = candidates(files, "orders", [Listed("z", 1, 1), Listed("a", 11, 1)])
+    (new, changed) = candidates(files, "orders", [ListedFile("z", 1, 1), ListedFile("a", 11, 1)])
     assert (new.known_hash, new.known_status, new.forced) == (None, None, False)
     assert (changed.known_hash, changed.known_status) == ("00" * 16, FileStatus.SUCCESS)
     assert candidates(files, "orders", []) == []

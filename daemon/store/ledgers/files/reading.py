@@ -37,7 +37,7 @@ class FilePage(NamedTuple):
     total: int
 
 
-class Badge(msgspec.Struct, frozen=True):
+class FileCounts(msgspec.Struct, frozen=True):
     """An ingestion at a glance."""
 
     files: int
@@ -56,7 +56,7 @@ class Badge(msgspec.Struct, frozen=True):
     rows_rejected: int
 
 
-NO_FILES = Badge(0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, 0)
+NO_FILES = FileCounts(0, 0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, 0)
 """An ingestion that has not seen a file."""
 
 
@@ -123,14 +123,14 @@ class Files:
         rows = self._reader.rows(SQL["tracked_files"], [self._pipeline, source, list(paths)])
         return {path: FileStatus(status) for path, status in rows}
 
-    def badge(self, source: str) -> Badge:
+    def badge(self, source: str) -> FileCounts:
         """The ingestion at a glance."""
         return self.badges(source).get(source, NO_FILES)
 
-    def badges(self, source: str | None = None) -> dict[str, Badge]:
+    def badges(self, source: str | None = None) -> dict[str, FileCounts]:
         """All ingestions that have files (or the one of that name), at a glance."""
         rows = self._reader.rows(SQL["file_badges"], {"pipeline": self._pipeline, "source": source})
-        return {source: Badge(*map(utc, row)) for source, *row in rows}
+        return {source: FileCounts(*map(utc, row)) for source, *row in rows}
 
     def rejects(self, source: str) -> list[tuple[str, str]]:
         """Paths with rejected rows, and the names of the files that hold those rows."""
