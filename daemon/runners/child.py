@@ -44,9 +44,11 @@ class Child:
             theirs.close()
             os.close(lifeline)
         self._connection = Connection(ours.detach())
-        # Not `Connection.poll`: it costs ten times as much, for each event.
-        self._readable = select.poll()
-        self._readable.register(self._connection.fileno(), select.POLLIN)
+        self._end = os.pidfd_open(self._process.pid)
+        # Its end is looked for as well: what it has begun may outlive it, and hold the connection open.
+        self._news = select.poll()
+        for descriptor in (self._connection.fileno(), self._end):
+            self._news.register(descriptor, select.POLLIN)
         self.runs = 0
         """How many it has been ordered."""
 
@@ -62,44 +64,50 @@ class Child:
 
     def hear(self, seconds: float) -> bytes | None:
         """What it says next; None when it says nothing for so long. Raises `EOFError` once it is dead."""
+        news = self._news.poll(seconds * 1000)
+        if not news:
+            return None
+        if all(descriptor == self._end for descriptor, _ in news):
+            raise EOFError
         try:
-            return self._connection.recv_bytes() if self._readable.poll(seconds * 1000) else None
+            return self._connection.recv_bytes()
         except OSError:  # it died in the middle of a sentence
             raise EOFError from None
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not died yet, as far as the system knows."""
-        return self._process.poll() is None
+        """Whether it has not ended yet."""
+        return not self._ends_within(0)
+
+    def _ends_within(self, seconds: float) -> bool:
+        end = select.poll()
+        end.register(self._end, select.POLLIN)
+        return bool(end.poll(seconds * 1000))
 
     def kill(self) -> None:
         """Ends it and the processes that it has begun, whatever they are doing; idempotent."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._reap()
+        if self._crashes.closed:
+            return
+        with suppress(ProcessLookupError, PermissionError):  # gone, or all of them are on their way
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._connection.close()
+        os.close(self._end)
+        self._close_files()
 
     def leave(self) -> None:
         """Lets it end by itself."""
         self._connection.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_LEAVE_SECONDS)
+        self._ends_within(_LEAVE_SECONDS)
         self.kill()
 
     def cause_of_death(self) -> RunProcessDied:
         """How it died, and where in its code it crashed."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_LEAVE_SECONDS)
+        self._ends_within(_LEAVE_SECONDS)
         self._crashes.seek(0)
         trace = self._crashes.read(_LONGEST_TRACE).decode("utf-8", "replace")
         self.kill()
         return RunProcessDied(self._process.returncode, trace)
-
-    def _reap(self) -> None:
-        self._process.wait()
-        if not self._crashes.closed:
-            self._connection.close()
-            self._close_files()
 
     def _close_files(self) -> None:
         os.close(self._lifeline)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from daemon import events
-from daemon.clock import SystemClock
+from daemon.clock import FakeClock, SystemClock
 from daemon.errors import Conflict
 from daemon.pipelines.catalog import Registered, Source
 from daemon.pipelines.functions import load_function
@@ -245,6 +245,11 @@ class RunnerContract:
 class RemoteContract(RunnerContract):
     """What those have to keep to besides, whose functions run in another process."""
 
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        """What the workers' limits of time are measured by."""
+        return FakeClock()
+
     @pytest.mark.requirement("X7")
     @pytest.mark.parametrize(
         ("how", "message"),
@@ -278,6 +283,11 @@ class RemoteContract(RunnerContract):
         assert house.run(job) is RunStatus.FAILED
         assert house.run(job) is RunStatus.SUCCESS
 
+    @pytest.mark.requirement("X7")
+    def test_what_a_dead_process_had_begun_ends_with_it(self, house: House) -> None:
+        assert house.run(house.pipeline("die_before_a_child")) is RunStatus.FAILED
+        wait_for(lambda: not is_running(int(house.hear("pid"))))
+
     def test_where_it_crashed_is_in_the_log(self, house: House) -> None:
         house.run(house.pipeline("die"), how="segfault")
         texts = house.store.database.read().rows(
@@ -295,22 +305,29 @@ class RemoteContract(RunnerContract):
         assert house.run(house.pipeline("report_all")) is RunStatus.PARTIAL
 
     @pytest.mark.requirement("X7")
-    def test_a_run_that_takes_too_long_is_told_to_stop(self, house: House) -> None:
-        job = house.pipeline("stop_when_asked", run_time_limit=0.3)
-        assert house.run(job) is RunStatus.FAILED
+    def test_a_run_that_takes_too_long_is_told_to_stop(
+        self, house: House, clock: FakeClock
+    ) -> None:
+        thread, ends = house.begin(house.pipeline("stop_when_asked", run_time_limit=60.0))
+        house.hear("began-one")
+        clock.advance(61)
+        thread.join(PATIENCE)
+        assert ends == [RunStatus.FAILED]
         failure = house.failure()
-        assert failure.error_message == "The run took longer than its limit of 0.3 s."
+        assert failure.error_message == "The run took longer than its limit of 60 s."
         assert failure.category == "resource"
 
     @pytest.mark.requirement("X7")
     def test_a_run_that_does_not_stop_in_time_is_ended(
-        self, house: House, monkeypatch: pytest.MonkeyPatch
+        self, house: House, clock: FakeClock
     ) -> None:
-        monkeypatch.setattr("daemon.runners.supervision.GRACE_SECONDS", 0.1)
-        job = house.pipeline("hold_the_interpreter", run_time_limit=0.3)
-        assert house.run(job) is RunStatus.FAILED
+        thread, ends = house.begin(house.pipeline("hold_the_interpreter", run_time_limit=60.0))
+        worker = int(house.hear("pid"))
+        clock.advance(90)
+        thread.join(PATIENCE)
+        assert ends == [RunStatus.FAILED]
         assert house.failure().category == "resource"
-        wait_for(lambda: not is_running(int(house.hear("pid"))))
+        wait_for(lambda: not is_running(worker))
 
     def test_what_is_sent_twice_is_taken_once(self, house: House) -> None:
         assert house.run(house.pipeline("stutter")) is RunStatus.PARTIAL

@@ -141,3 +141,13 @@ def stutter(run: Any) -> None:
 
 def say_who_works(run: Any) -> None:
     say(run, "pid", str(os.getpid()))
+
+
+def die_before_a_child(run: Any) -> None:
+    """What it has begun lives on, and has all that was open here."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(PATIENCE)
+        os._exit(0)
+    say(run, "pid", str(child))
+    os._exit(1)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.clock import SystemClock
+from daemon.clock import FakeClock
 from daemon.runners import processes as module
 from daemon.runners.processes import Processes
 from daemon.runners.runner import Workers
@@ -26,8 +26,8 @@ class TestProcesses(RemoteContract):
     mode = "process"
 
     @pytest.fixture
-    def elsewhere(self) -> Iterator[dict[str, Workers]]:
-        processes = Processes((), SystemClock())
+    def elsewhere(self, clock: FakeClock) -> Iterator[dict[str, Workers]]:
+        processes = Processes((), clock)
         processes.start()
         yield {"process": processes}
         processes.stop()
