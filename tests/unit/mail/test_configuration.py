@@ -82,6 +82,7 @@ def accounts(folder: Path, text: str, **environ: str) -> ConfiguredAccounts:
         ('[pipelines.mail.model]\nbase_url = "http://127.0.0.1"\nmodel = "m"\nkey_env = "NONE"', "model.key_env", "NONE"),
         ('[pipelines.mail.model]\nbase_url = "http://[::1"\nmodel = "m"', "model.base_url", "https://"),
         ('[pipelines.mail]\ncron = "every day"', "cron", "five fields"),
+        ('[pipelines.mail]\nmode = "process"', "mode", "thread"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_key_path(
