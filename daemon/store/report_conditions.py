@@ -14,6 +14,7 @@ import msgspec
 
 from daemon.errors import InvalidQuery
 from daemon.store.reading import Reader
+from daemon.store.sql import SQL
 from daemon.taxonomy import CATEGORIES
 
 MOST_VALUES = 100
@@ -135,7 +136,7 @@ def check_patterns(reader: Reader, conditions: Iterable[Condition]) -> None:
     for condition in conditions:
         if condition.comparison in (Comparison.MATCHES, Comparison.MATCHES_NOT):
             try:
-                reader.rows("SELECT regexp_full_match('', ?)", [condition.values[0]])
+                reader.rows(SQL["check_pattern"], [condition.values[0]])
             except duckdb.InvalidInputException as error:
                 said = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
                 raise InvalidQuery(

@@ -19,6 +19,7 @@ from daemon.store.report_conditions import (
 )
 from daemon.store.report_grid import Grid
 from daemon.store.runs import RunFilter, runs_where
+from daemon.store.sql import query
 
 Values = tuple[Any, ...]
 
@@ -81,8 +82,7 @@ def failure_series(
         found = Groups(reader).as_shown(found)
     dimensions = _named([FAILURE_COLUMNS[d] for d in by])
     cells = Where(
-        f"SELECT {dimensions} {grid.place(time)} AS bucket, sum(n)::BIGINT AS n FROM ({found.sql}) "
-        "GROUP BY ALL HAVING sum(n) <> 0",
+        query("failure_cells", dimensions=dimensions, bucket=grid.place(time), counted=found.sql),
         found.parameters,
     )
     return _gather(reader, cells, by, grid, most, ("sum(n)::BIGINT",), (0,))
@@ -96,8 +96,7 @@ def run_series(
     sql, parameters = runs_where(f)
     dimensions = _named([RUN_COLUMNS[d] for d in by])
     runs = Where(
-        f"SELECT {dimensions} {grid.place('started_at')} AS bucket, 1 AS n, duration_seconds, "
-        f"succeeded, failed, skipped FROM runs WHERE {sql}",
+        query("run_cells", dimensions=dimensions, bucket=grid.place("started_at"), where=sql),
         parameters,
     )
     nothing = RunFigures(0, None, None, None, 0, 0, 0)
@@ -123,14 +122,16 @@ def _gather(
     grouped = f"GROUP BY {', '.join(names)}" if names else ""
     same = " AND ".join(["true", *(f"cells.{d} = top.{d}" for d in names)])
     shown = "".join(f"CASE WHEN place < ? THEN top.{d} END, " for d in names)
-    rows = reader.rows(
-        f"WITH cells AS MATERIALIZED ({cells.sql}), "
-        f"top AS (SELECT {listed}row_number() OVER (ORDER BY sum(n) DESC, {listed}1) - 1 AS place "
-        f"FROM cells {grouped}) "
-        f"SELECT least(place, ?), (SELECT count(*) FROM top), {shown}bucket, {', '.join(figures)} "
-        f"FROM cells JOIN top ON {same} GROUP BY ALL ORDER BY 1, bucket",
-        [*cells.parameters, most, *([most] * len(names))],
+    sql = query(
+        "series",
+        cells=cells.sql,
+        listed=listed,
+        grouped=grouped,
+        shown=shown,
+        figures=", ".join(figures),
+        same=same,
     )
+    rows = reader.rows(sql, [*cells.parameters, most, *([most] * len(names))])
     return _filled(rows, len(by), grid, most, nothing)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from daemon.store.reading import Reader
 from daemon.store.records import stored, utc
+from daemon.store.sql import SQL, query
 
 
 class SourceFigures(NamedTuple):
@@ -41,7 +42,7 @@ class CycleFigures(NamedTuple):
 
 def sources(reader: Reader) -> list[SourceFigures]:
     """All sources that ever ran or failed, by name."""
-    return [SourceFigures(*map(utc, row)) for row in reader.rows(_SOURCES)]
+    return [SourceFigures(*map(utc, row)) for row in reader.rows(SQL["table_of_sources"])]
 
 
 def cycles(
@@ -61,37 +62,6 @@ def cycles(
         if values is not None:
             parts.append(f"list_contains(?, {column})")
             parameters.append(list(values))
-    sql = _CYCLES.replace("{where}", " AND ".join(parts))
+    sql = query("table_of_cycles", where=" AND ".join(parts))
     rows = reader.rows(sql, [*parameters, limit, offset])
     return [CycleFigures(*map(utc, row)) for row in rows]
-
-
-_SOURCES = """
-    WITH ran AS (
-        SELECT pipeline, source, arg_max(status, run_id) AS last_status,
-               max(started_at) AS last_run_at,
-               max(ended_at) FILTER (status = 'success') AS last_success_at,
-               max(run_id) FILTER (status IN ('success', 'partial')) AS last_good,
-               CASE WHEN arg_max(status, run_id) FILTER (status <> 'running') = 'failed'
-                    THEN arg_max(category, run_id) FILTER (status = 'failed') END AS failing
-        FROM runs GROUP BY pipeline, source),
-    failing AS (
-        SELECT pipeline, source, count(*) AS n FROM runs JOIN ran USING (pipeline, source)
-        WHERE status = 'failed' AND (last_good IS NULL OR run_id > last_good)
-        GROUP BY pipeline, source),
-    pending AS (
-        SELECT pipeline, source, sum(n)::BIGINT AS n FROM failure_tally WHERE status = 'open'
-        GROUP BY pipeline, source)
-    SELECT pipeline, source, last_status, last_run_at, last_success_at, coalesce(failing.n, 0),
-           ran.failing, coalesce(pending.n, 0)
-    FROM ran FULL JOIN pending USING (pipeline, source) LEFT JOIN failing USING (pipeline, source)
-    ORDER BY pipeline, source"""
-
-_CYCLES = """
-    WITH page AS (
-        SELECT * FROM cycles WHERE {where} ORDER BY started_at DESC, cycle_id DESC LIMIT ? OFFSET ?)
-    SELECT page.cycle_id, page.pipeline, page.started_by, page.started_at, page.ended_at, outcome,
-           page.duration_seconds, count(runs.run_id), count(*) FILTER (runs.status = 'failed'),
-           coalesce(sum(runs.failed), 0)::BIGINT
-    FROM page LEFT JOIN runs ON runs.cycle_id = page.cycle_id
-    GROUP BY ALL ORDER BY page.started_at DESC, page.cycle_id DESC"""

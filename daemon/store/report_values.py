@@ -8,6 +8,7 @@ from typing import NamedTuple
 from daemon.store.filters import Where, as_shown
 from daemon.store.reading import Reader
 from daemon.store.report_conditions import Dimension
+from daemon.store.sql import SQL, query
 from daemon.taxonomy import Category, FailureStatus, Group
 
 MOST_VALUES = 1_000
@@ -49,12 +50,6 @@ _CLOSED = {
     Dimension.STATUS: _plain(FailureStatus),
     Dimension.RETRYABLE: [ShownValue("may help", "true"), ShownValue("cannot help", "false")],
 }
-_STORED = {
-    Dimension.PIPELINE: "SELECT DISTINCT pipeline, pipeline FROM runs",
-    Dimension.SOURCE: "SELECT DISTINCT pipeline, source FROM runs",
-    Dimension.RULE: "SELECT DISTINCT pipeline, rule FROM failure_groups",
-    Dimension.STEP: "SELECT DISTINCT pipeline, step FROM failure_groups",
-}
 
 
 def _names(
@@ -63,7 +58,7 @@ def _names(
     pipelines: tuple[str, ...] | None,
     configured: Mapping[str, list[str]],
 ) -> Iterator[str]:
-    for pipeline, name in reader.rows(_STORED[dimension]):
+    for pipeline, name in reader.rows(SQL[f"values_of_{dimension}"]):
         if pipelines is None or pipeline in pipelines:
             yield name
     for pipeline, sources in configured.items():
@@ -73,11 +68,9 @@ def _names(
 
 
 def _failure_groups(reader: Reader, pipelines: tuple[str, ...] | None) -> list[ShownValue]:
-    tally = as_shown(Where("SELECT failure_group, n, last_seen FROM failure_tally", []))
+    tally = as_shown(Where(SQL["group_tally"], []))
     rows = reader.rows(
-        f"SELECT message, failure_group FROM ({tally.sql}) JOIN failure_groups USING (failure_group) "
-        "WHERE ?::VARCHAR[] IS NULL OR list_contains(?, pipeline) "
-        "GROUP BY ALL HAVING sum(n) > 0 ORDER BY max(last_seen) DESC, failure_group LIMIT ?",
+        query("values_of_group", counted=tally.sql),
         [*tally.parameters, *([None if pipelines is None else list(pipelines)] * 2), MOST_VALUES],
     )
     return [ShownValue(message or group, group) for message, group in rows]

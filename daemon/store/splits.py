@@ -9,6 +9,7 @@ import msgspec
 from daemon.events import GroupSplit
 from daemon.store.database import Database
 from daemon.store.entries import Entry
+from daemon.store.sql import SQL
 from daemon.triage.assessment import Assessment
 
 
@@ -24,11 +25,7 @@ class Splits:
     @classmethod
     def read(cls, database: Database) -> Splits:
         """What is stored."""
-        return cls(
-            database.read().rows(
-                "SELECT failure_group, text, split_group FROM group_splits ORDER BY split_at, rowid"
-            )
-        )
+        return cls(database.read().rows(SQL["splits"]))
 
     def add(self, event: GroupSplit) -> None:
         """A split that was stored just now."""

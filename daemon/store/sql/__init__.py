@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from importlib import resources
 
+_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
+
 
 def read_statements(package: str) -> dict[str, str]:
     """The statements in the .sql files of a package, by name."""
@@ -17,7 +19,8 @@ def read_statements(package: str) -> dict[str, str]:
             parts = re.split(r"^-- name: (\w+)\n", file.read_text("utf-8"), flags=re.MULTILINE)
             names, bodies = parts[1::2], parts[2::2]
             statements |= {
-                name: body.strip().rstrip(";") for name, body in zip(names, bodies, strict=True)
+                name: _COMMENT.sub("", body).strip().rstrip(";")
+                for name, body in zip(names, bodies, strict=True)
             }
     return statements
 

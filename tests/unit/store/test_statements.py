@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,9 @@ import duckdb
 import pytest
 
 from daemon.store.database import Database
+from daemon.store.sql import SQL
 from daemon.store.statements import MOST, Statements
+from tests.support.product import ROOT
 
 
 @pytest.fixture
@@ -53,3 +56,12 @@ def test_several_readers_ask_the_same_query_at_once(tmp_path: Path) -> None:
         )
         assert list(found) == [(number,) for number in asked]
     database.close()
+
+
+def test_every_statement_has_a_name_of_its_own_and_a_line_that_says_what_it_is() -> None:
+    texts = [file.read_text() for file in sorted((ROOT / "daemon/store/sql").glob("*.sql"))]
+    found = [
+        line for text in texts for line in re.findall(r"^-- name: (\w+)\n-- \S", text, re.MULTILINE)
+    ]
+    assert sorted(found) == sorted(SQL)
+    assert len(found) == sum(text.count("-- name:") for text in texts)
