@@ -53,6 +53,8 @@ class Processes(Part):
     def carry_out(self, pipeline: Registered, order: RunOrder, run: OpenRun) -> Ending:
         """See `Workers.carry_out`."""
         with self._turn(pipeline):
+            if run.is_closed:
+                return Ending.CLOSED  # while it waited for its turn
             try:
                 child = self._take(pipeline)
             except Exception as error:  # noqa: BLE001 (the machine has no process left: a failure of this run)
@@ -87,8 +89,15 @@ class Processes(Part):
                 if child.is_alive:
                     return child
                 child.kill()
+        return self._new(pipeline)
+
+    def _new(self, pipeline: Registered) -> Child:
         child, limit = Child(), pipeline.config.run_memory_limit
-        child.tell(Assignment(pipeline.function, limit, self._log_level, self._log_format))
+        try:
+            child.tell(Assignment(pipeline.function, limit, self._log_level, self._log_format))
+        except BaseException:  # a function that cannot be sent
+            child.kill()
+            raise
         return child
 
     def _give_back(self, pipeline: Registered, child: Child) -> None:

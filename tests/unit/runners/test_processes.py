@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import FakeClock
+from daemon.pipelines.catalog import Registered
 from daemon.runners import processes as module
 from daemon.runners.processes import Processes
 from daemon.runners.runner import Workers
@@ -67,6 +68,27 @@ class TestProcesses(RemoteContract):
         for thread in (first, second):
             thread.join()
         assert ends == [RunStatus.SUCCESS]
+
+    def test_a_run_that_is_interrupted_while_it_waits_for_its_turn_never_begins(
+        self, house: House
+    ) -> None:
+        job = house.pipeline("finish_when_allowed", database="warehouse.duckdb")
+        first, _ = house.begin(job, "one")
+        house.hear("began-one")
+        second, ends = house.begin(job, "two")
+        wait_for(lambda: len(house.store.live.active()) == 2)
+        assert house.runner.interrupt() == 2
+        for thread in (first, second):
+            thread.join()
+        assert ends == [RunStatus.INTERRUPTED]
+        assert not (house.folder / "began-two").exists()
+
+    def test_a_function_that_cannot_be_sent_fails_its_run(self, house: House) -> None:
+        job = house.pipeline("report_all")
+        local = Registered(job.name, lambda _run: None, job.config, job.sources)
+        assert house.run(local) is RunStatus.FAILED
+        assert "pickle" in house.failure().error_message
+        assert house.run(job) is RunStatus.PARTIAL
 
     def _worker(self, house: House, job: object) -> int:
         """The process that carries out a run."""
