@@ -18,6 +18,7 @@ TriagedError
 │   ├── UnknownEvent         an event, or facts that it carries, which the store has no place for
 │   └── RecorderClosed       an event arrived after the recorder was closed
 ├── RunClosed                (runners.handle) the run has ended; nothing more can be reported to it
+├── ForkedReport             (runners.handle) a process that a run forked cannot report for it
 ├── RunCutShort              (runners.cut_short) a run's process died, or reached a limit; drawn there
 ├── KeysFileDamaged          (access.keys_file) the keys file cannot be understood
 ├── KeyNotWritten            (access.key_output) a new key could not be written where it should

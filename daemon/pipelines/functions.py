@@ -25,7 +25,7 @@ def load_function(name: str, where: str, base: Path) -> Callable[..., Any]:
         sys.path.append(folder)  # not before others: triaged's own imports are nobody else's
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ConfigError([Problem(where, f"cannot import {module_name!r}: {reason}")]) from error
     function = getattr(module, attribute, None)

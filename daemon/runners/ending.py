@@ -27,7 +27,7 @@ def carry_out(function: Pipeline, run: Run) -> Ending:
         function(run)
     except RunClosed:
         return Ending.CLOSED
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever it raises we triage)
+    except BaseException as error:  # noqa: BLE001 (also a cancelled task of asyncio, or a panic of Rust)
         return _failed(run, error)
     return Ending.GAVE_UP if run.gave_up else Ending.RETURNED
 

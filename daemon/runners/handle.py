@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -18,6 +19,10 @@ class RunClosed(TriagedError):
     """The run is over: the daemon is stopping, or the pipeline returned before this call."""
 
 
+class ForkedReport(TriagedError):
+    """A process that the function forked cannot report: let it return what it found, and report that in the function."""
+
+
 class Run:
     """One attempt to process one source. See `daemon.pipelines.contract.RunHandle`."""
 
@@ -30,7 +35,8 @@ class Run:
         self.options = order.options
         self.wanted = order.wanted
         self.known = order.known
-        self._sink = sink
+        self._reports_to = sink
+        self._process = os.getpid()
         self._clock = clock
         self._began = clock.monotonic()
         self._asked_to_stop = asked_to_stop
@@ -45,9 +51,16 @@ class Run:
             self.gave_up = True
         return self.gave_up
 
+    @property
+    def _sink(self) -> Sink:
+        """Where reports go. In a fork they would go to a copy of it, that nobody looks at."""
+        if os.getpid() != self._process:
+            raise ForkedReport
+        return self._reports_to
+
     def step(self, state: RunState | str, text: str = "") -> None:
         self._state = RunState(state)
-        self._sink.record(events.StepEntered(**self._who(), state=self._state, text=text))
+        self._sink.record(events.StepEntered(**self._who(), state=self._state, text=str(text)))
 
     def progress(self, current: int, total: int | None = None) -> None:
         self._sink.progress(
@@ -56,8 +69,8 @@ class Run:
                 run_id=self.run_id,
                 pipeline=self.pipeline,
                 source=self.source,
-                current=current,
-                total=total,
+                current=int(current),
+                total=None if total is None else int(total),
             )
         )
 
@@ -74,7 +87,7 @@ class Run:
         )
 
     def skip(self, item: str | None = None, *, count: int = 1) -> None:  # noqa: ARG002
-        self._sink.record(events.ItemSkipped(**self._who(), count=count))
+        self._sink.record(events.ItemSkipped(**self._who(), count=int(count)))
 
     def fail(
         self,
@@ -103,8 +116,8 @@ class Run:
                 duration_seconds=self._elapsed(),
                 first_cause=first_cause,
                 in_part=in_part,
-                row_count=row_count,
-                sample_rows=sample_rows,
+                row_count=None if row_count is None else int(row_count),
+                sample_rows=tuple(map(int, sample_rows)),
                 column=column,
                 facts=facts,
             )

@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from daemon.clock import Clock
-from daemon.errors import Conflict
+from daemon.errors import Conflict, RecorderClosed
 from daemon.ids import new_id
 from daemon.pipelines.catalog import Registered, Source
 from daemon.runners.ending import Ending
@@ -72,13 +72,18 @@ class Runner:
             return run.close(run.outcome(ending, stopping=self._stopping))
 
     def _carry_out(self, pipeline: Registered, run: OpenRun) -> Ending:
-        """Completes the order now that nobody else runs the source, and lets it be worked off."""
+        """Completes the order now that nobody else runs the source, and lets it be worked off.
+
+        Whatever goes wrong is a failure of the run: one that has begun ends.
+        """
         order = run.order
         try:
             order = replace(order, known=pipeline.look_up(order.source, order.wanted))
-        except Exception as error:  # noqa: BLE001 (a failure of this run, for triage to understand)
+            return self._workers[pipeline.config.mode].carry_out(pipeline, order, run)
+        except RecorderClosed:
+            raise  # the daemon stopped under it
+        except Exception as error:  # noqa: BLE001 (for triage to understand)
             return run.fail(error)
-        return self._workers[pipeline.config.mode].carry_out(pipeline, order, run)
 
     @contextmanager
     def _claimed(self, pipeline: str, source: str) -> Iterator[None]:

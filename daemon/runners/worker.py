@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import threading
+from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -30,6 +31,9 @@ from daemon.triage import Triage
 
 FLUSH_SECONDS = 0.1
 """How long progress may wait to be sent while the function says nothing else."""
+
+
+_FOR_THE_DAEMON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Task(NamedTuple):
@@ -87,6 +91,8 @@ class Worker:
                     case Stop() if task is not None:
                         task.asked_to_stop.set()
         except (EOFError, OSError):
+            pass
+        finally:  # who is not listened to takes no further order
             self._tasks.put(None)
 
 
@@ -94,10 +100,11 @@ def main(connection: str, lifeline: str, crashes: str) -> None:
     """Descriptors of the connection, of the pipe that ends with the daemon, and of a file for crashes."""
     _die_with(int(lifeline))
     # A signal to the whole group, or service, is for the daemon: it lets runs end, or kills them.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _FOR_THE_DAEMON:
         signal.signal(number, lambda *_: None)
     faulthandler.enable(int(crashes))
     orders = Connection(int(connection))
+    _let_go_of_forks(orders)
     assignment = orders.recv()
     logs.configure(assignment.log_level, assignment.log_format, Triage.mask)
     if assignment.memory_limit is not None:
@@ -105,6 +112,26 @@ def main(connection: str, lifeline: str, crashes: str) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (assignment.memory_limit, most))
     Worker(orders, assignment, SystemClock()).work()
     logging.shutdown()
+
+
+def _let_go_of_forks(orders: Connection) -> None:
+    """Has a process that the function forks end when it is told to, and speak to nobody.
+
+    With the pipe open, it would keep the daemon from seeing that the worker died. A signal that comes early waits.
+    """
+
+    def be_no_worker() -> None:
+        for number in _FOR_THE_DAEMON:
+            signal.signal(number, signal.SIG_DFL)
+        orders.close()
+        heed()
+
+    heed = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _FOR_THE_DAEMON)
+    os.register_at_fork(
+        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _FOR_THE_DAEMON),
+        after_in_parent=heed,
+        after_in_child=be_no_worker,
+    )
 
 
 def _die_with(lifeline: int) -> None:

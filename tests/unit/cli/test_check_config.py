@@ -93,6 +93,14 @@ def test_serve_refuses_what_the_check_refuses_and_makes_nothing(product):
     assert not (product.folder / "data").exists()
 
 
+@pytest.mark.parametrize("mode", ["thread", "process"])
+def test_a_module_that_leaves_the_program_is_a_mistake(config, capsys, mode):
+    (config.parent / f"leaves_{mode}.py").write_text("import sys\nsys.exit(0)\n")
+    config.write_text(f'[pipelines.nightly]\nrun = "leaves_{mode}:f"\nmode = "{mode}"\n')
+    assert main(["check-config", str(config)]) == 2
+    assert f"cannot import 'leaves_{mode}': SystemExit: 0" in capsys.readouterr().err
+
+
 def test_json_says_the_same(config, capsys):
     config.write_text(BAD)
     assert main(["check-config", "--json", str(config)]) == 2

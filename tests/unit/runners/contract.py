@@ -180,6 +180,26 @@ class RunnerContract:
         assert house.failure().exception_type == "SystemExit"
         assert house.run(house.pipeline("report_all")) is RunStatus.PARTIAL
 
+    def test_what_is_raised_and_no_exception_fails_the_run_only(self, house: House) -> None:
+        job = house.pipeline("panic")
+        assert house.run(job) is RunStatus.FAILED
+        failure = house.failure()
+        assert failure.exception_type == "asyncio.exceptions.CancelledError"
+        assert failure.step == "processing"
+        assert not house.runner.is_active(job.name, "one")
+
+    def test_numbers_may_be_of_a_type_of_their_own(self, house: House) -> None:
+        assert house.run(house.pipeline("count_with_numbers_of_its_own")) is RunStatus.FAILED
+        rows = house.store.database.read().rows("SELECT skipped, progress_current FROM runs")
+        assert rows == [(2, 2)]
+        assert (house.failure().row_count, list(house.failure().sample_rows)) == (2, [7])
+
+    def test_what_a_fork_reports_is_refused_and_not_lost_in_silence(self, house: House) -> None:
+        assert house.run(house.pipeline("report_from_a_fork")) is RunStatus.SUCCESS
+        assert house.hear("refused") == "ForkedReport"
+        items = [e.item for e in house.events() if isinstance(e, events.ItemSucceeded)]
+        assert items == ["in the function"]
+
     def test_a_function_that_does_not_exist_fails_its_run(self, house: House) -> None:
         assert house.run(house.pipeline("nowhere")) is RunStatus.FAILED
         assert "has no function 'nowhere'" in house.failure().error_message
@@ -287,6 +307,9 @@ class RemoteContract(RunnerContract):
     def test_what_a_dead_process_had_begun_ends_with_it(self, house: House) -> None:
         assert house.run(house.pipeline("die_before_a_child")) is RunStatus.FAILED
         wait_for(lambda: not is_running(int(house.hear("pid"))))
+
+    def test_a_process_that_a_function_forks_can_be_terminated(self, house: House) -> None:
+        assert house.run(house.pipeline("end_a_fork")) is RunStatus.SUCCESS
 
     def test_where_it_crashed_is_in_the_log(self, house: House) -> None:
         house.run(house.pipeline("die"), how="segfault")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -64,6 +65,51 @@ def refuse(run: Any) -> None:
 
 def leave(_run: Any) -> None:
     raise SystemExit(2)
+
+
+def panic(run: Any) -> None:
+    """What libraries raise that is no `Exception`: a cancelled task of asyncio, a panic of Rust."""
+    run.step("processing", "the last file")
+    raise asyncio.CancelledError("the server went away")
+
+
+class Whole:
+    """A whole number as libraries of numbers have their own."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __int__(self) -> int:
+        return self._number
+
+
+def count_with_numbers_of_its_own(run: Any) -> None:
+    for number in range(3):
+        run.progress(Whole(number), Whole(3))  # each but the first waits to be sent
+    run.skip(count=Whole(2))
+    run.fail("a", "it broke", row_count=Whole(2), sample_rows=[Whole(7)])
+
+
+def report_from_a_fork(run: Any) -> None:
+    child = os.fork()
+    if not child:
+        try:
+            run.succeed("in the fork")
+        except Exception as error:  # noqa: BLE001 (which one it is decides the test)
+            say(run, "refused", type(error).__name__)
+        os._exit(0)
+    os.waitpid(child, 0)
+    run.succeed("in the function")
+
+
+def end_a_fork(_run: Any) -> None:
+    child = os.fork()
+    if not child:
+        time.sleep(PATIENCE)
+        os._exit(0)
+    os.kill(child, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGTERM
 
 
 def stop_when_asked(run: Any) -> None:
