@@ -36,7 +36,7 @@ FLUSH_SECONDS = 0.1
 _FOR_THE_DAEMON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Task(NamedTuple):
+class AssignedRun(NamedTuple):
     """A run that the worker carries out."""
 
     order: RunOrder
@@ -51,8 +51,8 @@ class Worker:
         self._connection = connection
         self._assignment = assignment
         self._clock = clock
-        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        self._task: Task | None = None
+        self._tasks: SimpleQueue[AssignedRun | None] = SimpleQueue()
+        self._task: AssignedRun | None = None
         self._leaves = False
 
     def work(self) -> None:
@@ -86,7 +86,7 @@ class Worker:
                 match self._connection.recv():
                     case RunOrder() as order:
                         sink = PipeSink(self._connection, self._clock)
-                        self._task = Task(order, sink, threading.Event())
+                        self._task = AssignedRun(order, sink, threading.Event())
                         self._tasks.put(self._task)
                     case Stop() if task is not None:
                         task.asked_to_stop.set()

@@ -14,8 +14,6 @@ SHARED = {
     "RunRow",
     # The event of the core, and the answer in the API's description that tells of it.
     "CycleStarted",
-    # What waits in the queue, and what a worker process is given of it.
-    "Task",
 }
 """Names that two classes have for a reason."""
 
