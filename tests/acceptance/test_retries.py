@@ -236,7 +236,8 @@ def test_a_retry_goes_on_after_kill_9_and_does_nothing_twice(product: Product) -
     assert {f["status"] for f in product.failures()} == {"resolved"}
     lines = log.read_text().splitlines()
     assert set(lines) == {f"item {n:03d}" for n in range(150)}
-    assert len(lines) <= 150 + 6 * 3  # what was done and not on disk yet when it was killed
+    # What was done and not on disk yet when it was killed: a commit's worth, and never the whole.
+    assert len(lines) < 150 + 6 * 15
 
 
 @pytest.mark.slow
