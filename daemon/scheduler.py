@@ -6,6 +6,7 @@ It decides when and what. Whose turn it is then, the queue decides.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -81,6 +82,8 @@ class Scheduler(Part):
         self._due_cycles: dict[str, Cycle] = {}
         """The latest cycle of each pipeline that was due."""
         self._timers: BackgroundScheduler | None = None
+        self._asking = threading.Lock()
+        """So that of several who ask for the same at once, one is told that it is queued already."""
 
     def _start(self) -> None:
         """A pipeline with an interval has its first cycle at once."""
@@ -192,11 +195,12 @@ class Scheduler(Part):
         `Conflict` when everything that it would run is running, or asked for, already.
         """
         registered = self._catalog.pipeline(pipeline)
-        sources = self._to_run(registered, source)
-        if self._queue.stopping:
-            raise Conflict("the daemon is stopping")
         kept = priority is Priority.PERSON  # what is tried again by itself follows from its failure
-        return self._cycles.begin(registered, sources, trigger, priority, kept=kept).cycle_id
+        with self._asking:
+            sources = self._to_run(registered, source)
+            if self._queue.stopping:
+                raise Conflict("the daemon is stopping")
+            return self._cycles.begin(registered, sources, trigger, priority, kept=kept).cycle_id
 
     def _to_run(self, pipeline: Registered, source: str | None) -> list[Source]:
         if source is not None:

@@ -126,6 +126,7 @@ class Cycle:
         order = self._order
         now = self._means.catalog.find(order.pipeline.name, source)
         if now is None:
+            self._log_skipped(f"{order.pipeline.name}/{source} is gone")
             return None
         try:
             return self._means.runner.run(

@@ -111,9 +111,7 @@ class Cycles:
 
     def _lasts(self, kept: KeptWork) -> bool:
         """Whether it is to be done still; what is not, is forgotten."""
-        unknown = kept.work.pipeline not in self._means.catalog.pipelines
-        if unknown or kept.claims >= MOST_CLAIMS:
-            reason = "its pipeline is gone" if unknown else "the daemon died in it each time"
+        if reason := self._reason_to_forget(kept):
             log.error(
                 "work that was asked for is given up",
                 extra={
@@ -126,6 +124,13 @@ class Cycles:
             self._means.queue.forget(kept.work)
             return False
         return True
+
+    def _reason_to_forget(self, kept: KeptWork) -> str | None:
+        if kept.work.pipeline not in self._means.catalog.pipelines:
+            return "its pipeline is gone"
+        if self._means.catalog.find(kept.work.pipeline, kept.work.source) is None:
+            return "its source is gone"
+        return "the daemon died in it each time" if kept.claims >= MOST_CLAIMS else None
 
     def _open(
         self,

@@ -151,12 +151,24 @@ def test_what_the_daemon_dies_in_each_time_is_given_up(
     assert "work that was asked for is given up" in caplog.text
 
 
-def test_what_was_asked_of_a_pipeline_that_is_gone_is_given_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (pipeline(nothing, "a", name="hourly"), "its pipeline is gone"),
+        (pipeline(nothing, "b"), "its source is gone"),
+    ],
+)
+def test_what_was_asked_of_what_is_gone_is_given_up_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, now: Registered, reason: str
+) -> None:
     killed(tmp_path, pipeline(Waiting(), "a"), "a")
     with store(tmp_path) as target:
-        machinery = taken_up(target, pipeline(nothing, "a", name="hourly"))
+        machinery = taken_up(target, now)
         assert machinery.queue.wait(PATIENCE)
         assert kept(target) == []
+        assert len(ended(target)) == 1
+    (given_up,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert vars(given_up)["reason"] == reason
 
 
 def test_what_is_interrupted_in_good_order_waits_for_the_next_start(tmp_path: Path) -> None:

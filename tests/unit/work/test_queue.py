@@ -13,7 +13,15 @@ from daemon.events import CycleEnded, CycleStarted
 from daemon.pipelines.catalog import Source
 from daemon.runners.handle import Run
 from daemon.taxonomy import Priority, RunStatus, Trigger
-from tests.unit.spine_support import PATIENCE, Machinery, Store, pipeline, store, wait_for
+from tests.unit.spine_support import (
+    PATIENCE,
+    Machinery,
+    Store,
+    in_thread,
+    pipeline,
+    store,
+    wait_for,
+)
 
 
 @pytest.fixture
@@ -102,6 +110,28 @@ def test_what_waits_already_is_not_asked_for_twice(target: Store) -> None:
     doors.open("a", "b")
     assert machinery.queue.wait(PATIENCE)
     assert ran(target) == [("a", "manual"), ("b", "manual")]
+
+
+def test_of_many_who_ask_for_the_same_at_once_one_is_heard(target: Store) -> None:
+    doors = Doors()
+    machinery = Machinery(target, pipeline(doors, "a", "b"))
+    together, answers = threading.Barrier(20), list[str]()
+
+    def ask() -> None:
+        together.wait(PATIENCE)
+        try:
+            machinery.scheduler.run_now("nightly", None, Trigger.MANUAL)
+            answers.append("asked")
+        except Conflict:
+            answers.append("refused")
+
+    threads = [in_thread(ask) for _ in range(20)]
+    for thread in threads:
+        thread.join(PATIENCE)
+    doors.open("a", "b")
+    assert machinery.queue.wait(PATIENCE)
+    assert sorted(answers) == ["asked"] + ["refused"] * 19
+    assert sorted(ran(target)) == [("a", "manual"), ("b", "manual")]
 
 
 def test_a_cycle_begins_with_its_first_run_and_not_while_it_waits(target: Store) -> None:
