@@ -40,6 +40,9 @@ log = logging.getLogger("triaged.scheduler")
 THREADS = 4
 """What is due is looked at in these; what takes long is not done in them."""
 
+LOOK_SECONDS = 5.0
+"""How often it is looked whether something waits that could have its turn."""
+
 
 class PipelineStatus(msgspec.Struct, frozen=True):
     """How a pipeline stands."""
@@ -96,6 +99,7 @@ class Scheduler(Part):
                 self._add(timers, pipeline, trigger)
         timers.start()
         self._timers = timers
+        self.every(LOOK_SECONDS, "what waits", self._queue.look)
 
     def _add(
         self,

@@ -62,8 +62,18 @@ class WorkQueue:
         for task in abandoned:
             task.abandon()
         for lane in lanes.values():
-            while (task_now := self._claim(lane)) is not None:
-                self._start(lane, task_now)
+            self._begin(lane)
+
+    def look(self) -> None:
+        """Begins what waits though nothing is in its way: there was no thread for it before."""
+        with self._changed:
+            lanes = list(self._lanes.values())
+        for lane in lanes:
+            self._begin(lane)
+
+    def _begin(self, lane: Lane) -> None:
+        while (task := self._claim(lane)) is not None and self._start(lane, task):
+            pass
 
     def _lane(self, pipeline: str) -> Lane:
         lane = self._lanes.get(pipeline)
@@ -80,9 +90,32 @@ class WorkQueue:
             _guarded(task, task.leave_out)
         return claim.task
 
-    def _start(self, lane: Lane, task: Task) -> None:
+    def _start(self, lane: Lane, task: Task) -> bool:
+        """Whether there is a thread for it; if not, it waits again."""
         name = f"run-{task.work.pipeline}"
-        threading.Thread(target=self._work, args=(lane, task), name=name, daemon=True).start()
+        thread = threading.Thread(target=self._work, args=(lane, task), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system lets this process have no more
+            log.exception(
+                "work waits for a thread",
+                extra={
+                    "event": "work_waits",
+                    "pipeline": task.work.pipeline,
+                    "source": task.work.source,
+                },
+            )
+            self._give_back(lane, task)
+            return False
+        return True
+
+    def _give_back(self, lane: Lane, task: Task) -> None:
+        with self._changed:
+            lane.finish(task)
+            if not self._stopping:
+                lane.add(task)
+                return
+        _guarded(task, task.abandon)
 
     def _work(self, lane: Lane, first: Task) -> None:
         task: Task | None = first

@@ -195,3 +195,21 @@ def test_an_error_in_the_machinery_itself_takes_nobody_elses_turn(
     assert machinery.cycles.run(registered, chosen, Trigger.MANUAL) is RunStatus.SUCCESS
     assert [record.message for record in caplog.records] == ["work failed"]
     assert ran(target) == [("a", "manual")]
+
+
+def test_what_there_is_no_thread_for_waits_and_has_its_turn_once_there_is(
+    target: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    doors = Doors()
+    machinery = Machinery(target, pipeline(doors, "a"))
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading.Thread, "start", refuse)
+        machinery.scheduler.run_now("nightly", "a", Trigger.MANUAL)
+    assert [work.source for work in machinery.queue.waiting()] == ["a"]
+    machinery.queue.look()
+    doors.open("a")
+    assert machinery.queue.wait(PATIENCE)
+    assert ran(target) == [("a", "manual")]
