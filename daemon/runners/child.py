@@ -6,8 +6,10 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
@@ -18,6 +20,8 @@ from daemon.runners.wire import Assignment, Stop
 
 _LEAVE_SECONDS = 5.0
 """How long a worker may take to end by itself once it is told that it is of no use any more."""
+_SENTENCE_SECONDS = 60
+"""How long it may stop in the middle of a message, before no more is expected of it: nothing else is looked at meanwhile."""
 _LONGEST_TRACE = 16_384
 
 
@@ -43,6 +47,9 @@ class Child:
         finally:
             theirs.close()
             os.close(lifeline)
+        ours.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _SENTENCE_SECONDS, 0)
+        )
         self._connection = Connection(ours.detach())
         self._end = os.pidfd_open(self._process.pid)
         # Its end is looked for as well: what it has begun may outlive it, and hold the connection open.
@@ -71,15 +78,16 @@ class Child:
             raise EOFError
         try:
             return self._connection.recv_bytes()
-        except OSError:  # it died in the middle of a sentence
+        except OSError:  # it died in the middle of a sentence, or hangs there
             raise EOFError from None
 
     @property
     def is_alive(self) -> bool:
         """Whether it has not ended yet."""
-        return not self._ends_within(0)
+        return not self.ends_within(0)
 
-    def _ends_within(self, seconds: float) -> bool:
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it ends in this time."""
         end = select.poll()
         end.register(self._end, select.POLLIN)
         return bool(end.poll(seconds * 1000))
@@ -97,13 +105,15 @@ class Child:
 
     def leave(self) -> None:
         """Lets it end by itself."""
+        leave_together([self])
+
+    def dismiss(self) -> None:
+        """Tells it that it is of no use any more."""
         self._connection.close()
-        self._ends_within(_LEAVE_SECONDS)
-        self.kill()
 
     def cause_of_death(self) -> RunProcessDied:
         """How it died, and where in its code it crashed."""
-        self._ends_within(_LEAVE_SECONDS)
+        self.ends_within(_LEAVE_SECONDS)
         self._crashes.seek(0)
         trace = self._crashes.read(_LONGEST_TRACE).decode("utf-8", "replace")
         self.kill()
@@ -112,3 +122,14 @@ class Child:
     def _close_files(self) -> None:
         os.close(self._lifeline)
         self._crashes.close()
+
+
+def leave_together(children: Sequence[Child]) -> None:
+    """Lets them end by themselves, all in the time that one has."""
+    for child in children:
+        child.dismiss()
+    seconds = _LEAVE_SECONDS
+    for child in children:
+        if not child.ends_within(seconds):
+            seconds = 0.0  # the others have had it as well
+        child.kill()

@@ -12,7 +12,7 @@ from daemon.event_codec import EventCodec
 from daemon.events import Facts
 from daemon.parts import Part
 from daemon.pipelines.catalog import Registered
-from daemon.runners.child import Child
+from daemon.runners.child import Child, leave_together
 from daemon.runners.ending import Ending
 from daemon.runners.open_run import OpenRun
 from daemon.runners.order import RunOrder
@@ -120,8 +120,7 @@ class Processes(Part):
         with self._lock:
             idle = [child for children in self._idle.values() for child in children]
             self._idle.clear()
-        for child in idle:
-            child.leave()
+        leave_together(idle)
 
     def _start(self) -> None:
         self._keeps = True

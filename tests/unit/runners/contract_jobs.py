@@ -112,6 +112,18 @@ def end_a_fork(_run: Any) -> None:
     assert os.WTERMSIG(status) == signal.SIGTERM
 
 
+def leave_a_thread_behind(run: Any) -> None:
+    say_who_works(run)
+    threading.Thread(target=time.sleep, args=(PATIENCE,)).start()
+
+
+def hang_in_the_middle_of_a_message(run: Any) -> None:
+    """As a function does whose other thread never lets Python's threads go on."""
+    say_who_works(run)
+    os.write(run._reports_to._connection.fileno(), b"\0\0\1\0half")
+    time.sleep(PATIENCE)
+
+
 def stop_when_asked(run: Any) -> None:
     say(run, f"began-{run.source}")
     while not run.cancelled:

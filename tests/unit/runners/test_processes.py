@@ -56,6 +56,26 @@ class TestProcesses(RemoteContract):
         elsewhere["process"].tidy()
         assert not is_running(worker)
 
+    def test_processes_that_do_not_leave_are_ended_together(
+        self, house: House, elsewhere: dict[str, Processes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("daemon.runners.child._LEAVE_SECONDS", 0.1)
+        job = house.pipeline("leave_a_thread_behind")
+        other = Registered("other", job.function, job.config, job.sources)
+        workers = [self._worker(house, each) for each in (job, other)]
+        assert all(map(is_running, workers))
+        elsewhere["process"].tidy()
+        assert not any(map(is_running, workers))
+
+    def test_a_process_that_hangs_in_the_middle_of_a_message_is_ended(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("daemon.runners.child._SENTENCE_SECONDS", 1)
+        monkeypatch.setattr("daemon.runners.child._LEAVE_SECONDS", 0.1)
+        assert house.run(house.pipeline("hang_in_the_middle_of_a_message")) is RunStatus.FAILED
+        assert house.failure().category == "resource"
+        assert not is_running(int(house.hear("pid")))
+
     def test_runs_that_write_a_database_take_turns(self, house: House) -> None:
         """One process at a time has it open; other pipelines go on meanwhile."""
         job = house.pipeline("finish_when_allowed", database="warehouse.duckdb")
@@ -100,6 +120,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from daemon.clock import SystemClock
+from daemon.pipelines.catalog import Registered
 from daemon.runners.processes import Processes
 from tests.unit.runners.contract import House
 from daemon.runners.runner import Runner
