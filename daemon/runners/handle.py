@@ -87,7 +87,9 @@ class Run:
         )
 
     def skip(self, item: str | None = None, *, count: int = 1) -> None:  # noqa: ARG002
-        self._sink.record(events.ItemSkipped(**self._who(), count=int(count)))
+        if (skipped := int(count)) < 0:  # a counter refuses it, and with it the rest of its commit
+            raise ValueError(f"expected a number of items from 0 on, got {skipped}")
+        self._sink.record(events.ItemSkipped(**self._who(), count=skipped))
 
     def fail(
         self,

@@ -153,6 +153,12 @@ def test_progress_is_shown_at_once_and_never_stored(target: Store, clock: FakeCl
     assert "ProgressMade" not in kinds(target.events())
 
 
+def test_no_number_below_zero_is_skipped(target: Store) -> None:
+    with pytest.raises(ValueError, match="from 0 on, got -5"):
+        target.run().skip(count=-5)
+    assert kinds(target.events()) == ["RunStarted"]
+
+
 def test_a_step_that_does_not_exist_is_refused(target: Store) -> None:
     run = target.run()
     with pytest.raises(ValueError, match="daydreaming"):
