@@ -28,6 +28,7 @@ from daemon.cli.websocket import BoundedProtocol
 from daemon.config.values import Listen
 from daemon.errors import TriagedError
 from daemon.pipelines.kinds import load_settings
+from daemon.runners.forks import let_go_in_forks
 from daemon.service import Daemon
 from daemon.triage import Triage
 
@@ -60,6 +61,9 @@ class AddressTaken(TriagedError):
     exit_code = Exit.ADDRESS
 
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
 class Server(uvicorn.Server):
     """Uvicorn, with the signals left to us, since the daemon has to end after it."""
 
@@ -83,8 +87,9 @@ def run(args: Namespace) -> int:
     daemon = Daemon(settings)
     try:
         server = make_server(daemon)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             signal.signal(number, server.stop)
+        let_go_in_forks(_ENDING, listener.close)
         daemon.start()
         announce(listener)
         # What is there by now stays for good: the garbage collector need not look at it again.

@@ -13,7 +13,6 @@ import os
 import resource
 import signal
 import threading
-from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.pipelines.contract import RunHandle
 from daemon.runners.cut_short import RunOutOfMemory
 from daemon.runners.ending import carry_out
+from daemon.runners.forks import let_go_in_forks
 from daemon.runners.handle import Run
 from daemon.runners.order import RunOrder
 from daemon.runners.pipe_sink import PipeSink
@@ -104,7 +104,8 @@ def main(connection: str, lifeline: str, crashes: str) -> None:
         signal.signal(number, lambda *_: None)
     faulthandler.enable(int(crashes))
     orders = Connection(int(connection))
-    _let_go_of_forks(orders)
+    # With the pipe open, a process that is forked would keep the daemon from seeing that the worker died.
+    let_go_in_forks(_FOR_THE_DAEMON, orders.close)
     assignment = orders.recv()
     logs.configure(assignment.log_level, assignment.log_format, Triage.mask)
     if assignment.memory_limit is not None:
@@ -112,26 +113,6 @@ def main(connection: str, lifeline: str, crashes: str) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (assignment.memory_limit, most))
     Worker(orders, assignment, SystemClock()).work()
     logging.shutdown()
-
-
-def _let_go_of_forks(orders: Connection) -> None:
-    """Has a process that the function forks end when it is told to, and speak to nobody.
-
-    With the pipe open, it would keep the daemon from seeing that the worker died. A signal that comes early waits.
-    """
-
-    def be_no_worker() -> None:
-        for number in _FOR_THE_DAEMON:
-            signal.signal(number, signal.SIG_DFL)
-        orders.close()
-        heed()
-
-    heed = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _FOR_THE_DAEMON)
-    os.register_at_fork(
-        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _FOR_THE_DAEMON),
-        after_in_parent=heed,
-        after_in_child=be_no_worker,
-    )
 
 
 def _die_with(lifeline: int) -> None:

@@ -179,6 +179,48 @@ def test_an_own_pipeline_that_raises_fails_its_run_with_triage(product: Product)
     assert (run["status"], run["final_state"]) == ("failed", "ERROR")
 
 
+FORKING = """
+import multiprocessing, os, time
+
+def idle():
+    time.sleep(120)
+
+def work(run):
+    child = multiprocessing.get_context("fork").Process(target=idle)
+    child.start()
+    time.sleep(0.5)
+    listening = [link for link in os.scandir(f"/proc/{child.pid}/fd")
+                 if os.readlink(link.path) in listeners()]
+    child.terminate()
+    child.join(20)
+    run.succeed("begun")
+    if listening:
+        run.fail("listens", f"the child holds {len(listening)} sockets that listen")
+    if child.exitcode != -15:
+        run.fail("goes on", f"the child ended with {child.exitcode}")
+        child.kill()
+
+def listeners():
+    lines = open("/proc/self/net/tcp").read().splitlines()[1:]
+    return {f"socket:[{line.split()[9]}]" for line in lines if line.split()[3] == "0A"}
+"""
+
+
+@pytest.mark.requirement("X5", "X7")
+@pytest.mark.parametrize("mode", ["thread", "process"])
+def test_what_a_function_forks_ends_when_it_is_told_to(product: Product, mode: str) -> None:
+    (product.folder / "forking.py").write_text(FORKING)
+    pipeline = f'[pipelines.forks]\nrun = "forking:work"\nmode = "{mode}"\n'
+    product.configure(pipeline)
+    product.start()
+    product.post("/api/pipelines/forks/run")
+    run = wait_for(
+        lambda: [r for r in product.get("/api/runs")["runs"] if r["status"] != "running"]
+    )[0]
+    assert run["status"] == "success"
+    assert run["counts"] == {"succeeded": 1, "failed": 0, "skipped": 0}
+
+
 @pytest.mark.requirement("X2", "X5")
 def test_an_own_module_of_a_name_that_is_taken_is_refused_before_anything_runs(
     product: Product,
