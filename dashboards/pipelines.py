@@ -178,7 +178,7 @@ def _active() -> Panel:
         "Runs under way, and runs that wait for their turn. Never zero while nothing ends: they hang. Waiting for "
         "long: `concurrency` is too low.",
         each(f"sum by (pipeline) ({ACTIVE})", "{{pipeline}}"),
-        each(f"sum by (pipeline) ({QUEUED}) > 0", "{{pipeline}}, waiting"),
+        each(f"sum by (pipeline) ({QUEUED})", "{{pipeline}}, waiting"),
     )
 
 
