@@ -27,14 +27,16 @@ ROWS_AT_ONCE = 25_000
 """So many are read before what DuckDB keeps of them in memory is given back."""
 
 
-_CELLS = cells(
-    FailureRecord,
-    EXPORTED,
-    OUTSIDE,
-    error_group=ERROR_GROUP,
-    is_auth_error=f"category = '{Category.AUTHENTICATION.value}'",
-    failure_group=SHOWN_GROUP,
-)
+def exported(failure_group: str = SHOWN_GROUP) -> str:
+    """SQL of the CSV's columns; `failure_group` is that of the group, as it is shown if not given."""
+    return cells(
+        FailureRecord,
+        EXPORTED,
+        OUTSIDE,
+        error_group=ERROR_GROUP,
+        is_auth_error=f"category = '{Category.AUTHENTICATION.value}'",
+        failure_group=failure_group,
+    )
 
 
 def failures_csv(database: Database, f: FailureFilter) -> Iterator[bytes]:
@@ -60,6 +62,11 @@ def _statements(f: FailureFilter, snapshot: Snapshot, file: str) -> Iterator[Whe
 
 
 def _copy(where: Where, file: str, tail: str, *, header: bool) -> Where:
-    parts = {"columns": _CELLS, "with_merges": SQL["with_merges"], "where": where.sql, "tail": tail}
+    parts = {
+        "columns": exported(),
+        "with_merges": SQL["with_merges"],
+        "where": where.sql,
+        "tail": tail,
+    }
     wanted = Where(query("export_failures", **parts), where.parameters)
     return copy_to(file, wanted, header=header)

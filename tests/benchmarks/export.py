@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from daemon.store.database import Database
-from daemon.store.export import COLUMNS, failures_csv
+from daemon.store.export import exported, failures_csv
 from daemon.store.filters import FailureFilter
 from tests.benchmarks import child
 from tests.benchmarks.figures import Bench, Figure, compared, limited, median, seconds
@@ -59,8 +59,7 @@ def export(store: str) -> tuple[float, float, float]:
 
 def copy(store: str) -> float:
     """Seconds of a plain COPY of the same columns to a file."""
-    plain = COLUMNS | {"failure_group": "failure_group"}
-    columns = ", ".join(f"{sql} AS {name}" for name, sql in plain.items())
+    columns = exported(failure_group="failure_group")
     file = Path(store).with_suffix(".csv")
     with duckdb.connect(store, read_only=True) as connection:
         taken = seconds(

@@ -86,8 +86,7 @@ def _server(kind: str, sockets: int) -> Iterator[tuple[int, int]]:
             yield port, process.pid
         finally:
             process.kill()
-            process.wait()
-            process.stdout.close()
+            process.communicate()
 
 
 def allow_files() -> None:

@@ -95,10 +95,10 @@ def _others(database: Database, rounds: int) -> Iterator[Figure]:
     everything = FailureFilter(since=since, until=NEWEST)
     asked: dict[str, Callable[[], object]] = {
         "series of failures over a quarter by the hour": lambda: failure_series(
-            database, everything, [Dimension.CATEGORY], hourly, SERIES
+            database.read(Need.REPORT), everything, [Dimension.CATEGORY], hourly, SERIES
         ),
         "series of runs over a quarter": lambda: run_series(
-            database, runs, [Dimension.PIPELINE, Dimension.STATUS], grid, SERIES
+            database.read(Need.REPORT), runs, [Dimension.PIPELINE, Dimension.STATUS], grid, SERIES
         ),
         "table of sources": lambda: sources(database.read()),
         "marks over a quarter": lambda: marks(database.read(), since, NEWEST, 100),

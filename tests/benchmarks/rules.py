@@ -74,6 +74,7 @@ def _durations(prometheus: Prometheus, count: int, bench: Bench) -> list[float]:
     while len(seen) < count:
         bench.say(f"evaluation {len(seen) + 1} of {count}")
         evaluated = wait_for(lambda: _new(prometheus, seen))
+        assert evaluated is not None
         text = prometheus.http.get("/metrics").text
         seen[evaluated] = 1000 * sum(map(float, _DURATION.findall(text)))
     return list(seen.values())
