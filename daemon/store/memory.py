@@ -54,7 +54,8 @@ class Memory:
         """
         with self._lock:
             self._users += 1
-            if self._left and not self._pages:
+            # Not while somebody else is at it: a commit that finds no room leaves the database unusable.
+            if self._left and not self._pages and self._users == 1:
                 self._give_back()
             self._set(self._most)
         kept = False

@@ -91,6 +91,16 @@ def test_what_pages_leave_is_given_back_before_a_larger_question(database: Limit
         assert database.limits == [PAGE_BYTES, KEPT_BYTES, MOST]
 
 
+def test_what_pages_leave_is_taken_from_nobody_who_is_at_it(database: Limited) -> None:
+    with database.memory.use():  # such as a commit
+        with database.memory.page():
+            pass
+        with database.memory.use():
+            pass
+        assert KEPT_BYTES not in database.limits
+    assert database.limits[-2:] == [KEPT_BYTES, PAGE_BYTES]
+
+
 def test_what_pages_leave_is_given_back_once_nobody_asks(
     database: Limited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
