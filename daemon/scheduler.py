@@ -87,6 +87,8 @@ class Scheduler(Part):
         self._timers: BackgroundScheduler | None = None
         self._asking = threading.Lock()
         """So that of several who ask for the same at once, one is told that it is queued already."""
+        self._pausing = threading.Lock()
+        """So that a cycle has begun before `set_paused` returns, or does not begin."""
 
     def _start(self) -> None:
         """A pipeline with an interval has its first cycle at once."""
@@ -154,6 +156,10 @@ class Scheduler(Part):
         return self._runner.is_active(pipeline, source) or source in self._queue.asked_for(pipeline)
 
     def _due(self, name: str) -> None:
+        with self._pausing:
+            self._begin_unless_kept(name)
+
+    def _begin_unless_kept(self, name: str) -> None:
         if name in self._due_cycles and not self._due_cycles[name].is_over:
             self._skip(name, "overlap")
         elif name in self._paused:
@@ -180,7 +186,8 @@ class Scheduler(Part):
 
     def set_paused(self, pipeline: str, paused: bool) -> None:
         """Whether cycles of the pipeline may start by themselves."""
-        (self._paused.add if paused else self._paused.discard)(pipeline)
+        with self._pausing:
+            (self._paused.add if paused else self._paused.discard)(pipeline)
 
     def is_paused(self, pipeline: str) -> bool:
         """Whether a person paused the pipeline."""
@@ -242,7 +249,7 @@ class Scheduler(Part):
         return PipelineStatus(
             name=pipeline.name,
             paused=pipeline.name in self._paused,
-            running=any(self._runner.is_active(pipeline.name, s) for s in pipeline.sources),
+            running=self._queue.has_turn(pipeline.name),
             interval_seconds=pipeline.interval_seconds,
             cron=pipeline.config.cron,
             next_run_at=job.next_run_time if job else None,

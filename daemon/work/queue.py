@@ -158,6 +158,12 @@ class WorkQueue:
             wanted = (task.work for task in lane.waiting)
             return {*lane.claimed, *(w.source for w in wanted if w.priority is not Priority.CYCLE)}
 
+    def has_turn(self, pipeline: str) -> bool:
+        """Whether any work of the pipeline has its turn, its run begun or about to."""
+        with self._changed:
+            lane = self._lanes.get(pipeline)
+            return lane is not None and bool(lane.claimed)
+
     def waiting(self, pipeline: str | None = None) -> list[Work]:
         """What waits for its turn, of one pipeline or of all: by pipeline, each in the order of the turns."""
         with self._changed:

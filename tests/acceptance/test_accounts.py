@@ -199,7 +199,7 @@ def test_accounts_by_api_run_side_by_side_and_can_be_paused(
         active = wait_for(lambda: both_fetch(product, names))
         assert all(run["progress"]["total"] == 12 for run in active)
         assert all(run["email_address"] == USER for run in active)
-        wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+        product.wait_until_idle()
     assert not product.post("/api/pipelines/mail/resume")["paused"]
 
     statistics = product.get("/api/processing/statistics", pipeline="mail")

@@ -53,8 +53,7 @@ def test_kill_9_at_random_moments_loses_no_failure_and_duplicates_no_row(product
     for kill in range(KILLS):
         for part in range(3):
             product.wait_for_file(f"{kill:02d}-{part}.csv", "partial")
-    product.post("/api/pipelines/ingest/pause")
-    wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+    product.pause("ingest")
     stored = everything(product)
     for number, failure in seen.items():
         assert stored[number]["error_message"] == failure["error_message"]

@@ -66,7 +66,7 @@ def test_every_answer_is_typed_and_every_field_described(orders: Product) -> Non
 
 @pytest.mark.requirement("F2")
 def test_the_current_status_has_the_fields_of_the_contract(orders: Product) -> None:
-    wait_for(lambda: not orders.get("/api/processing/current-status")["is_processing"])
+    orders.wait_until_idle()
     status = orders.get("/api/processing/current-status", include_stats=True)
     assert set(status) >= {
         "is_processing", "current_status", "active", "recent_runs", "statistics", "timestamp",
@@ -129,7 +129,7 @@ def test_a_run_under_way_shows_its_step_and_progress(product: Product) -> None:
     assert status["active"] == [current]
     assert product.metrics()['triaged_run_progress_ratio{pipeline="slow",source="box"}'] == 0.3
     until.touch()
-    wait_for(lambda: not product.get("/api/processing/current-status")["is_processing"])
+    product.wait_until_idle()
 
 
 @pytest.mark.requirement("F3")

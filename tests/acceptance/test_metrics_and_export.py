@@ -25,9 +25,8 @@ def busy(product: Product) -> Product:
     product.start()
     for name, status in (("good", "success"), ("bad", "partial"), ("empty", "failed")):
         product.wait_for_file(f"{name}.csv", status)
-    product.post("/api/pipelines/ingest/pause")
     wait_for(lambda: len(product.failures(pipeline="mine")) == 1)
-    wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+    product.pause("ingest")
     return product
 
 

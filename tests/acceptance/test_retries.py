@@ -62,7 +62,7 @@ def thirty(product: Product) -> Product:
         product.drop(f"{n:02d}.csv", broken(n))
     product.start()
     wait_for(lambda: product.get("/api/processing/failures")["total_failures"] == 30)
-    wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+    product.wait_until_idle()
     return product
 
 
@@ -76,7 +76,7 @@ def jobs(product: Product, items: int, seconds: float = 0.0) -> Path:
     product.start()
     product.post("/api/pipelines/jobs/run")
     wait_for(lambda: product.get("/api/processing/failures")["total_failures"] == items)
-    wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+    product.wait_until_idle()
     return product.folder / "fixed"
 
 
@@ -248,7 +248,7 @@ def test_files_are_loaded_once_though_their_retry_is_killed(product: Product) ->
         product.drop(f"{n:03d}.csv", broken(2 * n + 1))
     product.start()
     wait_for(lambda: product.get("/api/processing/failures")["total_failures"] == 120)
-    wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+    product.wait_until_idle()
     for n in range(120):
         product.drop(f"{n:03d}.csv", HEADER + f"{n},a@example.com,1.00\n")
     product.post("/api/pipelines/ingest/pause")

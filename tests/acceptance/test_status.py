@@ -53,8 +53,7 @@ def test_status_history_and_statistics_are_there_for_those_who_poll(product: Pro
     product.drop("bad.csv", BAD)
     product.start()
     bad = product.wait_for_file("bad.csv", "partial")
-    product.post("/api/pipelines/ingest/pause")
-    wait_for(lambda: not product.get("/api/processing/status")["is_processing"])
+    product.pause("ingest")
     status = product.get("/api/processing/status")
     assert status["failure_summary"]["failure_count"] == 2
     history = product.get("/api/processing/history", limit=1, status="partial")

@@ -183,6 +183,20 @@ class Product:
         wait_for(lambda: self.get(f"/api/runs/{found['run_id']}")["end_time"])
         return found
 
+    def wait_until_idle(self) -> None:
+        """Waits till no run has its turn, or waits for it."""
+
+        def idle() -> bool:
+            pipelines = self.get("/api/pipelines")["pipelines"]
+            return not any(one["running"] or one["queued"]["count"] for one in pipelines)
+
+        wait_for(idle)
+
+    def pause(self, pipeline: str) -> None:
+        """Pauses a pipeline, and waits till what has begun has ended: what is read then stays so."""
+        self.post(f"/api/pipelines/{pipeline}/pause")
+        self.wait_until_idle()
+
     def stop(self) -> int:
         """Asks the daemon to end and returns its exit status."""
         assert self.process is not None
