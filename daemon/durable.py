@@ -48,6 +48,15 @@ def write_private(path: Path, data: bytes, prepare: Callable[[int], None] | None
     sync_folder(path.parent)
 
 
+def make_private_folder(folder: Path) -> None:
+    """Makes a folder, and those above it that are missing, for its owner alone.
+
+    One that is there stays as it is. Raises `OSError`.
+    """
+    for missing in reversed([place for place in (folder, *folder.parents) if not place.is_dir()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def _sync(path: Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:

@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from daemon.access.keys import digest, make_key
 from daemon.access.roles import LOCAL, NOT_A_KEYS_NAME, KeyName, Role
-from daemon.durable import write_private
+from daemon.durable import make_private_folder, write_private
 from daemon.errors import Conflict, NotFound, TriagedError
 
 MOST_REVOKED = 1000
@@ -138,7 +138,7 @@ class KeysFile:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One command at a time: the folder is locked, since the file itself gets replaced."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.path.parent)
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)

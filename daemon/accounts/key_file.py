@@ -9,7 +9,7 @@ from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from pathlib import Path
 
-from daemon.durable import write_private
+from daemon.durable import make_private_folder, write_private
 from daemon.errors import CredentialsMissing
 
 KEY_BYTES = 32
@@ -64,7 +64,7 @@ class KeyFile:
 
     def _create(self) -> None:
         """At any moment there is no file or a whole one, and never one that others can read."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.path.parent)
         write_private(self.path, urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
 
     def _wrong(self, what: str) -> CredentialsMissing:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from daemon.errors import ConfigError, Problem
 from daemon.formulas import defuse
 
 WIDE = 150
@@ -139,9 +140,10 @@ def make_table(*columns: str, right: Sequence[str] = (), fixed: Sequence[str] = 
 
 
 def confirmed(question: str) -> bool:
-    """Whether the person on the terminal agrees; a program that asks is taken at its word."""
+    """Whether the person on the terminal agrees. Raises `ConfigError` where nobody can be asked."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
+        expected = "there is no terminal to ask on: add --yes to do it all the same"
+        raise ConfigError([Problem("", expected)])
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

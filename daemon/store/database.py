@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from daemon.durable import make_private_folder
 from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
 from daemon.store.memory import Memory
 from daemon.store.migrate import migrate, require_newest
@@ -44,7 +45,7 @@ class Database:
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
             if not self._read_only:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                make_private_folder(self.path.parent)
             connection = duckdb.connect(
                 str(self.path),
                 read_only=self._read_only,

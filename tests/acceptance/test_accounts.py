@@ -99,6 +99,8 @@ def test_an_account_is_handled_from_the_command_line(product: Product, server: I
     assert (kept["hours"], kept["enabled"], kept["port"]) == (48, False, server.port)
     verified = json.loads(accounts(product, "verify", "support", "--json"))
     assert (verified["ok"], verified["triage"]) == (True, None)
+    assert "add --yes" in accounts(product, "remove", "support", code=2, input="y\n")
+    assert "support" in accounts(product, "list")
     assert "removed" in accounts(product, "remove", "support", "--yes")
     assert accounts(product, "list") == "No mail accounts.\n"
     assert len(statuses(product)) == 2

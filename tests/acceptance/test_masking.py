@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.support.product import Product, wait_for
+from tests.support.product import BAD, Product, wait_for
 from tests.support.secrets import BARE, QUOTING, Secret, named, pem, shaped
 
 PIPELINE = """
@@ -139,3 +140,16 @@ def _in_store(folder: Path, secrets: list[Secret]) -> Iterator[str]:
     for file in folder.iterdir():
         if file.is_file() and file.name.startswith("triaged.duckdb"):
             yield from _found(others, file.name, os.fsdecode(file.read_bytes()))
+
+
+@pytest.mark.requirement("F6")
+def test_folders_for_data_are_their_owners_alone(product: Product) -> None:
+    product.configure_orders()
+    product.drop("bad.csv", BAD)
+    product.start()
+    product.wait_for_file("bad.csv", "partial")
+    product.post("/api/ingestions/orders/files/quarantine", {"paths": ["bad.csv"]})
+    data = product.folder / "data"
+    folders = [data, *(place for place in data.rglob("*") if place.is_dir())]
+    assert len(folders) > 3
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}

@@ -142,7 +142,12 @@ def test_the_command_retries_a_group_and_lists_what_failed_again(thirty: Product
     totals = retry["totals"]
     assert (totals["succeeded"], totals["failed_again"], totals["not_retried"]) == (1, 13, 1)
     again = thirty.failures(status="open", category="schema_mismatch")
-    done = thirty.command("retry", str(again[0]["id"]), "--include-not-retryable", "--json", *url)
+    one = ["retry", str(again[0]["id"]), "--include-not-retryable", "--json", *url]
+    refused = thirty.command(*one, stdin=subprocess.DEVNULL)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "add --yes" in refused.stderr
+    assert len(thirty.get("/api/retries")["retries"]) == 1
+    done = thirty.command(*one, "--yes")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
     assert lines[0]["retry"]["totals"]["failed_again"] == 1

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from daemon.durable import sync_folder, sync_path, write_whole
+from daemon.durable import make_private_folder, sync_folder, sync_path, write_whole
 from daemon.errors import Conflict, NotFound
 from daemon.pipelines.ingest.content import content_hash
 
@@ -135,7 +135,7 @@ class Quarantine:
         folder = self._folder(manifest.source, manifest.id)
         if (folder / _MANIFEST).exists():
             return self.get(manifest.source, manifest.id)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         file.seek(0)
         with (folder / _CONTENT).open("wb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from daemon.durable import sync_folder, sync_path
+from daemon.durable import make_private_folder, sync_folder, sync_path
 from daemon.pipelines.ingest.defects import DEFECTS
 from daemon.pipelines.ingest.load import REJECTED
 from daemon.pipelines.ingest.sql import literal, one_path
@@ -105,7 +105,7 @@ class Rejects:
     def _write(
         self, connection: duckdb.DuckDBPyConnection, place: Path, path: str, layout: RawLayout
     ) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(place.parent)
         unfinished = place.with_name(place.name + _UNFINISHED)
         metadata = literal(msgspec.json.encode(layout).decode())
         connection.execute(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from daemon.durable import make_private_folder
 from daemon.pipelines.ingest import failures, ledger, memory
 
 _THREADS = 2
@@ -67,7 +68,7 @@ class Warehouse:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.path.parent)
             database = duckdb.connect(
                 str(self.path),
                 config={
