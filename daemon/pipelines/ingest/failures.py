@@ -3,6 +3,7 @@
 TriagedError
 ├── IngestError           carries an `error_class`, which triage matches before any text
 │   ├── FileFailure       one file could not be loaded; the others go on
+│   │   └── NotReadable   it may not be read
 │   ├── FolderError       the folder cannot be listed: the whole run fails
 │   └── WarehouseError    the warehouse cannot be used: the whole run fails
 └── LeftForLater          the next cycle takes the file
@@ -50,6 +51,13 @@ class FileFailure(IngestError):
 
 class FolderError(IngestError):
     """The ingestion's folder could not be listed."""
+
+
+class NotReadable(FileFailure):
+    """A file or folder may not be read."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"It may not be read: {error.strerror}.", "NOT_READABLE")
 
 
 class WarehouseError(IngestError):
@@ -111,6 +119,11 @@ def _while_converting(error: duckdb.Error) -> FileFailure:
         return FileFailure("A line is longer than 8 MB.", "LINE SIZE OVER MAXIMUM")
     kind = type(error).__name__.removesuffix("Exception").upper()
     return FileFailure(_without_values(text), kind)
+
+
+def while_opening_input(error: OSError) -> OSError | NotReadable:
+    """Why a file or folder of the ingestion could not be looked at."""
+    return NotReadable(error) if isinstance(error, PermissionError) else error
 
 
 def while_writing(error: OSError) -> OSError | WarehouseError:

@@ -9,6 +9,7 @@ from daemon.clock import Clock
 from daemon.errors import NotFound
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
+from daemon.pipelines.ingest.failures import while_opening_input
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.interruption import interrupting
@@ -101,7 +102,8 @@ def _report_unreadable(run: RunHandle, folder: InputFolder, closed_before: froze
     """Fails what could not be looked at; a folder, which nothing else tracks, also recovers."""
     closed = {path for path in folder.unreadable if path.endswith("/")}
     for path, error in folder.unreadable.items():
-        run.fail(path, error, facts=None if path in closed else unread(ListedFile(path, 0, 0)))
+        facts = None if path in closed else unread(ListedFile(path, 0, 0))
+        run.fail(path, while_opening_input(error), facts=facts)
     for path in closed_before - closed:
         run.succeed(path)
 

@@ -11,7 +11,7 @@ from daemon.errors import UnsafePath
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.ingest.config import IngestSource
 from daemon.pipelines.ingest.facts import FileFacts
-from daemon.pipelines.ingest.failures import FileFailure, LeftForLater
+from daemon.pipelines.ingest.failures import FileFailure, LeftForLater, while_opening_input
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.formats import encoding_of
@@ -51,7 +51,9 @@ class FolderSweep:
             self._open_and_load(candidate)
         except (LeftForLater, FileNotFoundError):
             self._run.skip(listed.path)
-        except (FileFailure, UnsafePath, OSError) as error:
+        except OSError as error:
+            self._run.fail(listed.path, while_opening_input(error), facts=unread(listed))
+        except (FileFailure, UnsafePath) as error:
             self._run.fail(listed.path, error, facts=unread(listed))
 
     def _open_and_load(self, candidate: Candidate) -> None:

@@ -648,7 +648,7 @@ def test_a_file_or_folder_that_may_not_be_read_fails_alone_and_recovers(tmp_path
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout.splitlines() == [
-        "blind/d.csv:PermissionError closed/:PermissionError a.csv:PermissionError b.csv",
+        "blind/d.csv:NotReadable closed/:NotReadable a.csv:NotReadable b.csv",
         "closed/ blind/d.csv closed/c.csv",
     ], done.stderr
 

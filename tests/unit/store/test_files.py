@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daemon.clock import FakeClock
 from daemon.errors import NotFound
@@ -87,6 +88,21 @@ def test_a_file_is_due_again_when_its_retry_is_and_not_before(target: Store, fil
     clock.advance((retry_at - clock.now()).total_seconds())
     (candidate,) = candidates(files, "orders", listed("a", "b"))
     assert (candidate.listed.path, candidate.forced) == ("a", True)
+
+
+@pytest.mark.requirement("I2")
+def test_a_file_that_may_not_be_read_is_due_in_every_cycle(target: Store, files: Files) -> None:
+    denied = assessed("denied", category=Category.PERMISSION)
+    unread = replace(facts("a"), content_hash="")
+    target.put(failed("run", "a", facts=unread, assessment=denied))
+    target.put(failed("run", "b", facts=facts("b"), assessment=denied))
+    target.put(failed("run", "c", facts=replace(facts("c"), content_hash="")))
+    (candidate,) = candidates(files, "orders", listed("a", "b", "c"))
+    assert (candidate.listed.path, candidate.forced) == ("a", True)
+    target.put(failed("run-2", "a", facts=unread, assessment=denied))
+    assert due(files, "a", "b", "c") == ["a"]
+    target.put(succeeded("run-3", "a", facts=facts("a")))
+    assert due(files, "a", "b", "c") == []
 
 
 @pytest.mark.requirement("I6", "I7")

@@ -57,6 +57,8 @@ def caught(action: Callable[[], object]) -> BaseException:
         ("FILE_VANISHED", "account_not_found", False),
         ("FILE_CHANGED", "data_malformed", True),
         ("WAREHOUSE_LOCKED", "service_unavailable", True),
+        ("NOT_READABLE", "permission", False),
+        ("FOLDER_UNREADABLE", "permission", False),
     ],
 )
 def test_each_error_class_of_the_engine_is_known(

@@ -15,9 +15,11 @@ WHEN MATCHED AND files.run_id <> fresh.run_id AND files.status NOT IN ('quaranti
 WHEN NOT MATCHED THEN INSERT BY NAME;
 
 -- name: known_files
--- All files of an ingestion, or those wanted, by the key that stands for a path.
+-- All files of an ingestion, or those wanted, by the key that stands for a path. Rights change without a trace in a
+-- file's size or time: what could not be read is due in every cycle.
 SELECT ('0x' || left(sha256(path), 16))::UBIGINT AS key, size, mtime_ns, content_hash, status, rows_loaded,
-       status = 'retrying' OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false)),
+       status = 'retrying' OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false))
+           OR (status = 'failed' AND content_hash = '' AND category = 'permission'),
        run_id
 FROM files WHERE pipeline = $pipeline AND source = $source
    AND ($wanted IS NULL OR path IN (SELECT unnest($wanted::VARCHAR[])))
