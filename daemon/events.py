@@ -123,6 +123,12 @@ class ItemSkipped(RunEvent, frozen=True, kw_only=True, tag="item_skipped"):
     count: int = 1
 
 
+class RunNoted(RunEvent, frozen=True, kw_only=True, tag="run_noted"):
+    """A run said something to a ledger that concerns no item of its own."""
+
+    facts: Facts
+
+
 class ItemFailed(RunEvent, frozen=True, kw_only=True, tag="item_failed"):
     """An item, or with ``item=None`` the run itself, failed for one cause."""
 
@@ -346,6 +352,7 @@ AnyEvent = (
     | ItemSucceeded
     | ItemSkipped
     | ItemFailed
+    | RunNoted
     | RunEnded
     | CycleStarted
     | CycleEnded

@@ -38,6 +38,7 @@ def write(committed: Committed) -> None:
                 | events.ProgressMade()
                 | events.ItemSucceeded()
                 | events.ItemSkipped()
+                | events.RunNoted()
                 | events.CycleEvent()
                 | events.RetryEvent()
                 | events.WorkEvent()

@@ -91,6 +91,7 @@ class Recorder:
             case (
                 events.ItemSucceeded()
                 | events.ItemSkipped()
+                | events.RunNoted()
                 | events.ProgressMade()
                 | events.CycleEvent()
                 | events.GroupEvent()
@@ -146,7 +147,8 @@ class Recorder:
                 case events.RunEnded() as event:
                     self._live.end(event)
                 case (
-                    events.ProgressMade()
+                    events.RunNoted()
+                    | events.ProgressMade()
                     | events.CycleEvent()
                     | events.GroupEvent()
                     | events.RetryEvent()

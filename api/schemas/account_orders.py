@@ -61,6 +61,9 @@ Folder = Annotated[
     ),
 ]
 Hours = Annotated[int, Meta(ge=1, le=24 * 366, description="a whole number from 1 to 8784")]
+CatchUp = Annotated[
+    int, Meta(ge=1, le=24 * 366, description="a whole number of hours from 1 to 8784")
+]
 Labels = Annotated[
     Literal["auto", "gmail", "keywords"], Meta(description="one of auto, gmail and keywords")
 ]
@@ -136,6 +139,13 @@ class AccountOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hours: Annotated[Hours, Meta(description="How far back messages are looked at.")] = USUAL[
         "hours"
     ]
+    catch_up_hours: Annotated[
+        CatchUp,
+        Meta(
+            description="How far back at most they are looked at after a time in which no run saw all of "
+            "them, as while the account was held, disabled or not to be reached."
+        ),
+    ] = int(USUAL["catch_up"] // 3600)
     label_as: Annotated[
         Labels,
         Meta(
@@ -168,6 +178,7 @@ class AccountOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             email_address=self.email_address,
             folder=self.folder,
             hours=self.hours,
+            catch_up=Duration(self.catch_up_hours * 3600),
             label_as=self.label_as,
             dry_run=self.dry_run,
             timeout=Duration(self.timeout_seconds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import ceil
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -50,6 +51,13 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     oauth: Annotated[OAuthInfo | None, Meta(description="OAuth 2.0; null with a password.")]
     folder: Annotated[str, Meta(description="The folder whose messages are processed.")]
     hours: Annotated[int, Meta(description="How far back messages are looked at.", examples=[24])]
+    catch_up_hours: Annotated[
+        int,
+        Meta(
+            description="How far back at most after a time in which no run saw all of them.",
+            examples=[168],
+        ),
+    ]
     label_as: Annotated[
         Literal["auto", "gmail", "keywords"], Meta(description="How a category is written.")
     ]
@@ -136,6 +144,7 @@ def settings_shown(source: MailSource) -> dict[str, Any]:
     return {name: getattr(source, name) for name in same} | {
         "port": port_of(source),
         "oauth": oauth,
+        "catch_up_hours": ceil(source.catch_up / 3600),
         "timeout_seconds": float(source.timeout),
         "deadline_seconds": float(source.deadline),
     }

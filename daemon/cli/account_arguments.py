@@ -62,6 +62,9 @@ def _settings(parser: ArgumentParser, *, new: bool) -> None:
     add("--email", dest="email_address", metavar="ADDRESS", help="address to show")
     add("--folder", metavar="NAME", help="folder to process (INBOX)")
     add("--hours", metavar="N", type=int, help="how far back to look at messages (24)")
+    add(
+        "--catch-up", dest="catch_up_hours", metavar="N", type=int, help="... after an outage (168)"
+    )
     add("--label-as", choices=("auto", "gmail", "keywords"), help="how to write categories (auto)")
     add("--timeout", dest="timeout_seconds", metavar="TIME", type=_duration, help="(30s)")
     add("--deadline", dest="deadline_seconds", metavar="TIME", type=_duration, help="(5m)")

@@ -63,6 +63,7 @@ class Counting:
             case (
                 events.RunStarted()
                 | events.StepEntered()
+                | events.RunNoted()
                 | events.ProgressMade()
                 | events.CycleStarted()
                 | events.GroupEvent()

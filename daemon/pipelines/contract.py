@@ -86,5 +86,9 @@ class RunHandle(Protocol):
         """Counts items that need nothing."""
         ...
 
+    def note(self, facts: Facts) -> None:
+        """Tells a ledger of the pipeline's own what concerns no item."""
+        ...
+
 
 Pipeline = Callable[[RunHandle], None]

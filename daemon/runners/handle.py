@@ -91,6 +91,9 @@ class Run:
             raise ValueError(f"expected a number of items from 0 on, got {skipped}")
         self._sink.record(events.ItemSkipped(**self._who(), count=skipped))
 
+    def note(self, facts: events.Facts) -> None:
+        self._sink.record(events.RunNoted(**self._who(), facts=facts))
+
     def fail(
         self,
         item: str | None,

@@ -68,6 +68,8 @@ class OpenRun:
                 self._whole_failed = self._whole_failed or event.item is None
                 self._failed += event.item is not None and event.first_cause
                 self._in_part = self._in_part or event.in_part
+            case events.RunNoted():
+                pass  # no item
             case _:
                 assert_never(event)
 

@@ -10,11 +10,12 @@ from daemon.events import (
     ItemSucceeded,
     ProgressMade,
     RunEnded,
+    RunNoted,
     RunStarted,
     StepEntered,
 )
 
-Report = StepEntered | ItemSucceeded | ItemSkipped | ItemFailed
+Report = StepEntered | ItemSucceeded | ItemSkipped | ItemFailed | RunNoted
 """What a pipeline says of its run."""
 
 

@@ -7,7 +7,14 @@ import msgspec
 from daemon.clock import Clock
 from daemon.errors import UnknownEvent
 from daemon.event_codec import EventCodec
-from daemon.events import ItemFailed, ItemSkipped, ItemSucceeded, ProgressMade, StepEntered
+from daemon.events import (
+    ItemFailed,
+    ItemSkipped,
+    ItemSucceeded,
+    ProgressMade,
+    RunNoted,
+    StepEntered,
+)
 from daemon.runners.child import Child
 from daemon.runners.cut_short import RunOutOfTime
 from daemon.runners.ending import Ending
@@ -75,7 +82,9 @@ class Supervision:
         match self._codec.decode(data):
             case ProgressMade() as progress:
                 self._run.progress(progress)
-            case StepEntered() | ItemSucceeded() | ItemSkipped() | ItemFailed() as report:
+            case (
+                StepEntered() | ItemSucceeded() | ItemSkipped() | ItemFailed() | RunNoted()
+            ) as report:
                 self._run.record(report)
             case other:
                 raise UnknownEvent(f"a run cannot report {type(other).__name__}")

@@ -66,6 +66,8 @@ class Batch:
                     self._decide(event, key, FailureStatus.RESOLVED, event.at, event.run_id)
             case events.StepEntered() as event:
                 self._log(event, "step", f"{event.state}: {event.text}")
+            case events.RunNoted() as event:
+                self.ledgers.note(event)
             case events.CycleStarted() as event:
                 self._add_cycle(event)
             case events.CycleEnded() as event:

@@ -17,7 +17,7 @@ import msgspec
 
 from daemon.clock import Clock
 from daemon.errors import UnknownEvent
-from daemon.events import AnyEvent, Facts, ItemSucceeded, LedgerChanged
+from daemon.events import AnyEvent, Facts, ItemSucceeded, LedgerChanged, RunNoted
 from daemon.store.columns.failures import FailureRow
 from daemon.store.database import Database
 from daemon.store.entries import NewFailure
@@ -42,12 +42,16 @@ class ItemDecision(NamedTuple):
 class LedgerBatch:
     """What one batch comes to in one ledger: first it takes in everything, then it is written.
 
-    A ledger takes of items, of changes, or of both.
+    A ledger takes of items, of runs, of changes, or of all of them.
     """
 
     def add(self, facts: Facts, outcome: Outcome) -> None:
         """Takes in what became of an item. Called in the order in which it happened."""
         raise UnknownEvent(f"{type(facts).__name__} of {outcome}")
+
+    def note(self, facts: Facts, event: RunNoted) -> None:
+        """Takes in what a run said that concerns no item, in the order of `add`."""
+        raise UnknownEvent(f"{type(facts).__name__} of {event}")
 
     def change(self, facts: Facts, event: LedgerChanged) -> Iterable[ItemDecision]:
         """Takes in what a person decided, which is the only event of its batch."""
@@ -72,6 +76,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     batch: Callable[[], LedgerBatch]
     of_items: tuple[type[Facts], ...] = ()
     """What it takes of an item that succeeded or failed."""
+    of_runs: tuple[type[Facts], ...] = ()
+    """What it takes of a run, that concerns no item."""
     of_changes: tuple[type[Facts], ...] = ()
     """What it takes of a person's decision."""
     forget_before: Callable[[duckdb.DuckDBPyConnection, datetime], None] = keep_all
@@ -84,6 +90,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The folder of its migrations, unless the store's own make its tables."""
 
 
+def _takes(ledger: Ledger) -> Iterable[type[Facts]]:
+    return (*ledger.of_items, *ledger.of_runs, *ledger.of_changes)
+
+
 class Ledgers:
     """All ledgers of a store: what is for which of them."""
 
@@ -91,7 +101,7 @@ class Ledgers:
         self._all = tuple(ledgers)
         self._of: dict[type[Facts], Ledger] = {}
         for ledger in self._all:
-            for kind in (*ledger.of_items, *ledger.of_changes):
+            for kind in _takes(ledger):
                 assert self._of.setdefault(kind, ledger) is ledger, f"two ledgers take {kind}"
         self._carried = {kind: self._carried_by(kind) for kind in get_args(AnyEvent)}
 
@@ -101,6 +111,8 @@ class Ledgers:
             return None
         if event is LedgerChanged:
             return frozenset(kind for ledger in self._all for kind in ledger.of_changes)
+        if event is RunNoted:
+            return frozenset(kind for ledger in self._all for kind in ledger.of_runs)
         return frozenset(kind for ledger in self._all for kind in ledger.of_items) | {NoneType}
 
     @classmethod
@@ -140,7 +152,7 @@ class Ledgers:
     def begin(self) -> LedgerBatches:
         """What a batch comes to in all ledgers: nothing yet."""
         batches = [(ledger, ledger.batch()) for ledger in self._all]
-        return LedgerBatches({k: b for one, b in batches for k in (*one.of_items, *one.of_changes)})
+        return LedgerBatches({k: b for one, b in batches for k in _takes(one)})
 
     def forget_before(self, connection: duckdb.DuckDBPyConnection, start: datetime) -> None:
         """Lets every ledger forget what is older."""
@@ -157,6 +169,10 @@ class LedgerBatches:
     def add(self, facts: Facts, outcome: Outcome) -> None:
         """See `LedgerBatch.add`."""
         self._of[type(facts)].add(facts, outcome)
+
+    def note(self, event: RunNoted) -> None:
+        """See `LedgerBatch.note`."""
+        self._of[type(event.facts)].note(event.facts, event)
 
     def change(self, event: LedgerChanged) -> Iterable[ItemDecision]:
         """See `LedgerBatch.change`."""

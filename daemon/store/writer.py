@@ -20,6 +20,7 @@ from daemon.events import (
     ItemSkipped,
     ItemSucceeded,
     LedgerChanged,
+    RunNoted,
     StepEntered,
 )
 from daemon.parts import Part
@@ -50,7 +51,7 @@ _DATA_ERRORS = (
 )
 
 
-_BOUNDED = (ItemFailed, ItemSucceeded, ItemSkipped, StepEntered)
+_BOUNDED = (ItemFailed, ItemSucceeded, ItemSkipped, RunNoted, StepEntered)
 """Events that wait for room in the queue. The few others always find some, so a run can end."""
 _ALONE = frozenset({LedgerChanged, *get_args(AnyGroupEvent)})
 """What a person decided about what is stored: a batch of its own, in its order."""

@@ -76,6 +76,9 @@ class MailSource(ConfigTable, frozen=True, kw_only=True):
     """The folder whose messages are processed."""
     hours: Annotated[int, Meta(ge=1, le=24 * 366)] = 24
     """How far back messages are looked at."""
+    catch_up: Duration = Duration(7 * 86400)
+    """How far back at most they are looked at after a time in which no run saw all of them, as while the account
+    was held, disabled or not to be reached. What is still older is said by a failure."""
     label_as: Literal["auto", "gmail", "keywords"] = "auto"
     """How a category is written: Gmail's labels, IMAP keywords, or what the server can do."""
     dry_run: bool = False

@@ -27,6 +27,7 @@ MailError
 ├── LabelNotConfirmed        the server said OK, but the message does not have the label
 ├── AnswerGarbled            an answer that cannot be taken apart; the connection goes on
 │   └── MessageUnreadable      the description of one message
+├── MessagesMissed           nobody looked at the messages of some time
 └── TokenRefused             the token endpoint gives no access token
 
 Errors of the network and of TLS (`OSError`) pass as they are: their types and numbers are facts.
@@ -165,6 +166,10 @@ class AnswerGarbled(MailError):
 
 class MessageUnreadable(AnswerGarbled):
     """The mail server's description of the message cannot be taken apart."""
+
+
+class MessagesMissed(MailError):
+    """The messages of some time were not looked at."""
 
 
 class TokenRefused(MailError):

@@ -25,6 +25,16 @@ class MessageFacts(Facts, frozen=True, kw_only=True, tag="message"):
     """Stands for the mailbox that it is in, as in `AccountSaved`; None where that is not known."""
 
 
+class MailboxReach(Facts, frozen=True, kw_only=True, tag="mailbox_reach"):
+    """How far a folder was looked through."""
+
+    folder: str
+    mailbox: str
+    """As in `AccountSaved`."""
+    until: datetime
+    """What was received before is done, or has a failure of its own, or is of no concern."""
+
+
 class AccountFacts(Facts, frozen=True, kw_only=True):
     """A person changed a mail account."""
 

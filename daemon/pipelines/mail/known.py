@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
@@ -35,10 +36,14 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     places: tuple[_Done, ...] = ()
     gmail_ids: bytes = b""
     set_aside: bytes = b""
+    reach: datetime | None = None
 
 
-def pack(done: Iterable[DoneMessage], set_aside: Iterable[int]) -> bytes:
-    """Messages that are done, sorted, and the item keys of those that are not to be tried again."""
+def pack(
+    done: Iterable[DoneMessage], set_aside: Iterable[int], reach: datetime | None = None
+) -> bytes:
+    """Messages that are done, sorted, the item keys of those not to be tried again, and how far the
+    folder was looked through."""
     places: list[_Done] = []
     gmail_ids = array("Q")
     for (folder, uidvalidity), messages in groupby(done, lambda message: message[:2]):
@@ -48,7 +53,8 @@ def pack(done: Iterable[DoneMessage], set_aside: Iterable[int]) -> bytes:
             if message.gm_msgid is not None:
                 gmail_ids.append(message.gm_msgid)
         places.append(_Done(folder, uidvalidity, uids.tobytes()))
-    return msgspec.msgpack.encode(_Packed(tuple(places), _sorted(gmail_ids), _sorted(set_aside)))
+    packed = _Packed(tuple(places), _sorted(gmail_ids), _sorted(set_aside), reach)
+    return msgspec.msgpack.encode(packed)
 
 
 def _sorted(numbers: Iterable[int]) -> bytes:
@@ -62,6 +68,8 @@ class KnownMessages:
         """`packed` is what `pack` made; empty when nothing is known."""
         found = msgspec.msgpack.decode(packed, type=_Packed) if packed else _Packed()
         self._source = source
+        self.reach = found.reach
+        """See `MessageIndex.reach`."""
         self._places = {(d.folder, d.uidvalidity): _numbers(d.uids) for d in found.places}
         self._gmail_ids = _numbers(found.gmail_ids)
         self._set_aside = _numbers(found.set_aside)

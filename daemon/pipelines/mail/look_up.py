@@ -1,4 +1,4 @@
-"""What a run is told of messages: those of the hours that its account looks at."""
+"""What a run is told of messages: those of the time that it is going to look at."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from daemon.clock import Clock
 from daemon.pipelines.mail.ports import KeptAccounts, MessageIndex
+from daemon.pipelines.mail.window import Window, gaps_of
 
 _MARGIN = timedelta(days=3)
 """Servers that search by whole days, in a time zone of their own, list a few older messages as well."""
@@ -21,5 +22,8 @@ class MessageLookUp:
 
     def __call__(self, source: str, wanted: frozenset[str] | None) -> bytes:
         """Raises `NotFound` when the account went away."""
-        hours = timedelta(hours=self._accounts.settings(source).hours)
-        return self._messages.known(source, self._clock.now() - hours - _MARGIN, wanted)
+        settings = self._accounts.settings(source)
+        reach = self._messages.reach(source, settings.folder)
+        window = Window.of(settings, reach, self._clock.now())
+        since = min([window.since, *(gap.start for gap in gaps_of(wanted))]) - _MARGIN
+        return self._messages.known(source, since, wanted, reach)

@@ -12,6 +12,7 @@ from daemon.pipelines.mail.config import MailConfig
 from daemon.pipelines.mail.configured import mailbox_of
 from daemon.pipelines.mail.errors import RunCancelled
 from daemon.pipelines.mail.known import KnownMessages
+from daemon.pipelines.mail.looking import Looking
 from daemon.pipelines.mail.ports import Mailbox, OpenMailbox
 from daemon.pipelines.mail.selection import Knowledge, Selection
 from daemon.pipelines.mail.sweep import MailboxSweep
@@ -47,20 +48,31 @@ class MailPipeline:
         """
         run.step(RunState.CONNECTING, "Looking up the credentials")
         account = self._accounts.account(run.source)
+        looking = Looking.of(run, account, self._clock.now())
+        looking.begin()
         # Whoever cancelled the run knows; what was done until then is done.
         with (
             suppress(RunCancelled),
             self._categoriser.session() as session,
             self._open_mailbox(account, run, self._clock) as mailbox,
         ):
-            self._sweep(run, account, mailbox, session)
+            self._sweep(run, account, mailbox, session, looking)
 
     def _sweep(
-        self, run: RunHandle, account: MailAccount, mailbox: Mailbox, session: CategorySession
+        self,
+        run: RunHandle,
+        account: MailAccount,
+        mailbox: Mailbox,
+        session: CategorySession,
+        looking: Looking,
     ) -> None:
         source = account.source
         before = KnownMessages(run.known, run.source)
         known = self._knowledge.of(account.name, source, mailbox.uidvalidity)
-        selection = Selection(run, source, mailbox, before, known, self._clock)
+        selection = Selection(run, source, mailbox, before, known, looking.window.since)
         mailbox_id = mailbox_of(account.name, source)
-        MailboxSweep(run, source, mailbox, selection, session, mailbox_id).run(self._chunk)
+        sweep = MailboxSweep(run, source, mailbox, selection, session, mailbox_id)
+        run.step(RunState.FETCHING, looking.words())
+        sweep.run(self._chunk)
+        if sweep.saw_all:
+            looking.end()

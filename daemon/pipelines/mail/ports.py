@@ -76,10 +76,20 @@ class KeptAccounts(MailAccounts, Protocol):
 class MessageIndex(Protocol):
     """The record of messages done so far."""
 
-    def known(self, source: str, since: datetime, wanted: frozenset[str] | None) -> bytes:
+    def reach(self, source: str, folder: str) -> datetime | None:
+        """How far an account's folder was looked through, as `MailboxReach` says; None when that is not known."""
+        ...
+
+    def known(
+        self,
+        source: str,
+        since: datetime,
+        wanted: frozenset[str] | None,
+        reach: datetime | None = None,
+    ) -> bytes:
         """What an account's next run has to know, as `daemon.pipelines.mail.known` packs it.
 
         The messages received at `since` or later that are done, and those that are wanted; and all that failed
-        and are not to be tried again by themselves.
+        and are not to be tried again by themselves. `reach` goes along.
         """
         ...

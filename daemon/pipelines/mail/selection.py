@@ -1,30 +1,31 @@
-"""Which messages of an account a run processes: those of the last hours that are new."""
+"""Which messages of an account a run processes: those of its window that are new."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from daemon.clock import Clock
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.known import KnownMessages
 from daemon.pipelines.mail.message import FetchedMessage, Identity
 from daemon.pipelines.mail.ports import Mailbox
+from daemon.pipelines.mail.window import gaps_of
 
 
 class Known(NamedTuple):
     """UIDs of a folder that nothing has to be done about, as far as they are still found."""
 
-    outdated: set[int]
-    """Too old, and once so they stay so. A server that searches by whole days lists them in each cycle."""
+    outdated: dict[int, datetime]
+    """When those were received that were too old. A server that searches by whole days lists them in each cycle."""
     done: set[int]
     """Done by this process. A store that cannot be written does not know of it yet."""
 
     def forget_all_but(self, found: Collection[int]) -> None:
         """Of what the folder does not list any more nothing has to be known."""
-        self.outdated.intersection_update(found)
+        for uid in self.outdated.keys() - set(found):
+            del self.outdated[uid]
         self.done.intersection_update(found)
 
 
@@ -38,7 +39,7 @@ class Knowledge:
         """To be added to. With other settings or another UIDVALIDITY it starts anew."""
         known = self._known.get(name)
         if known is None or known[:2] != (source, uidvalidity):
-            known = self._known[name] = (source, uidvalidity, Known(set(), set()))
+            known = self._known[name] = (source, uidvalidity, Known({}, set()))
         return known[2]
 
 
@@ -52,22 +53,29 @@ class Selection:
         mailbox: Mailbox,
         before: KnownMessages,
         known: Known,
-        clock: Clock,
+        since: datetime,
     ) -> None:
+        """`since` is when the window begins."""
         self._run = run
         self._folder = source.folder
         self._mailbox = mailbox
         self._before = before
         self._known = known
-        self._since = clock.now() - timedelta(hours=source.hours)
+        self._since = since
+        self._gaps = gaps_of(run.wanted)
 
     def uids(self) -> list[int]:
         """What has to be fetched. Raises what `Mailbox` does."""
-        if wanted := self._wanted():
-            return wanted
-        found = self._mailbox.search(self._since)
+        wanted = self._wanted()
+        if self._gaps:
+            return sorted({*wanted, *self._new_since(min(gap.start for gap in self._gaps))})
+        return wanted or self._new_since(self._since)
+
+    def _new_since(self, since: datetime) -> list[int]:
+        found = self._mailbox.search(since)
         self._known.forget_all_but(found)
-        recent = [uid for uid in found if uid not in self._known.outdated]
+        outdated = self._known.outdated
+        recent = [uid for uid in found if uid not in outdated or outdated[uid] >= since]
         done = set(self._known.done)
         done.update(place.uid for place in self._before.done(map(self.identity, recent)))
         self._skip(done)
@@ -98,9 +106,10 @@ class Selection:
 
     def _is_asked_for(self, identity: Identity, message: FetchedMessage) -> bool:
         if self._run.wanted is not None:
-            return identity.item in self._run.wanted
+            in_gap = any(message.received in gap for gap in self._gaps)
+            return in_gap or identity.item in self._run.wanted
         if message.received < self._since:
-            self._known.outdated.add(message.uid)
+            self._known.outdated[message.uid] = message.received
             return False
         return True
 

@@ -42,18 +42,18 @@ class MailboxSweep:
         self._session = session
         self._mailbox_id = mailbox_id
         self._tally = Tally()
+        self.saw_all = True
+        """Whether no message was left for the next run."""
 
     def run(self, chunk: int) -> None:
         """Processes what is new, `chunk` messages at a time. Raises what `Mailbox` does."""
-        hours = self._source.hours
-        within = "hour" if hours == 1 else f"{hours:,} hours"
-        self._run.step(RunState.FETCHING, f"Looking for messages of the last {within}")
         uids = self._selection.uids()
         total = len(uids)
         if not uids:
             self._run.step(RunState.FETCHING, "There are no new messages")
         for start in range(0, total, chunk):
             if self._run.cancelled:
+                self.saw_all = False
                 return
             end = min(start + chunk, total)
             self._run.step(RunState.FETCHING, f"Fetching {end:,} of {total:,} headers")
@@ -72,6 +72,7 @@ class MailboxSweep:
         decided: list[Decided] = []
         for number, (identity, message) in enumerate(new.items()):
             if self._run.cancelled:
+                self.saw_all = False
                 return
             self._run.progress(start + number, total)
             decision = self._decide(identity.item, message)
@@ -92,6 +93,7 @@ class MailboxSweep:
         try:
             decision = self._session.decide(message)
         except ModelPaused:
+            self.saw_all = False
             self._run.skip(item)
             return None
         except (Exception, SystemExit) as error:  # noqa: BLE001 (one message never fails a mailbox)

@@ -108,6 +108,7 @@ def test_an_account_is_made_listed_changed_and_removed(served: Served) -> None:
         "oauth": None,
         "folder": "INBOX",
         "hours": 24,
+        "catch_up_hours": 168,
         "label_as": "auto",
         "dry_run": False,
         "timeout_seconds": 30.0,

@@ -11,7 +11,7 @@ import pytest
 from daemon import events
 from daemon.errors import UnknownEvent
 from daemon.pipelines.ingest.facts import FileFacts, FilesMarked
-from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved, MessageFacts
+from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved, MailboxReach, MessageFacts
 from daemon.store.entries import Entry
 from daemon.store.ledger import Ledger, LedgerBatch, Ledgers
 from daemon.store.ledgers.files.reading import Files
@@ -42,6 +42,9 @@ SAVED = AccountSaved(
     by="ann", name="ann", settings="{}", mailbox="m", sealed=b"", version=1, changed=()
 )
 ITEMS: dict[type[events.Facts], events.Facts] = {FileFacts: facts("a.csv"), MessageFacts: MESSAGE}
+RUNS: dict[type[events.Facts], events.Facts] = {
+    MailboxReach: MailboxReach(folder="INBOX", mailbox="m", until=START)
+}
 CHANGES: dict[type[events.Facts], events.Facts] = {
     FilesMarked: FilesMarked(
         pipeline="ingest", source="orders", paths=("a.csv",), status=FileStatus.IGNORED
@@ -59,6 +62,12 @@ class Gossip(events.Facts, frozen=True, kw_only=True, tag="gossip"):
     """Facts that no ledger takes."""
 
 
+def noted(carried: events.Facts) -> Entry:
+    return Entry(
+        events.RunNoted(at=START, run_id="run", pipeline="mail", source="ann", facts=carried)
+    )
+
+
 def of_item(kind: Callable[..., Entry], carried: events.Facts) -> Entry:
     return kind("run", "a.csv", facts=carried)
 
@@ -68,6 +77,8 @@ def test_every_ledger_takes_what_it_says_that_it_takes(tmp_path: Path, kind: typ
     with store(tmp_path) as target:
         if kind in ITEMS:
             target.put(of_item(succeeded, ITEMS[kind]), of_item(failed, ITEMS[kind]))
+        elif kind in RUNS:
+            target.put(noted(RUNS[kind]))
         else:
             target.put(decided(CHANGES[kind]))
         assert target.writer.errors == 0
@@ -83,6 +94,7 @@ UNKNOWN = [
     pytest.param(decided(Gossip()), id="facts of a decision"),
     pytest.param(of_item(succeeded, SAVED), id="a decision about an item"),
     pytest.param(decided(MESSAGE), id="an item as a decision"),
+    pytest.param(noted(MESSAGE), id="an item as what a run says of itself"),
 ]
 
 

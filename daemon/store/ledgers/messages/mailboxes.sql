@@ -12,6 +12,15 @@ DELETE FROM mailboxes WHERE pipeline = ? AND source = ?;
 -- What a source stands for from now on.
 INSERT INTO mailboxes (pipeline, source, mailbox) VALUES (?, ?, ?);
 
+-- name: mailbox_reach
+-- How far a source's folder was looked through.
+SELECT reach FROM mailboxes
+WHERE pipeline = $pipeline AND source = $source AND reach IS NOT NULL AND coalesce(folder, $folder) = $folder;
+
+-- name: set_mailbox_reach
+-- It was looked through further, unless the source stands for another mailbox by now.
+UPDATE mailboxes SET folder = ?, reach = ? WHERE pipeline = ? AND source = ? AND mailbox = ?;
+
 -- name: forget_messages
 -- What was done in another mailbox of the same name: its numbers may come up in the new one.
 DELETE FROM messages WHERE pipeline = ? AND source = ?;
