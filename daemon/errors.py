@@ -26,6 +26,7 @@ TriagedError
 ├── LeftForLater             (pipelines.ingest.failures) the next cycle takes the file; drawn there
 ├── NeedsCare                (pipelines.ingest.load) a CSV file has to be read again row by row
 ├── TooMuchMemory            (pipelines.ingest.memory) a statement took more memory than it may
+├── RowTooLong               (pipelines.ingest.csv_rows) a row of CSV has more characters than it may
 ├── MailError                (pipelines.mail.errors) an account could not be processed; drawn there
 ├── CategoriserError         (pipelines.mail.categoriser) a message could not be categorised
 ├── ModelError               (pipelines.mail.model) the model gave no answer that can be used

@@ -28,6 +28,53 @@ class TextFacts(msgspec.Struct):
     """Whether it is nothing but white space."""
     size: int = 0
     """Bytes of it."""
+    longest_line: int = 0
+    """Bytes from one line feed to the next, at most."""
+    unended: int = 0
+    """Bytes after the last line feed so far."""
+
+    def add(self, chunk: bytes) -> None:
+        """Counts the next bytes."""
+        self.blank = self.blank and not chunk.removeprefix(codecs.BOM_UTF8).strip()
+        self.size += len(chunk)
+        first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
+        self.longest_line = max(
+            self.longest_line, self.unended + (first if last >= 0 else len(chunk))
+        )
+        self.unended = len(chunk) - last - 1 if last >= 0 else self.unended + len(chunk)
+
+
+class Gunzipped:
+    """The text of a gzip file, one member or more, with or without zeros after the last one.
+
+    Reading it raises `FileFailure` when it is not whole.
+    """
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.padded = False
+        """Whether zeros were found, as tapes and block devices leave them. DuckDB takes them for damage."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        member = zlib.decompressobj(wbits=31)
+        started = False
+        for data in self._chunks:
+            rest = self._without_padding(data) if member.eof else data
+            while rest:
+                if member.eof:
+                    member = zlib.decompressobj(wbits=31)
+                started = True
+                yield _decompress(member, rest)
+                while member.unconsumed_tail:
+                    yield _decompress(member, member.unconsumed_tail)
+                rest = self._without_padding(member.unused_data)
+        if started and not member.eof:
+            raise FileFailure("The gzip file is cut off before its end.", "COMPRESSION")
+
+    def _without_padding(self, rest: bytes) -> bytes:
+        found = rest.lstrip(b"\0")
+        self.padded = self.padded or len(found) < len(rest)
+        return found
 
 
 class Hashing:
@@ -55,24 +102,6 @@ def content_hash(file: BinaryIO) -> str:
     return chunks.hexdigest()
 
 
-def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The text of a gzip file, one member or more; raises `FileFailure` when it is not whole."""
-    member = zlib.decompressobj(wbits=31)
-    started = False
-    for data in chunks:
-        rest = data
-        while rest:
-            if member.eof:
-                member = zlib.decompressobj(wbits=31)
-            started = True
-            yield _decompress(member, rest)
-            while member.unconsumed_tail:
-                yield _decompress(member, member.unconsumed_tail)
-            rest = member.unused_data
-    if started and not member.eof:
-        raise FileFailure("The gzip file is cut off before its end.", "COMPRESSION")
-
-
 def _decompress(member: zlib._Decompress, chunk: bytes) -> bytes:
     try:
         return member.decompress(chunk, CHUNK)
@@ -88,8 +117,7 @@ def check_text(chunks: Iterable[bytes]) -> TextFacts:
         if not facts.size:
             _refuse_utf16(chunk)
         _decode(decoder, chunk, facts.size)
-        facts.blank = facts.blank and not chunk.removeprefix(codecs.BOM_UTF8).strip()
-        facts.size += len(chunk)
+        facts.add(chunk)
     _decode(decoder, b"", facts.size, final=True)
     return facts
 

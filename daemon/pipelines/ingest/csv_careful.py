@@ -9,35 +9,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from daemon.formulas import restore
 from daemon.pipelines.ingest.csv_layout import Layout, text_of
-from daemon.pipelines.ingest.csv_load import LONGEST_LINE
+from daemon.pipelines.ingest.csv_rows import LONGEST_LINE, RowLines, RowTooLong
 from daemon.pipelines.ingest.load import Contents, Load
 from daemon.pipelines.ingest.records import Record, load_records
-
-
-class _Lines:
-    """Lines that can be put back, and what was taken of them."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._returned: list[str] = []
-        self.taken: list[str] = []
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._returned.pop() if self._returned else next(self._lines)
-        self.taken.append(line)
-        return line
-
-    def keep_first(self) -> str:
-        """The first line taken; the others will be read again."""
-        first, *others = self.taken
-        self._returned.extend(reversed(others))
-        return first
 
 
 def load_carefully(load: Load, contents: Contents) -> None:
@@ -49,24 +27,24 @@ def load_carefully(load: Load, contents: Contents) -> None:
         load_records(load, rows, misfit="CAST")
 
 
-def records(lines: Iterator[str], layout: Layout) -> Iterator[Record]:
+def records(text: TextIO, layout: Layout) -> Iterator[Record]:
     """The rows below the header with all their cells; the header is row 1, as in a spreadsheet.
 
     A row with an open quote ends with its line. A defect is named as in DuckDB's reject table.
     """
-    csv.field_size_limit(LONGEST_LINE)
-    source = _Lines(lines)
+    csv.field_size_limit(2 * LONGEST_LINE)
+    source = RowLines(text, layout.delimiter)
     reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
     number = 0
     while True:
-        source.taken.clear()
+        source.begin_row()
         number += 1
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error as error:
-            yield _unreadable(number, source.keep_first(), error)
+        except (csv.Error, RowTooLong) as error:
+            yield _unreadable(number, source, error)
             reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
             continue
         if number > layout.first_row and (cells or len(layout.header) == 1):
@@ -80,11 +58,10 @@ def _record(number: int, raw: str, cells: list[str], width: int) -> Record:
     return Record(number, raw, "TOO MANY COLUMNS" if found > width else "MISSING COLUMNS", ())
 
 
-def _unreadable(number: int, line: str, error: csv.Error) -> Record:
-    raw = line.rstrip("\r\n")
-    if "field limit" in str(error) and len(raw) > LONGEST_LINE:
-        return Record(number, raw[:LONGEST_LINE], "LINE SIZE OVER MAXIMUM", ())
-    return Record(number, raw, "UNQUOTED VALUE", ())
+def _unreadable(number: int, source: RowLines, error: csv.Error | RowTooLong) -> Record:
+    if isinstance(error, RowTooLong) and source.finish_row():
+        return Record(number, source.taken[0][:LONGEST_LINE], "LINE SIZE OVER MAXIMUM", ())
+    return Record(number, source.keep_first().rstrip("\r\n")[:LONGEST_LINE], "UNQUOTED VALUE", ())
 
 
 def _picked(

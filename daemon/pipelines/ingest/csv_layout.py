@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import msgspec
 
 from daemon.formulas import restore
 from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.source_file import unpacked
 
 ADDED_PREFIX = "_triaged_"
 """Starts the names of the columns that an export of rejected rows adds and an import leaves out."""
@@ -57,9 +57,7 @@ def missing_columns(names: Sequence[str]) -> FileFailure:
 @contextmanager
 def text_of(file: BinaryIO, compression: str) -> Iterator[io.TextIOWrapper]:
     """The decompressed text from its start, line ends kept; `file` stays open."""
-    file.seek(0)
-    binary = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if compression == "gzip" else file
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+    text = io.TextIOWrapper(unpacked(file, compression), encoding="utf-8-sig", newline="")
     try:
         yield text
     finally:

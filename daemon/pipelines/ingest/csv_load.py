@@ -7,22 +7,26 @@ import secrets
 import duckdb
 
 from daemon.pipelines.ingest.conversion import TargetColumn
+from daemon.pipelines.ingest.csv_rows import LONGEST_LINE
 from daemon.pipelines.ingest.exactness import exact
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.load import Contents, Load, NeedsCare
 from daemon.pipelines.ingest.memory import TooMuchMemory, bounded
 from daemon.pipelines.ingest.sql import identifier, literal
 
-LONGEST_LINE = 2_000_000
-"""Bytes that a row may have."""
 _BUFFER = 4 * LONGEST_LINE
 """Bytes read at a time. Between two of these DuckDB notices that it is to stop."""
 
 
 def suits(contents: Contents) -> bool:
-    """Whether DuckDB's reader can be used and is the faster way."""
+    """Whether DuckDB's reader can be used and is the faster way.
+
+    It leaves out a last line that is too long and has no line feed (1.5 and 2.0), without a word.
+    """
     layout = contents.layout
-    return not (layout.was_exported or layout.first_row > 1 or contents.is_small)
+    if layout.was_exported or layout.first_row > 1 or contents.longest_line > LONGEST_LINE:
+        return False
+    return not contents.is_small
 
 
 def load_csv(load: Load, contents: Contents, allowance: int) -> None:

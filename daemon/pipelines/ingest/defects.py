@@ -12,6 +12,6 @@ DEFECTS = {
     "TOO MANY COLUMNS": "more cells than the header has",
     "MISSING COLUMNS": "fewer cells than the header has",
     "UNQUOTED VALUE": "a quote that is not closed, or not doubled inside a quoted cell",
-    "LINE SIZE OVER MAXIMUM": "longer than 2 MB",
+    "LINE SIZE OVER MAXIMUM": "longer than a row may be",
 }
 """A row is no row at all."""

@@ -26,7 +26,8 @@ _DISK_FULL = re.compile(
     r"no space left|disk quota|file too large|could not write|failed to write|max_temp_directory",
     re.IGNORECASE,
 )
-_DAMAGED_ARCHIVE = re.compile(r"gzip|zstd|checksum|frame descriptor|decompress", re.IGNORECASE)
+_DAMAGED_ARCHIVE = re.compile(r"gzip|zstd|frame descriptor|decompress", re.IGNORECASE)
+_JSON_PLACE = re.compile(r"Malformed JSON.*?at byte ([0-9]+) in record/value ([0-9]+)")
 _OPEN_FILE = re.compile(r'(file )?"?/dev/fd/[0-9]+"?')
 _KEY_VALUES = re.compile(r'(Duplicate key|duplicate key|key) "((?:[^"]|"")*)"')
 _QUOTED_VALUE = re.compile(r"""(string|value|constant) (?:"[^"]*"|'[^']*')""", re.IGNORECASE)
@@ -93,15 +94,24 @@ def while_opening(error: duckdb.Error) -> WarehouseError:
     )
 
 
+def broke_engine(error: duckdb.Error) -> bool:
+    """Whether the open database refuses whatever comes after this error, and has to be opened anew."""
+    return isinstance(error, duckdb.FatalException | duckdb.InternalException)
+
+
 def while_loading(error: duckdb.Error) -> FileFailure | WarehouseError | Interrupted:
-    """Whose fault an error during a load is: the file's, or the warehouse's."""
+    """Whose fault an error during a load is: the file's, or the warehouse's.
+
+    That the engine gave up says nothing against what is in the warehouse: whoever is told to go back
+    to a backup for that loses what came since.
+    """
     if isinstance(error, duckdb.InterruptException):
         return Interrupted()
     text = str(error)
     if _DISK_FULL.search(text):
         return _disk_full(text)
-    if isinstance(error, duckdb.FatalException | duckdb.InternalException):
-        return WarehouseError(f"The warehouse failed: {_brief(text)}", "WAREHOUSE_CORRUPT")
+    if broke_engine(error):
+        return _broken_engine(error)
     if isinstance(error, duckdb.TransactionException):
         return WarehouseError(f"Another program's write: {_brief(text)}", "WAREHOUSE_CONFLICT")
     if isinstance(error, duckdb.IOException):
@@ -109,14 +119,27 @@ def while_loading(error: duckdb.Error) -> FileFailure | WarehouseError | Interru
     return _while_converting(error)
 
 
+def _broken_engine(error: duckdb.Error) -> FileFailure | WarehouseError:
+    """The first to meet it is at fault; who is told only that work is refused is not."""
+    text = _brief(str(error))
+    if isinstance(error, duckdb.InternalException):
+        return FileFailure(f"DuckDB failed while it loaded the file: {text}", "ENGINE")
+    return WarehouseError(f"DuckDB stopped: {text}", "WAREHOUSE_STOPPED")
+
+
 def _while_converting(error: duckdb.Error) -> FileFailure:
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return FileFailure("Loading the file needs more than `memory_limit`.", "OUT_OF_MEMORY")
+        return _out_of_memory()
     if isinstance(error, duckdb.ConstraintException):
         return FileFailure(_without_values(text), "CONSTRAINT")
     if "Maximum line size" in text:
         return FileFailure("A line is longer than 8 MB.", "LINE SIZE OVER MAXIMUM")
+    if found := _JSON_PLACE.search(text):
+        byte, record = int(found[1]), int(found[2]) - 1  # DuckDB counts the next one already
+        return FileFailure(
+            f"The JSON is broken at byte {byte:,} of record {record:,}.", "JSON_DOCUMENT"
+        )
     kind = type(error).__name__.removesuffix("Exception").upper()
     return FileFailure(_without_values(text), kind)
 
@@ -124,6 +147,31 @@ def _while_converting(error: duckdb.Error) -> FileFailure:
 def while_opening_input(error: OSError) -> OSError | NotReadable:
     """Why a file or folder of the ingestion could not be looked at."""
     return NotReadable(error) if isinstance(error, PermissionError) else error
+
+
+def while_unpacking(error: duckdb.IOException) -> FileFailure | WarehouseError:
+    """What cannot be unpacked is damaged, whatever the words, unless there is no room for it."""
+    text = str(error)
+    if _DISK_FULL.search(text):
+        return _disk_full(text)
+    return FileFailure(f"The compressed file is damaged: {_brief(text)}", "COMPRESSION")
+
+
+def while_trying(error: duckdb.Error) -> FileFailure | Interrupted:
+    """Why a Parquet file could not be read, apart from the warehouse."""
+    if isinstance(error, duckdb.InterruptException):
+        return Interrupted()
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return _out_of_memory()
+    if "encrypt" in str(error).lower():
+        return FileFailure("The Parquet file is encrypted.", "ENCRYPTED")
+    return FileFailure(
+        "The file cannot be read as Parquet: it is cut off or damaged.", "NOT_PARQUET"
+    )
+
+
+def _out_of_memory() -> FileFailure:
+    return FileFailure("Loading the file needs more than `memory_limit`.", "OUT_OF_MEMORY")
 
 
 def while_writing(error: OSError) -> OSError | WarehouseError:

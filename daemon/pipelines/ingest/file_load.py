@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO
 
 import duckdb
 import msgspec
@@ -25,7 +24,7 @@ from daemon.pipelines.ingest.load import FILE_ID, REJECTED, Contents, Load, Need
 from daemon.pipelines.ingest.outcome import Outcome
 from daemon.pipelines.ingest.parquet_load import load_parquet
 from daemon.pipelines.ingest.rejects import RawLayout, Rejects, causes_in
-from daemon.pipelines.ingest.source_file import SourceFile, plain
+from daemon.pipelines.ingest.source_file import ReadyText, SourceFile, place_of, ready
 from daemon.pipelines.ingest.sql import identifier
 from daemon.pipelines.ingest.warehouse import WarehouseSession
 
@@ -65,7 +64,7 @@ class FileLoader:
         So a file that was only touched is not read again, nor is one that was loaded right before
         a crash. Only runs later than `after` count. Raises `WarehouseError`.
         """
-        with _understood():
+        with self._understood():
             entry = self._ledger.find(file.path)
             if entry is None or entry.content_hash != file.content_hash or entry.run_id <= after:
                 return None
@@ -87,13 +86,13 @@ class FileLoader:
         folder = self._session.warehouse.path.parent
         with (
             self._session.warehouse.writing(self._source.table),
-            _understood(),
-            plain(connection, file, encoding, folder) as (text, text_encoding),
+            self._understood(),
+            ready(connection, file, encoding, folder) as text,
         ):
             self._columns = self._columns or tables.ready_columns(
                 connection, self._source.table, self._source.columns
             )
-            contents = self._contents(text, text_encoding)
+            contents = self._contents(text)
             try:
                 return self._attempt(file, contents, self._reader(contents), run_id)
             except NeedsCare:
@@ -121,6 +120,19 @@ class FileLoader:
             return None
         return Outcome(facts, causes, _types(columns))
 
+    @contextlib.contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Turns DuckDB's errors into ours, without the values that their texts and causes hold."""
+        try:
+            yield
+        except duckdb.Error as error:
+            if failures.broke_engine(error):
+                self._session.close()  # what comes next opens the warehouse anew
+                self._looked_up, self._columns = None, ()
+            raise failures.while_loading(error) from None
+        except OSError as error:
+            raise failures.while_writing(error) from None
+
     @property
     def _ledger(self) -> LoadedFiles:
         if self._looked_up is None:
@@ -128,12 +140,15 @@ class FileLoader:
             self._looked_up.look_up(self._expected)
         return self._looked_up
 
-    def _contents(self, text: BinaryIO, encoding: Encoding) -> Contents:
+    def _contents(self, text: ReadyText) -> Contents:
+        file, encoding, longest_line = text
+        if encoding.format is Format.PARQUET:
+            self._session.trial.read_parquet(place_of(file))
         if encoding.format is not Format.CSV:
-            return Contents(text, encoding)
+            return Contents(file, encoding, longest_line=longest_line)
         wanted = list(self._source.columns or [column.name for column in self._columns])
-        layout = layout_of(text, encoding.compression, self._source.delimiter, wanted)
-        return Contents(text, encoding, layout)
+        layout = layout_of(file, encoding.compression, self._source.delimiter, wanted)
+        return Contents(file, encoding, layout, longest_line)
 
     def _reader(self, contents: Contents) -> Read:
         if contents.encoding.format is Format.PARQUET:
@@ -224,14 +239,3 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with contextlib.suppress(duckdb.Error):  # a fatal error has ended it already
             connection.rollback()
         raise
-
-
-@contextlib.contextmanager
-def _understood() -> Iterator[None]:
-    """Turns DuckDB's errors into ours, without the values that their texts and causes hold."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise failures.while_loading(error) from None
-    except OSError as error:
-        raise failures.while_writing(error) from None

@@ -142,7 +142,8 @@ class InputFolder:
         return path
 
     def _is_inside(self, place: Path) -> bool:
-        return place.resolve().is_relative_to(self.root.resolve())
+        # not Path.resolve, which takes a link to itself for a mistake of the program
+        return Path(os.path.realpath(place)).is_relative_to(os.path.realpath(self.root))
 
 
 def _split(files: str) -> tuple[Path, list[str]]:

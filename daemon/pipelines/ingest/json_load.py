@@ -11,7 +11,7 @@ import msgspec
 from daemon.pipelines.ingest.conversion import NUMBERED, Conversion, TargetColumn
 from daemon.pipelines.ingest.csv_layout import text_of
 from daemon.pipelines.ingest.formats import Format
-from daemon.pipelines.ingest.lines import lines_of
+from daemon.pipelines.ingest.lines import TOO_LONG, lines_of
 from daemon.pipelines.ingest.load import Contents, Load
 from daemon.pipelines.ingest.records import Record, load_records
 from daemon.pipelines.ingest.sql import identifier, literal, texts
@@ -60,7 +60,9 @@ def _relation(contents: Contents, columns: Sequence[TargetColumn]) -> str:
     names = texts(column.name for column in columns)
     return f"""
         SELECT raw, {values},
-            CASE WHEN kind IS NULL THEN 'JSON_SYNTAX'
+            CASE WHEN kind IS NULL AND starts_with(raw, {literal(TOO_LONG)})
+                    THEN 'LINE SIZE OVER MAXIMUM'
+                WHEN kind IS NULL THEN 'JSON_SYNTAX'
                 WHEN kind <> 'OBJECT' THEN 'JSON_NOT_OBJECT'
                 WHEN {all_null} THEN CASE WHEN len(json_keys(raw)) > 0
                     AND NOT list_has_any(json_keys(raw), {names}) THEN 'JSON_NO_COLUMN' END

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from daemon.pipelines.ingest.sql import literal
 
 LONGEST = 8 << 20
 """Bytes that a line may have."""
+TOO_LONG = "\x18"
+"""Begins what is left of a line that was longer. No JSON begins with it."""
+_KEPT = 1 << 20
 NO_DELIMITER = "\x1c\x1d\x1e\x1f"
 """Control characters that no text format puts in a row: the reader then finds one column."""
 
@@ -16,3 +21,18 @@ def lines_of(place: str, compression: str) -> str:
         auto_detect = false, header = false, columns = {{'line': 'VARCHAR'}},
         delim = {literal(NO_DELIMITER)}, quote = '', escape = '', strict_mode = false,
         max_line_size = {LONGEST}, buffer_size = {2 * LONGEST})"""
+
+
+def copy(text: BinaryIO, into: BinaryIO) -> None:
+    """Copies text line by line. Of a line that is longer than may be, the beginning is left."""
+    while line := text.readline(LONGEST + 1):
+        if len(line) > LONGEST:
+            line = f"{TOO_LONG}{line[:_KEPT].decode(errors='ignore')}\n".encode()
+            _skip_line(text)
+        into.write(line)
+    into.flush()
+
+
+def _skip_line(text: BinaryIO) -> None:
+    while (rest := text.readline(_KEPT)) and not rest.endswith(b"\n"):
+        pass

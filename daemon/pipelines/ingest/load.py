@@ -37,6 +37,8 @@ class Contents(msgspec.Struct, frozen=True):
     encoding: Encoding
     layout: Layout = Layout(",", (), 1)
     """Of a CSV file; no columns for other formats."""
+    longest_line: int = 0
+    """Bytes from one line feed to the next, at most."""
 
     @property
     def place(self) -> str:

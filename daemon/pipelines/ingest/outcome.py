@@ -40,10 +40,12 @@ def report(run: RunHandle, outcome: Outcome) -> None:
 
 
 def _message(cause: Cause, types: Mapping[str, str]) -> str:
-    """The cause without any value of the file."""
-    rows = "1 row was" if cause.row_count == 1 else f"{cause.row_count:,} rows were"
+    """The cause without any value of the file, in the same words however many rows there are."""
+    return f"{_reason(cause, types)} Rows rejected: {cause.row_count:,}."
+
+
+def _reason(cause: Cause, types: Mapping[str, str]) -> str:
     if cause.error_class in MISFITS and cause.column:
         expected = types.get(cause.column, "value")
-        return f"{rows} rejected: column {cause.column} does not hold a valid {expected}."
-    reason = DEFECTS.get(cause.error_class, cause.error_class.lower())
-    return f"{rows} rejected: {reason}."
+        return f"Column {cause.column} does not hold a valid {expected}."
+    return f"Not a row: {DEFECTS.get(cause.error_class, cause.error_class.lower())}."

@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.formulas import defuse
 from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
-from daemon.pipelines.ingest.csv_load import LONGEST_LINE
+from daemon.pipelines.ingest.csv_rows import LONGEST_LINE
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRows, StoredRejection
 from daemon.pipelines.ingest.rejects import RawLayout
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, cast
 
 import duckdb
 
-from daemon.pipelines.ingest import zstd
-from daemon.pipelines.ingest.content import Hashing, TextFacts, check_text, content_hash, gunzipped
+from daemon.pipelines.ingest import lines, zstd
+from daemon.pipelines.ingest.content import (
+    Gunzipped,
+    Hashing,
+    TextFacts,
+    check_text,
+    content_hash,
+)
 from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.failures import FileFailure, NotSettled
 from daemon.pipelines.ingest.formats import Encoding, Format
@@ -30,6 +37,10 @@ class SourceFile:
         self._place = place
         self._file = file
         self._opened = os.fstat(file.fileno())
+        self.text = TextFacts()
+        """What `scan` found of its text."""
+        self.is_padded = False
+        """Whether it is a gzip file with zeros after its end."""
 
     @property
     def binary(self) -> BinaryIO:
@@ -55,7 +66,7 @@ class SourceFile:
             raise NotSettled
         try:
             there = self._place.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         if (there.st_dev, there.st_ino) != (self._opened.st_dev, self._opened.st_ino):
             raise NotSettled
@@ -70,13 +81,15 @@ class SourceFile:
                 raise _empty()
             return
         chunks = Hashing(self._file)
+        unpacked = Gunzipped(chunks)
         try:
-            facts = check_text(gunzipped(chunks) if encoding.compression == "gzip" else chunks)
+            self.text = check_text(unpacked if encoding.compression == "gzip" else chunks)
             self.content_hash = chunks.hexdigest()
         except FileFailure:
             self.content_hash = content_hash(self._file)
             raise
-        _refuse_blank(facts)
+        self.is_padded = unpacked.padded
+        _refuse_blank(self.text)
 
 
 @contextmanager
@@ -91,19 +104,43 @@ def opened(listed: ListedFile, place: Path) -> Iterator[SourceFile]:
         yield source_file
 
 
+class ReadyText(NamedTuple):
+    """A file as DuckDB can be trusted to read it."""
+
+    file: BinaryIO
+    encoding: Encoding
+    longest_line: int
+    """Bytes from one line feed to the next, at most; 0 of what is no text."""
+
+
 @contextmanager
-def plain(
+def ready(
     connection: duckdb.DuckDBPyConnection, file: SourceFile, encoding: Encoding, folder: Path
-) -> Iterator[tuple[BinaryIO, Encoding]]:
-    """The file as DuckDB can be trusted to read it: Zstandard is unpacked in `folder` first."""
-    if encoding.compression != "zstd" or encoding.format is Format.PARQUET:
-        yield file.binary, encoding
-        return
-    with tempfile.TemporaryFile(dir=folder) as text:
-        zstd.unpack(connection, place_of(file.binary), place_of(text))
-        text.seek(0)
-        _refuse_blank(check_text(Hashing(text)))
-        yield text, Encoding(encoding.format, "none")
+) -> Iterator[ReadyText]:
+    """The file to be read; what DuckDB cannot read as it is gets written out in `folder` first."""
+    if encoding.format is Format.PARQUET:
+        yield ReadyText(file.binary, encoding, 0)
+    elif encoding.compression == "zstd":
+        with tempfile.TemporaryFile(dir=folder) as text:
+            zstd.unpack(connection, place_of(file.binary), place_of(text))
+            text.seek(0)
+            facts = check_text(Hashing(text))
+            _refuse_blank(facts)
+            yield ReadyText(text, Encoding(encoding.format, "none"), facts.longest_line)
+    elif file.is_padded or (
+        encoding.format is Format.JSONL and file.text.longest_line > lines.LONGEST
+    ):
+        with tempfile.TemporaryFile(dir=folder) as text:
+            lines.copy(unpacked(file.binary, encoding.compression), text)
+            yield ReadyText(text, Encoding(encoding.format, "none"), file.text.longest_line)
+    else:
+        yield ReadyText(file.binary, encoding, file.text.longest_line)
+
+
+def unpacked(file: BinaryIO, compression: str) -> BinaryIO:
+    """The bytes of a file from their start, of gzip those that are packed in it."""
+    file.seek(0)
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file)) if compression == "gzip" else file
 
 
 def place_of(file: BinaryIO) -> str:

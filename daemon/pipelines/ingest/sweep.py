@@ -49,7 +49,7 @@ class FolderSweep:
         self._run.step(RunState.PROCESSING, listed.path)
         try:
             self._open_and_load(candidate)
-        except (LeftForLater, FileNotFoundError):
+        except (LeftForLater, FileNotFoundError, NotADirectoryError):
             self._run.skip(listed.path)
         except OSError as error:
             self._run.fail(listed.path, while_opening_input(error), facts=unread(listed))

@@ -14,6 +14,7 @@ import duckdb
 
 from daemon.durable import make_private_folder
 from daemon.pipelines.ingest import failures, ledger, memory
+from daemon.pipelines.ingest.trial import TrialReader
 
 _THREADS = 2
 
@@ -90,6 +91,7 @@ class WarehouseSession:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
+        self.trial = TrialReader(_THREADS, warehouse.memory_limit)
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     @property
@@ -108,9 +110,11 @@ class WarehouseSession:
         connection = self._connection
         if connection is not None:
             connection.interrupt()
+        self.trial.interrupt()
 
     def close(self) -> None:
-        """Closes the connection; closing twice does nothing."""
+        """Closes what is open; closing twice does nothing, and using it again opens it again."""
+        self.trial.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             self.warehouse.release(connection)

@@ -11,12 +11,14 @@ from typing import BinaryIO
 
 import duckdb
 
-from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.failures import FileFailure, while_unpacking
 from daemon.pipelines.ingest.lines import NO_DELIMITER, lines_of
 from daemon.pipelines.ingest.sql import literal
 
 _FRAME = 0xFD2FB528
 _SKIPPABLE = range(0x184D2A50, 0x184D2A60)
+_LARGEST_WINDOW = 17
+"""As a window descriptor counts: 128 MB, the most that is unpacked without being told to."""
 _RAW_BLOCK, _RLE_BLOCK, _COMPRESSED_BLOCK = range(3)
 
 
@@ -35,12 +37,18 @@ def check_frames(file: BinaryIO) -> None:
 
 
 def unpack(connection: duckdb.DuckDBPyConnection, place: str, into: str) -> None:
-    """Writes the text at `place` to `into`, line by line, each ended by a line feed."""
-    connection.execute(
-        f"""COPY ({lines_of(place, "zstd")}) TO {literal(into)} (FORMAT csv, HEADER false,
-            DELIMITER {literal(NO_DELIMITER)}, QUOTE '', ESCAPE '', NULLSTR '',
-            USE_TMP_FILE false)"""
-    )
+    """Writes the text at `place` to `into`, line by line, each ended by a line feed.
+
+    Raises `FileFailure` when it cannot be unpacked.
+    """
+    try:
+        connection.execute(
+            f"""COPY ({lines_of(place, "zstd")}) TO {literal(into)} (FORMAT csv, HEADER false,
+                DELIMITER {literal(NO_DELIMITER)}, QUOTE '', ESCAPE '', NULLSTR '',
+                USE_TMP_FILE false)"""
+        )
+    except duckdb.IOException as error:
+        raise while_unpacking(error) from None
 
 
 def _follow_frame(file: BinaryIO, size: int) -> None:
@@ -48,7 +56,13 @@ def _follow_frame(file: BinaryIO, size: int) -> None:
     single_segment = descriptor & 0x20
     content_size_bytes = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
     dictionary_bytes = (0, 1, 2, 4)[descriptor & 3]
-    _skip(file, (0 if single_segment else 1) + dictionary_bytes + content_size_bytes, size)
+    if not single_segment and _number(file, 1) >> 3 > _LARGEST_WINDOW:
+        raise FileFailure(
+            "The Zstandard file needs a window of more than 128 MB (--long).", "ZSTD_UNSUPPORTED"
+        )
+    if dictionary_bytes and _number(file, dictionary_bytes):
+        raise FileFailure("The Zstandard file needs a dictionary.", "ZSTD_UNSUPPORTED")
+    _skip(file, content_size_bytes, size)
     last = False
     while not last:
         header = _number(file, 3)

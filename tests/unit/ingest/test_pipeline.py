@@ -102,7 +102,7 @@ def test_bad_files_of_every_kind_do_not_stop_good_ones(tmp_path: Path):
     assert [(f.item, f.error_class) for f in run.failures] == [
         ("0empty.csv", "EMPTY_FILE"),
         ("1binary.csv", "ENCODING"),
-        ("2broken.json", "INVALIDINPUT"),
+        ("2broken.json", "JSON_DOCUMENT"),
         ("3unknown.doc", "UNKNOWN_FORMAT"),
         ("4cut.csv.gz", "COMPRESSION"),
         ("5fake.parquet", "NOT_PARQUET"),
