@@ -38,19 +38,23 @@ class Transaction:
         buffer: rows.RowBuffer,
         batch: Batch,
         unresolved: Unresolved,
+        number: int,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        """`number` is that of the batch, another for each that is stored."""
         self._connection = connection
         self._tables = Tables(connection, buffer)
         self._batch = batch
         self._unresolved = unresolved
+        self._number = number
         self._jitter = jitter
-        self._changes: Counter[TallyKey] = Counter()
+        self.changes: Counter[TallyKey] = Counter()
+        """By how much the numbers of failures changed, once it is committed."""
         self.failed_runs: list[FailedRun] = []
         """Runs of the batch that failed as a whole, once it is committed."""
 
-    def commit(self) -> Counter[TallyKey]:
-        """Writes everything or nothing; returns by how much the numbers of failures changed."""
+    def commit(self) -> None:
+        """Writes everything or nothing. It may fail though all is on disk: `is_stored` tells."""
         self._connection.execute("BEGIN")
         try:
             self._write()
@@ -58,7 +62,10 @@ class Transaction:
         except BaseException:
             self._roll_back()
             raise
-        return self._changes
+
+    def is_stored(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Whether it is on disk, after a `commit` that failed and an opening anew."""
+        return connection.execute(SQL["last_commit"]).fetchall() == [(self._number,)]
 
     def _roll_back(self) -> None:
         with suppress(duckdb.Error):  # a failed COMMIT has rolled back already
@@ -67,6 +74,7 @@ class Transaction:
     def _write(self) -> None:
         batch = self._batch
         tables = self._tables
+        self._connection.execute(SQL["number_commit"], [self._number])
         tables.insert("cycles", batch.cycles)
         tables.insert("run_log", batch.run_log)
         tables.insert("audit", batch.audit)
@@ -142,7 +150,7 @@ class Transaction:
         batch = []
         for (day, counted, group), times in tally.items():
             key = TallyKey(*counted)
-            self._changes[key] += len(times)
+            self.changes[key] += len(times)
             batch.append(
                 rows.TallyRow(
                     day=day,
@@ -172,4 +180,4 @@ class Transaction:
         self._connection.execute(SQL["tally_changes"])
         self._connection.execute(SQL["apply_changes"])
         for *key, n in changed:
-            self._changes[TallyKey(*key)] += n
+            self.changes[TallyKey(*key)] += n

@@ -79,17 +79,22 @@ class _Stream:
     def __init__(self, database: Database, statements: Statements) -> None:
         self._database = database
         self._statements = statements
+        self._lock = threading.Lock()
+        self._reading: int | None = None
         self._error: BaseException | None = None
 
     def read(self) -> Iterator[bytes]:
         reading, writing = os.pipe()
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._reading = reading
         thread = threading.Thread(target=self._copy_to, args=(writing,), daemon=True)
         thread.start()
         try:
             while data := os.read(reading, _PIPE_BYTES):
                 yield data
         finally:
+            with self._lock:
+                self._reading = None
             os.close(reading)
             thread.join()
         if self._error is not None:
@@ -98,9 +103,18 @@ class _Stream:
     def _copy_to(self, writing: int) -> None:
         try:
             with self._database.read(Need.STREAM) as snapshot:
+                snapshot.lease.holding.append(self._cut)
                 for statement in self._statements(snapshot, f"/dev/fd/{writing}"):
                     snapshot.row(statement.sql, statement.parameters)
         except BaseException as error:  # noqa: BLE001 (raised again where the stream is read)
             self._error = error
         finally:
             os.close(writing)
+
+    def _cut(self) -> None:
+        """Lets a statement fail that waits for a slow reader, who finds the end in place of the rest."""
+        with self._lock:
+            if self._reading is not None:
+                nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+                os.dup2(nothing, self._reading, inheritable=False)
+                os.close(nothing)

@@ -14,6 +14,7 @@ import duckdb
 
 from daemon.durable import make_private_folder
 from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreUnavailable
+from daemon.store.leases import Leases
 from daemon.store.memory import Memory
 from daemon.store.migrate import migrate, require_newest
 from daemon.store.reading import Need, Readers, Reading
@@ -38,7 +39,8 @@ class Database:
         self._read_only = read_only
         statements = Statements()
         self._memory = Memory(self._new_cursor, statements, memory_limit)
-        self._readers = Readers(self._new_cursor, self._memory, statements)
+        self.leases = Leases(self._new_cursor)
+        self._readers = Readers(self.leases, self._memory, statements)
         self._root = self._open()
         self.writer = self._root.cursor()
 
@@ -102,17 +104,24 @@ class Database:
         return shutil.disk_usage(self.path.parent).free
 
     def reopen(self) -> None:
-        """Closes everything and opens anew, after an error that left the instance unusable."""
+        """Closes everything and opens anew, after an error that left the instance unusable. Raises `StoreError`.
+
+        What is being read ends, with `StoreUnavailable`.
+        """
         self.close()
         self._root = self._open()
         self._memory.reopened()
         self.writer = self._root.cursor()
+        self.leases.lend_again()
 
     def close(self) -> None:
-        """Closes the database; idempotent."""
-        self._readers.close()
-        self.writer.close()
-        self._root.close()
+        """Closes the database, also under those who read it; idempotent. Raises `StoreUnavailable`."""
+        self.leases.take_back()
+        try:
+            self.writer.close()
+            self._root.close()
+        except duckdb.Error as error:
+            raise StoreUnavailable(f"the store cannot be closed: {error}") from error
 
 
 def opening_error(path: Path, error: Exception) -> StoreError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,13 +13,11 @@ import duckdb
 
 from daemon.errors import PageTooLarge, QueryTooLong, StoreUnavailable
 from daemon.store.deadline import Deadline
+from daemon.store.leases import Lease, Leases
 from daemon.store.memory import Memory
 from daemon.store.statements import Parameters, Statements
 
 Row = tuple[Any, ...]
-
-_UNREADABLE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalError)
-"""What is the matter with the database or the machine, and not with the query."""
 
 READERS = 3
 """Queries at the same time; more would share the same processors and memory and only wait inside."""
@@ -66,12 +63,13 @@ class Snapshot:
 
     def __init__(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        lease: Lease,
         statements: Statements,
         use: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """`use` surrounds each query."""
-        self._cursor = cursor
+        self.lease = lease
+        self._cursor = lease.cursor
         self._statements = statements
         self._use = use
 
@@ -153,16 +151,10 @@ class _Turns:
 class Readers:
     """Everybody who reads a database, each on a cursor of their own."""
 
-    def __init__(
-        self,
-        connect: Callable[[], duckdb.DuckDBPyConnection],
-        memory: Memory,
-        statements: Statements,
-    ) -> None:
-        self._connect = connect
+    def __init__(self, leases: Leases, memory: Memory, statements: Statements) -> None:
+        self._leases = leases
         self._memory = memory
         self._statements = statements
-        self._idle: queue.SimpleQueue[duckdb.DuckDBPyConnection] = queue.SimpleQueue()
         soon = _Turns(READERS)
         self._turns = {
             Need.PAGE: soon,
@@ -185,17 +177,18 @@ class Readers:
 
         Raises `StoreUnavailable` when it cannot be read: closed, out of memory, disk gone.
         """
-        with self._turns[need].one(), self._taken() as cursor:
-            cursor.execute("BEGIN")
+        with self._turns[need].one(), self._leases.one() as lease:
+            lease.cursor.execute("BEGIN")
             try:
-                with self._bounded(need, cursor) as use:
-                    yield Snapshot(cursor, self._statements, use)
+                with self._bounded(need, lease) as use:
+                    yield Snapshot(lease, self._statements, use)
             finally:
-                cursor.execute("ROLLBACK")
+                if not lease.is_over:
+                    lease.cursor.execute("ROLLBACK")
 
     @contextmanager
     def _bounded(
-        self, need: Need, cursor: duckdb.DuckDBPyConnection
+        self, need: Need, lease: Lease
     ) -> Iterator[Callable[[], AbstractContextManager[None]]]:
         """The bounds of a need, and what surrounds each of its queries."""
         if need is Need.PAGE:
@@ -206,33 +199,14 @@ class Readers:
                     raise PageTooLarge from None
         elif need is Need.REPORT:
             try:
-                with Deadline(cursor.interrupt, REPORT_SECONDS):
+                with Deadline(lease.interrupt, REPORT_SECONDS):
                     yield self._memory.use
             except duckdb.InterruptException:
+                if lease.is_over:
+                    raise
                 raise QueryTooLong(
                     f"this takes longer than {REPORT_SECONDS:g} seconds; ask for a shorter time, "
                     "longer intervals or fewer failures"
                 ) from None
         else:
             yield self._memory.use
-
-    @contextmanager
-    def _taken(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        try:
-            cursor = self._idle.get_nowait()
-        except queue.Empty:
-            cursor = self._connect()
-        try:
-            yield cursor
-        except _UNREADABLE as error:
-            cursor.close()
-            raise StoreUnavailable("the store cannot be read at the moment") from error
-        except BaseException:
-            cursor.close()
-            raise
-        self._idle.put(cursor)
-
-    def close(self) -> None:
-        """Closes the cursors that nobody uses."""
-        while not self._idle.empty():
-            self._idle.get_nowait().close()

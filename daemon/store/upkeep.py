@@ -28,6 +28,7 @@ def expire(
     connection.execute("BEGIN")
     try:
         _forget_before(connection, first)
+        connection.execute(SQL["forget_commits"])
         ledgers.forget_before(connection, midnight(first))
         for (day,) in connection.execute(SQL["crowded_days"]).fetchall():
             connection.execute(SQL["compact_day_1"], [day])

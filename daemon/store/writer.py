@@ -107,13 +107,18 @@ class Writer(Part):
         self._refused = 0
         """Entries of batches under way that were refused, and are not counted as done yet."""
         self._jobs: deque[Callable[[duckdb.DuckDBPyConnection], None]] = deque()
-        self._next_id = self._read_next_id()
+        self._next_id = self._read("next_failure_id")
+        self._commits = self._read("last_commit")
+        """The number of the last batch that was stored."""
+        self._tried: Transaction | None = None
+        """The transaction of the batch under way that failed, which may be on disk all the same."""
         self._buffer: RowBuffer
         self._thread: threading.Thread
 
-    def _read_next_id(self) -> int:
-        found = self._database.read().row(SQL["next_failure_id"])
-        return int(found[0]) if found else 1
+    def _read(self, name: str) -> int:
+        found = self._database.read().row(SQL[name])
+        assert found is not None
+        return int(found[0])
 
     def _start(self) -> None:
         self._closing = False
@@ -205,7 +210,8 @@ class Writer(Part):
                 if job is None and not entries and self._closing:
                     return
             if job is not None:
-                self._do(job)
+                if not self._do(job):
+                    return
             else:
                 ready, done = self._prepared(entries), self._done
                 self._refused += len(entries) - len(ready)
@@ -243,19 +249,24 @@ class Writer(Part):
             entries.append(queue.popleft())
         return entries
 
-    def _do(self, job: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+    def _do(self, job: Callable[[duckdb.DuckDBPyConnection], None]) -> bool:
+        """Does the job once. False when told to give up on a store that cannot be written after it."""
         try:
             with self._database.writing() as connection:
                 job(connection)
             self.standing.replace(Standing.read(self._database))
         except (duckdb.Error, StoreError, OSError, MemoryError) as error:
             self._note(error)
+            return self._write(
+                []
+            )  # nobody may have anything to store for long, but all want to read
         except Exception:
             log.exception("upkeep of the store failed", extra={"event": "upkeep_failed"})
+        return True
 
     def _write(self, entries: list[Entry]) -> bool:
         """Commits, trying again until it works; False when told to give up."""
-        attempt = 0
+        attempt, self._tried = 0, None
         while True:
             try:
                 stored = self._commit(entries)
@@ -285,15 +296,20 @@ class Writer(Part):
         unresolved = self.standing.has_unresolved
         again = len(self._queue) >= BATCH_LIMIT
         with self._database.writing(again=again) as connection:
-            transaction = Transaction(connection, self._buffer, batch, unresolved)
-            changes = transaction.commit()
+            done = self._tried
+            if done is None or not done.is_stored(connection):
+                done = self._tried = Transaction(
+                    connection, self._buffer, batch, unresolved, self._commits + 1
+                )
+                done.commit()
+        self._commits += 1
         self._next_id = batch.next_id
-        self.standing.apply(changes)
+        self.standing.apply(done.changes)
         for entry in entries:
             if isinstance(entry.event, GroupSplit):
                 self._splits.add(entry.event)
         seconds = self._clock.monotonic() - begun
-        return Committed(entries, changes, seconds, transaction.failed_runs)
+        return Committed(entries, done.changes, seconds, done.failed_runs)
 
     def _write_halves(self, entries: list[Entry]) -> bool:
         middle = len(entries) // 2
@@ -303,8 +319,9 @@ class Writer(Part):
         """Finds the entry that DuckDB refuses, so that one cannot hold up all the others."""
         if len(entries) > 1:
             return self._write_halves(entries)
-        self._refuse(entries[0], error)
-        self._count_done(1)
+        for entry in entries:
+            self._refuse(entry, error)
+        self._count_done(len(entries))
         return True
 
     def _refuse(self, entry: Entry, error: Exception) -> None:

@@ -249,7 +249,7 @@ def insert(database: Database, entries: Iterable[Entry], first_id: int = 1) -> N
         standing = Standing.read(database)
         batch = Batch.of(list(entries), first_id, LEDGERS.begin())
         with database.writing() as connection:
-            Transaction(connection, buffer, batch, standing.has_unresolved).commit()
+            Transaction(connection, buffer, batch, standing.has_unresolved, number=1).commit()
     finally:
         buffer.close()
 

@@ -1,5 +1,17 @@
 -- The statements of the writer. {rows} stands for the rows of the batch.
 
+-- name: number_commit
+-- The batch has this number.
+INSERT INTO commits VALUES (?);
+
+-- name: last_commit
+-- The number of the last batch that is on disk.
+SELECT coalesce(max(number), 0) FROM commits;
+
+-- name: forget_commits
+-- All but the last.
+DELETE FROM commits WHERE number < (SELECT max(number) FROM commits);
+
 -- name: insert_runs
 -- Runs that began.
 INSERT INTO runs BY NAME
