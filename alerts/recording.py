@@ -11,6 +11,7 @@ WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 INTERVAL = "pipeline:triaged_cycle_interval:seconds"
 CYCLE_AGE = "pipeline:triaged_cycle_age:seconds"
 SUCCESS_AGE = "source:triaged_success_age:seconds"
+WORKED_AGE = "source:triaged_worked_age:seconds"
 ITEMS_FAILED = "pipeline:triaged_items_failed:ratio_rate1h"
 UNKNOWN = "pipeline:triaged_failures_unknown:ratio_rate1h"
 
@@ -70,6 +71,10 @@ def _ages(series: Series) -> list[Recording]:
             series("triaged_source_last_success_timestamp_seconds"),
             series("triaged_source_consecutive_failures"),  # there even without a success
             started,
+        ),
+        Recording(
+            name=WORKED_AGE,
+            expr=f"time() - {series('triaged_source_last_worked_timestamp_seconds')}",
         ),
     ]
 

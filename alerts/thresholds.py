@@ -57,6 +57,15 @@ class Consecutive(Table, frozen=True):
     consecutive: Annotated[int, Meta(ge=1)]
 
 
+class FailuresOpen(Table, frozen=True):
+    """Failures of a source that stay open."""
+
+    after: Duration
+    passing_after: Duration
+    critical_after: Duration
+    left_behind_after: Duration
+
+
 class NoSuccess(Table, frozen=True):
     """A source without a success for some intervals."""
 
@@ -156,6 +165,7 @@ class Thresholds(Table, frozen=True):
     authentication: Authentication
     source_blocked: Consecutive
     source_failing: Consecutive
+    failures_open: FailuresOpen
     no_success: NoSuccess
     error_budget: ErrorBudget
     items_failed: ItemsFailed

@@ -159,6 +159,8 @@ class RunEnded(RunEvent, frozen=True, kw_only=True, tag="run_ended"):
     counts: Counts
     progress_current: int | None
     progress_total: int | None
+    earlier_failures: int = 0
+    """Failures of earlier runs that were open still, of a run that would have been a success without them."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, gc=False):

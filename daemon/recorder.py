@@ -85,7 +85,7 @@ class Recorder:
             case events.RunEnded():
                 summary = self._summaries.pop(event.run_id, None) or Summary()
                 shown = msgspec.structs.replace(event, step=self._shown(event.step))
-                return Entry(shown, summary=summary.result())
+                return Entry(shown, summary=summary.result(event.earlier_failures))
             case events.StepEntered():
                 return Entry(msgspec.structs.replace(event, text=self._shown(event.text)))
             case (

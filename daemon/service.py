@@ -43,11 +43,13 @@ from daemon.retry.automatic import AutomaticRetries, budget_window
 from daemon.runners.processes import Processes
 from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler
+from daemon.standing import Standings
 from daemon.store import work
 from daemon.store.audit import Audit
 from daemon.store.failures import Failures
 from daemon.store.ledger import Ledgers
 from daemon.store.ledgers.files.reading import Files
+from daemon.store.pending import PendingFailures
 from daemon.store.retries import Retries
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
@@ -112,13 +114,18 @@ class Daemon:
             self.database, self.ledgers, self.clock, self.recorder.announce, self.recorder.prepare
         )
         self.recorder.connect(self.writer)
+        self.standings = Standings(
+            self.writer.standing, PendingFailures(self.database), self.clock, self.runs.streaks()
+        )
 
     def _run(self) -> None:
         """What runs sources, by time and on demand."""
         retry = self.settings.config.retry
         logs = self.settings.config.log
         self.processes = Processes(self.ledgers.facts, self.clock, logs.level, logs.format)
-        self.runner = Runner(self.recorder, self.clock, {"process": self.processes})
+        self.runner = Runner(
+            self.recorder, self.clock, {"process": self.processes}, self.standings.left_open
+        )
         self.queue = WorkQueue(self.catalog, self.recorder, self.clock)
         self.cycles = Cycles(
             Means(self.recorder, self.runner, self.clock, self.catalog, self.queue)
@@ -190,6 +197,7 @@ class Daemon:
             self.catalog,
             self.live,
             self.runs,
+            self.standings,
             self.cycles,
             self.queue,
             self.scheduler,
@@ -199,6 +207,7 @@ class Daemon:
             self.settings.config.metrics.max_sources,
         )
         for subscriber in (
+            self.standings.follow,
             self.metrics.count,
             self.automatic_retries.follow,
             journal.write,

@@ -52,8 +52,13 @@ class Summary:
         if cause is not None:
             cause.add(item)
 
-    def result(self) -> RunSummary:
-        """The summary; its category and advice are those of the run's own failure, or the top one."""
+    def result(self, earlier_failures: int = 0) -> RunSummary:
+        """The summary; its category and advice are those of the run's own failure, or the top one.
+
+        Of a run that only left failures of earlier runs open it says so.
+        """
+        if earlier_failures and not self._causes:
+            return _left_open(earlier_failures)
         causes = sorted(self._causes.values(), key=lambda cause: cause.count, reverse=True)
         top = self._of_run or (causes[0].assessment if causes else None)
         return RunSummary(
@@ -64,3 +69,20 @@ class Summary:
             suggested_action=top.suggested_action if top else None,
             top_errors=tuple(cause.result() for cause in causes[:_SHOWN]),
         )
+
+
+def _left_open(failures: int) -> RunSummary:
+    number = (
+        "1 failure of an earlier run is"
+        if failures == 1
+        else (f"{failures:,} failures of earlier runs are")
+    )
+    return RunSummary(
+        retryable=0,
+        category=None,
+        error_message=f"{number} still open.",
+        user_message=f"{number} still open: what is known to be broken was skipped.",
+        suggested_action="Look at the open failures of the source. Correct what they name and it is tried again, "
+        "or ignore them.",
+        top_errors=(),
+    )

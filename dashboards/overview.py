@@ -70,7 +70,7 @@ def overview(thresholds: Thresholds) -> dict[str, Any]:
 def _sources_failing() -> Panel:
     return stat(
         "Sources failing",
-        "Sources whose latest run failed.",
+        "Sources whose latest run failed, or of which failures are open.",
         now(f"sum({FAILING_RUNS} > bool 0)"),
         thresholds=look.thresholds(look.GOOD, (1, look.NOTICE)),
         links=[look.link("Sources", look.to_dashboard(Dashboard.SOURCES))],
@@ -151,7 +151,8 @@ def _failures_by_category() -> Panel:
 def _sources_over_time() -> Panel:
     return states(
         "Sources failing over time",
-        "When the latest run of a source had failed. Only sources that failed in this time, at most 20.",
+        "When the latest run of a source had failed, or failures of it were open. Only sources that failed in this "
+        "time, at most 20.",
         each(
             those_with_most(
                 f"max by (pipeline, source) ({FAILING_RUNS} > bool 0)",

@@ -19,6 +19,9 @@ CHOSEN = (PIPELINE, SOURCE)
 IN_A_ROW = series("triaged_source_consecutive_failures", *CHOSEN)
 FAILING = series("triaged_source_failing", *CHOSEN)
 SINCE = series("triaged_source_failing_since_timestamp_seconds", *CHOSEN)
+OPEN = series("triaged_source_failures_open", *CHOSEN)
+OPEN_SINCE = series("triaged_source_open_since_timestamp_seconds", *CHOSEN)
+WORKED = series("triaged_source_last_worked_timestamp_seconds", *CHOSEN)
 SUCCEEDED = series("triaged_source_last_success_timestamp_seconds", *CHOSEN)
 
 
@@ -34,7 +37,17 @@ def sources(thresholds: Thresholds) -> dict[str, Any]:
         [
             row(
                 "Now",
-                evenly(4, _known(), _failing(), _refused(), _never(), _waiting(), _unseen()),
+                evenly(
+                    4,
+                    _known(),
+                    _failing(),
+                    _open(),
+                    _refused(),
+                    _never(),
+                    _waiting(),
+                    _unseen(),
+                    _left_behind(),
+                ),
                 line(9, (14, shared.sources_failing_now(*CHOSEN)), (10, _progress())),
                 line(11, (24, rest_panels.sources("pipeline", "source"))),
             ),
@@ -45,7 +58,8 @@ def sources(thresholds: Thresholds) -> dict[str, Any]:
                     (12, _states()),
                     (12, shared.alerts_over_time(", ".join((*CHOSEN, 'source!=""')))),
                 ),
-                evenly(8, _in_a_row(thresholds), _failing_for(), _since_success(thresholds)),
+                evenly(8, _open_over_time(), _open_for(thresholds), _failing_for()),
+                evenly(8, _in_a_row(thresholds), _since_success(), _since_worked(thresholds)),
             ),
             row(
                 "What its runs come to",
@@ -65,8 +79,17 @@ def _known() -> Panel:
 def _failing() -> Panel:
     return stat(
         "Failing",
-        "Sources whose latest run failed.",
+        "Sources whose latest run failed, or of which failures are open.",
         now(f"sum({IN_A_ROW} > bool 0)"),
+        thresholds=look.thresholds(look.GOOD, (1, look.NOTICE)),
+    )
+
+
+def _open() -> Panel:
+    return stat(
+        "Open failures",
+        "Open failures of these sources, without those of groups that a person ignored or resolved.",
+        now(f"sum({OPEN})"),
         thresholds=look.thresholds(look.GOOD, (1, look.NOTICE)),
     )
 
@@ -111,6 +134,16 @@ def _unseen() -> Panel:
     )
 
 
+def _left_behind() -> Panel:
+    return stat(
+        "Left behind",
+        "Open failures of sources that are switched off or gone. No cycle runs these, so nothing resolves them.",
+        now(f"sum({series('triaged_failures_left_behind')})"),
+        thresholds=look.thresholds(look.GOOD, (1, look.NOTICE)),
+        links=[look.link("Failures", look.to_dashboard(Dashboard.FAILURES))],
+    )
+
+
 def _progress() -> Panel:
     return levels(
         "Active now",
@@ -125,7 +158,8 @@ def _progress() -> Panel:
 def _states() -> Panel:
     return states(
         "Failing with which category",
-        "When the latest run of a source had failed, and with which category. Click for the failures.",
+        "When a source failed, and with which category: its latest run had, or failures of it were open. Click for "
+        "the failures.",
         each(f"max by (pipeline, source, category) ({FAILING})", "{{source}}: {{category}}"),
         mappings=look.words({0: ("works", look.GOOD), 1: ("fails", look.BAD)}),
         links=[
@@ -147,7 +181,7 @@ def _in_a_row(thresholds: Thresholds) -> Panel:
     limit = thresholds.source_failing.consecutive
     return lines(
         "Runs that failed in a row",
-        f"Zero is good; the 20 sources with most. From {limit} on an alert fires; refused credentials raise it at once, missing "
+        f"Zero is good, 1 that failures are open; the 20 sources with most. From {limit} on an alert fires; refused credentials raise it at once, missing "
         f"rights, names and settings from {thresholds.source_blocked.consecutive} on.",
         each(
             those_with_most(IN_A_ROW, f"max_over_time({IN_A_ROW}[$__range] @ end()) > 0"),
@@ -160,8 +194,8 @@ def _in_a_row(thresholds: Thresholds) -> Panel:
 def _failing_for() -> Panel:
     return lines(
         "Failing for",
-        "How long ago the first of the runs that failed in a row ended: the 20 sources that have failed "
-        "longest. A source that works has no line.",
+        "How long ago the first of the runs that failed in a row ended, or the oldest open failure occurred: the 20 "
+        "sources that have failed longest. A source that works has no line.",
         each(
             those_with_most(f"(time() - {SINCE})", f"-({SINCE} @ end())"),
             "{{pipeline}} / {{source}}",
@@ -170,12 +204,50 @@ def _failing_for() -> Panel:
     )
 
 
-def _since_success(thresholds: Thresholds) -> Panel:
+def _open_over_time() -> Panel:
+    return lines(
+        "Open failures by source",
+        "The 20 sources with most. Runs may skip what is known to be broken: it stays open until it works, or a "
+        "person decides about it.",
+        each(
+            those_with_most(OPEN, f"max_over_time({OPEN}[$__range] @ end()) > 0"),
+            "{{pipeline}} / {{source}}",
+        ),
+    )
+
+
+def _open_for(thresholds: Thresholds) -> Panel:
+    chosen = thresholds.failures_open
+    return lines(
+        "Open for",
+        "How long ago the oldest open failure of each source and category occurred, the 20 oldest. More than "
+        f"{chosen.after} raises an alert; of what often passes by itself more than {chosen.passing_after}.",
+        each(
+            those_with_most(f"(time() - {OPEN_SINCE})", f"-({OPEN_SINCE} @ end())"),
+            "{{pipeline}} / {{source}}: {{category}}",
+        ),
+        unit="s",
+    )
+
+
+def _since_worked(thresholds: Thresholds) -> Panel:
     intervals = thresholds.no_success.intervals
     return lines(
-        "Since the last success",
-        "How long ago a run last succeeded: the 20 sources for which it is longest. More than "
+        "Since a run last worked",
+        "How long ago a run last succeeded, be it in part: the 20 sources for which it is longest. More than "
         f"{intervals} intervals of its cycles raise an alert.",
+        each(
+            those_with_most(f"(time() - {WORKED})", f"-({WORKED} @ end())"),
+            "{{pipeline}} / {{source}}",
+        ),
+        unit="s",
+    )
+
+
+def _since_success() -> Panel:
+    return lines(
+        "Since the last success",
+        "How long ago a run last succeeded and left no failure open: the 20 sources for which it is longest.",
         each(
             those_with_most(f"(time() - {SUCCEEDED})", f"-({SUCCEEDED} @ end())"),
             "{{pipeline}} / {{source}}",

@@ -11,6 +11,7 @@ from daemon.live import Live
 from daemon.metrics import Measured, Metrics
 from daemon.pipelines.catalog import Catalog
 from daemon.scheduler import Scheduler
+from daemon.standing import Standings
 from daemon.store.database import Database
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
@@ -24,6 +25,7 @@ def make_metrics(
     catalog: Catalog,
     live: Live,
     runs: Runs,
+    standings: Standings,
     cycles: Cycles,
     queue: WorkQueue,
     scheduler: Scheduler,
@@ -34,10 +36,12 @@ def make_metrics(
 ) -> Metrics:
     """Metrics that begin where the store says that the last process ended."""
     metrics = Metrics(__version__, catalog, live, most_sources)
-    metrics.seed(runs.standings(), runs.last_cycles())
+    metrics.seed(runs.last_cycles())
     metrics.measure(
         Measured(
             open_failures=writer.standing.open,
+            standing=standings.of,
+            failed_sources=writer.standing.sources,
             cycle_sources=lambda: {name: dict(s.counts) for name, s in cycles.sources.items()},
             retries_pending=lambda: dict(sum((Counter(n()) for n in waiting), Counter[str]())),
             work_queued=queue.lengths,

@@ -11,8 +11,10 @@ from prometheus_client.registry import Collector
 
 from daemon.errors import StoreError
 from daemon.live import Live
-from daemon.metrics.sources import SourceStates
+from daemon.metrics.source_gauges import SourceGauges
+from daemon.metrics.sources import ShownSources, SourceKey, enabled_sources
 from daemon.pipelines.catalog import Catalog
+from daemon.standing import SourceStanding
 from daemon.taxonomy import CATEGORIES
 
 
@@ -21,6 +23,10 @@ class Measured(NamedTuple):
 
     open_failures: Callable[[], dict[tuple[str, str, bool], int]]
     """By pipeline, category and whether a retry helps."""
+    standing: Callable[[str, str], SourceStanding]
+    """By pipeline and source."""
+    failed_sources: Callable[[], list[SourceKey]]
+    """Those that have had failures, gone ones too."""
     cycle_sources: Callable[[], dict[str, dict[str, int]]]
     """By pipeline and state."""
     retries_pending: Callable[[], dict[str, int]]
@@ -44,7 +50,7 @@ class AtScrape(Collector):
         self,
         catalog: Catalog,
         live: Live,
-        sources: SourceStates,
+        sources: ShownSources,
         measured: Measured,
     ) -> None:
         self._catalog = catalog
@@ -74,7 +80,7 @@ class AtScrape(Collector):
         )
         for run in self._live.active():
             counts[run.pipeline] = counts.get(run.pipeline, 0) + 1
-            if run.progress_total and self._sources.get(run.pipeline, run.source):
+            if run.progress_total and (run.pipeline, run.source) in self._sources:
                 ratio = min(1.0, (run.progress_current or 0) / run.progress_total)
                 progress.add_metric([run.pipeline, run.source], ratio)
         yield _gauge("triaged_runs_active", "Runs that are under way.", counts)
@@ -142,41 +148,24 @@ class AtScrape(Collector):
         )
 
     def _source_states(self) -> Iterator[Metric]:
-        failing = GaugeMetricFamily(
-            "triaged_source_failing",
-            "1 while the source's latest run failed with this category.",
-            labels=["pipeline", "source", "category"],
+        gauges = SourceGauges()
+        for (pipeline, source), failed_with in self._sources.items():
+            gauges.add(self._measured.standing(pipeline, source), failed_with)
+        yield from gauges.families()
+        yield GaugeMetricFamily(
+            "triaged_failures_left_behind",
+            "Open failures of sources that are switched off or gone: nothing tries them again.",
+            value=self._left_behind(),
         )
-        since = GaugeMetricFamily(
-            "triaged_source_failing_since_timestamp_seconds",
-            "When the first of the runs that failed in a row ended; absent while the source works.",
-            labels=["pipeline", "source"],
-        )
-        success = GaugeMetricFamily(
-            "triaged_source_last_success_timestamp_seconds",
-            "When a run of the source last succeeded; absent until one has.",
-            labels=["pipeline", "source"],
-        )
-        failures = GaugeMetricFamily(
-            "triaged_source_consecutive_failures",
-            "Runs of the source that failed in a row.",
-            labels=["pipeline", "source"],
-        )
-        for (pipeline, source), state in self._sources.items():
-            failures.add_metric([pipeline, source], state.consecutive_failures)
-            for category in sorted(state.failed_with):
-                failing.add_metric([pipeline, source, category], category == state.failing)
-            began = state.failing_since  # read once: a run may end meanwhile
-            if began is not None:
-                since.add_metric([pipeline, source], began)
-            if state.last_success is not None:
-                success.add_metric([pipeline, source], state.last_success)
-        yield from (failing, since, success, failures)
         yield GaugeMetricFamily(
             "triaged_sources_without_series",
             "Sources beyond metrics.max_sources, which have no series of their own.",
             value=self._sources.unseen,
         )
+
+    def _left_behind(self) -> int:
+        gone = set(self._measured.failed_sources()) - set(enabled_sources(self._catalog))
+        return sum(self._measured.standing(*source).open_failures for source in gone)
 
     def _store(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(

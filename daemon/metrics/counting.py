@@ -8,22 +8,18 @@ from typing import assert_never
 
 from daemon import events
 from daemon.metrics.declared import Declared
-from daemon.metrics.sources import SourceStates
 from daemon.store.entries import Committed, Entry
-from daemon.taxonomy import RetryOutcome, RunStatus, Trigger
+from daemon.taxonomy import RetryOutcome, Trigger
 
 FailureLabels = tuple[str, str, str]
 """Pipeline, category, retryable."""
 
 
 class Counting:
-    """What each stored event means to the counters and to the states of the sources."""
+    """What each stored event means to the counters."""
 
-    def __init__(
-        self, declared: Declared, sources: SourceStates, pipelines: Container[str]
-    ) -> None:
+    def __init__(self, declared: Declared, pipelines: Container[str]) -> None:
         self._declared = declared
-        self._sources = sources
         self._pipelines = pipelines
         self._retrying: set[str] = set()
         self._failed: Counter[FailureLabels] = Counter()
@@ -49,7 +45,7 @@ class Counting:
             case events.RunStarted(trigger=Trigger.RETRY) as event:
                 self._retrying.add(event.run_id)
             case events.RunEnded() as event:
-                self._count_run(event, entry)
+                self._count_run(event)
             case events.CycleEnded() as event:
                 self._declared.cycles.labels(event.pipeline, event.outcome.value).inc()
                 self._declared.cycle_seconds.labels(event.pipeline).observe(event.duration_seconds)
@@ -111,7 +107,7 @@ class Counting:
             self._declared.rows.labels(pipeline, "loaded").inc(rows.loaded)
             self._declared.rows.labels(pipeline, "rejected").inc(rows.rejected)
 
-    def _count_run(self, event: events.RunEnded, entry: Entry) -> None:
+    def _count_run(self, event: events.RunEnded) -> None:
         status = event.status.value
         exemplar = _exemplar(event.run_id)
         self._declared.runs.labels(event.pipeline, status).inc(1, exemplar)
@@ -119,15 +115,6 @@ class Counting:
             event.duration_seconds, exemplar
         )
         self._retrying.discard(event.run_id)
-        state = self._sources.get(event.pipeline, event.source)
-        if state is None:
-            return
-        if event.status is RunStatus.FAILED:
-            state.fail(entry.summary.category if entry.summary else None, event.at.timestamp())
-        elif event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
-            state.recover()
-            if event.status is RunStatus.SUCCESS:
-                state.last_success = event.at.timestamp()
 
 
 def _exemplar(run_id: str) -> dict[str, str]:

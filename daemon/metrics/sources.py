@@ -1,79 +1,59 @@
-"""How the latest runs of each source ended, for as many sources as metrics may have series for."""
+"""Which sources have series of their own: as many as metrics may have series for."""
 
 from __future__ import annotations
 
-from collections.abc import ItemsView
+from collections.abc import ItemsView, Iterable
 
 from daemon.pipelines.catalog import Catalog, Source
 
-
-class SourceState:
-    """How the latest runs of one source ended."""
-
-    def __init__(self) -> None:
-        self.last_success: float | None = None
-        self.consecutive_failures = 0
-        self.failing: str | None = None
-        self.failing_since: float | None = None
-        """When the first of the runs that failed in a row ended, in seconds since 1970."""
-        self.failed_with: set[str] = set()
-        """Categories seen since the start: their series stay, at zero, when the source recovers."""
-
-    def fail(self, category: str | None, at: float) -> None:
-        """The latest run failed; it ended so many seconds after 1970."""
-        self.consecutive_failures += 1
-        if self.failing_since is None:
-            self.failing_since = at
-        self.failing = category or "unknown"
-        self.failed_with.add(self.failing)
-
-    def recover(self) -> None:
-        """The latest run worked, at least in part."""
-        self.consecutive_failures = 0
-        self.failing = None
-        self.failing_since = None
+SourceKey = tuple[str, str]
+"""Pipeline and source."""
 
 
-class SourceStates:
-    """The states of the catalog's enabled sources, up to a limit. Follows the catalog as they come and go.
+class ShownSources:
+    """The catalog's enabled sources, up to a limit. Follows the catalog as they come and go.
 
-    One that is switched off fails no more: its series would keep an alert firing for ever.
+    One that is switched off has no series: they would keep an alert firing for ever.
     """
 
     def __init__(self, catalog: Catalog, limit: int) -> None:
         self._catalog = catalog
         self._limit = limit
-        self._states: dict[tuple[str, str], SourceState] = {}
+        self._failed_with: dict[SourceKey, set[str]] = {}
+        """Categories seen since the start: their series stay, at zero, when the source recovers."""
         self.unseen = 0
         """Sources beyond the limit."""
         self._choose()
         catalog.follow(self._follow)
 
-    def get(self, pipeline: str, source: str) -> SourceState | None:
-        """The state of a source; None when it has none, or is gone."""
-        return self._states.get((pipeline, source))
+    def __contains__(self, source: SourceKey) -> bool:
+        return source in self._failed_with
 
-    def items(self) -> ItemsView[tuple[str, str], SourceState]:
-        """All states by pipeline and source."""
-        return self._states.items()
+    def items(self) -> ItemsView[SourceKey, set[str]]:
+        """All sources by pipeline and name, with the categories that they were seen to fail with."""
+        return self._failed_with.items()
 
     def _follow(self, _pipeline: str, _name: str, _source: Source | None) -> None:
         self._choose()
 
     def _choose(self) -> None:
-        """Those that have a state keep it; a place that became free goes to the next.
+        """Those that are shown stay; a place that became free goes to the next.
 
-        Replaces the states, so that a scrape may go through those it began with.
+        Replaces them, so that a scrape may go through those it began with.
         """
-        pipelines = self._catalog.pipelines.values()
-        names = [
-            (pipeline.name, source.name)
-            for pipeline in pipelines
-            for source in pipeline.sources.values()
-            if source.enabled
-        ]
-        names.sort(key=lambda name: name not in self._states)
-        self._states = {
-            name: self._states.get(name) or SourceState() for name in names[: self._limit]
+        names = list(enabled_sources(self._catalog))
+        names.sort(key=lambda name: name not in self._failed_with)
+        self._failed_with = {
+            name: self._failed_with.get(name, set()) for name in names[: self._limit]
         }
-        self.unseen = len(names) - len(self._states)
+        self.unseen = len(names) - len(self._failed_with)
+
+
+def enabled_sources(catalog: Catalog) -> Iterable[SourceKey]:
+    """All sources that cycles include."""
+    return (
+        (pipeline.name, source.name)
+        for pipeline in catalog.pipelines.values()
+        for source in pipeline.sources.values()
+        if source.enabled
+    )

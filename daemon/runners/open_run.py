@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, assert_never
 
 from daemon import events
@@ -14,6 +15,14 @@ from daemon.runners.sink import Report, StoringSink
 from daemon.taxonomy import RunState, RunStatus
 from daemon.triage import describe
 
+LeftOpen = Callable[[str, str], int]
+"""How many failures of its items a pipeline's source still has, as far as is on disk."""
+
+
+def nothing_left_open(_pipeline: str, _source: str) -> int:
+    """Of sources that have no history."""
+    return 0
+
 
 class OpenRun:
     """Passes on what is reported, counts it, and takes nothing after the end. A `Sink`.
@@ -21,12 +30,20 @@ class OpenRun:
     Its pipeline reports from one thread at a time; anybody may cancel or end it.
     """
 
-    def __init__(self, order: RunOrder, sink: StoringSink, clock: Clock) -> None:
+    def __init__(
+        self,
+        order: RunOrder,
+        sink: StoringSink,
+        clock: Clock,
+        left_open: LeftOpen = nothing_left_open,
+    ) -> None:
         self.order = order
         self.asked_to_stop = threading.Event()
         """Set once the pipeline should stop at its next item."""
         self._sink = sink
         self._clock = clock
+        self._left_open = left_open
+        self._earlier_failures = 0
         self._began = clock.monotonic()
         self._lock = threading.Lock()
         self._closed = False
@@ -46,14 +63,15 @@ class OpenRun:
             trigger=order.trigger,
             source_version=order.source_version,
         )
-        self._sink.wait(self._sink.record(started))
+        self._position = self._sink.record(started)
+        self._sink.wait(self._position)
 
     def record(self, event: Report) -> None:
         """See `Sink.record`."""
         with self._lock:  # so that nothing comes after the end
             if self._closed:
                 raise RunClosed
-            self._sink.record(event)
+            self._position = self._sink.record(event)
             self._count(event)
 
     def _count(self, event: Report) -> None:
@@ -125,8 +143,16 @@ class OpenRun:
         if self._whole_failed:
             return RunStatus.FAILED
         if not self._failed:
-            return RunStatus.SUCCESS
+            return RunStatus.PARTIAL if self._leaves_open() else RunStatus.SUCCESS
         return RunStatus.PARTIAL if self._succeeded or self._in_part else RunStatus.FAILED
+
+    def _leaves_open(self) -> int:
+        """How many failures of earlier runs are open still, now that this one has reported all: it skipped them."""
+        source = (self.order.pipeline, self.order.source)
+        if self._left_open(*source):
+            self._sink.wait(self._position)
+            self._earlier_failures = self._left_open(*source)
+        return self._earlier_failures
 
     def end(self, status: RunStatus) -> int | None:
         """Ends the run, once; whatever is reported later is refused. Returns the position."""
@@ -158,6 +184,7 @@ class OpenRun:
             ),
             progress_current=progress.current if progress else None,
             progress_total=progress.total if progress else None,
+            earlier_failures=self._earlier_failures,
         )
 
     def _elapsed(self) -> float:

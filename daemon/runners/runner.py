@@ -14,7 +14,7 @@ from daemon.errors import Conflict, RecorderClosed
 from daemon.ids import new_id
 from daemon.pipelines.catalog import Registered, Source
 from daemon.runners.ending import Ending
-from daemon.runners.open_run import OpenRun
+from daemon.runners.open_run import LeftOpen, OpenRun, nothing_left_open
 from daemon.runners.order import RunOrder
 from daemon.runners.sink import StoringSink
 from daemon.runners.threads import Threads
@@ -37,11 +37,16 @@ class Runner:
     """Runs sources, each at most once at a time. The calling thread waits for the end."""
 
     def __init__(
-        self, sink: StoringSink, clock: Clock, elsewhere: Mapping[str, Workers] | None = None
+        self,
+        sink: StoringSink,
+        clock: Clock,
+        elsewhere: Mapping[str, Workers] | None = None,
+        left_open: LeftOpen = nothing_left_open,
     ) -> None:
         """`elsewhere` are workers by the `mode` of the pipelines that they are for, besides ``thread``."""
         self._sink = sink
         self._clock = clock
+        self._left_open = left_open
         self._workers: dict[str, Workers] = {"thread": Threads(clock), **(elsewhere or {})}
         self._lock = threading.Lock()
         self._active: dict[tuple[str, str], OpenRun | None] = {}
@@ -100,7 +105,7 @@ class Runner:
                 del self._active[key]
 
     def _begin(self, order: RunOrder) -> OpenRun:
-        run = OpenRun(order, self._sink, self._clock)
+        run = OpenRun(order, self._sink, self._clock, self._left_open)
         run.begin()
         with self._lock:
             self._active[order.pipeline, order.source] = run

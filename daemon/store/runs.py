@@ -79,14 +79,17 @@ class SourceOutcomes(msgspec.Struct, frozen=True):
     last_success_at: datetime | None
 
 
-class SourceStanding(NamedTuple):
-    """How a source's latest runs ended; what gauges start from."""
+class RunStreak(NamedTuple):
+    """How a source's latest runs ended."""
 
     pipeline: str
     source: str
     last_success: datetime | None
-    consecutive_failures: int
-    failing_category: str | None
+    last_worked: datetime | None
+    """When a run last ended in which something worked: as success or partial."""
+    failed_in_a_row: int
+    category: str | None
+    """What the latest run failed with, if it failed and that was not dealt with since."""
     failing_since: datetime | None
     """When the first of the runs that failed in a row ended."""
 
@@ -163,11 +166,9 @@ class Runs:
         rows = self._reader.rows(query("run_statistics", where=sql), parameters)
         return [SourceOutcomes(*map(utc, row)) for row in rows]
 
-    def standings(self) -> list[SourceStanding]:
+    def streaks(self) -> list[RunStreak]:
         """How the latest runs of every source ended."""
-        return [
-            SourceStanding(*map(utc, row)) for row in self._reader.rows(SQL["source_standings"])
-        ]
+        return [RunStreak(*map(utc, row)) for row in self._reader.rows(SQL["run_streaks"])]
 
     def last_cycles(self) -> dict[str, datetime]:
         """When the last cycle of each pipeline ended."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import choose_encoder
 
@@ -15,7 +16,8 @@ from daemon.live import Live
 from daemon.metrics import Measured, Metrics
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.own.config import OwnConfig
-from daemon.store.runs import SourceStanding
+from daemon.standing import SourceStanding
+from daemon.taxonomy import Category
 from tests.benchmarks.figures import Bench, Figure, compared, median, percentile, seconds
 from tests.benchmarks.server import Served, served
 
@@ -59,10 +61,23 @@ def _metrics() -> Metrics:
     live = Live()
     metrics = Metrics("1.0.0", Catalog({"mail": own}), live, SOURCES)
     now = SystemClock().now()
-    metrics.seed([SourceStanding("mail", name, now, 1, "connection", now) for name in names], {})
+    standing = SourceStanding(
+        pipeline="mail",
+        source="",
+        failing=True,
+        open_failures=1,
+        categories={Category.CONNECTION: 1},
+        failing_since=now,
+        pending_since={Category.CONNECTION: now},
+        last_success=now,
+        last_worked=now,
+        consecutive_failures=1,
+    )
     metrics.measure(
         Measured(
             open_failures=lambda: {("mail", "connection", True): SOURCES},
+            standing=lambda _, name: replace(standing, source=name),
+            failed_sources=list,
             cycle_sources=dict,
             retries_pending=dict,
             work_queued=dict,
@@ -83,14 +98,17 @@ def _series(metrics: Metrics, accept: str) -> int:
 
 
 def _same_number(series: int) -> CollectorRegistry:
-    """A registry of the client's own gauges with as many series, four for each source."""
+    """A registry of the client's own gauges with as many series, seven for each source."""
     registry = CollectorRegistry()
     gauges = [
         Gauge(f"source_{name}", "As many series.", ["pipeline", "source"], registry=registry)
-        for name in ("failing", "failing_since", "last_success", "consecutive_failures")
+        for name in (
+            *("open", "failing", "open_since", "failing_since"),
+            *("last_success", "last_worked", "consecutive_failures"),
+        )
     ]
     for number in range(series):
-        gauges[number % 4].labels("mail", f"account-{number // 4:04d}").set(number)
+        gauges[number % 7].labels("mail", f"account-{number // 7:04d}").set(number)
     return registry
 
 

@@ -30,12 +30,14 @@ from daemon.runners.open_run import OpenRun
 from daemon.runners.order import RunOrder
 from daemon.runners.runner import Runner
 from daemon.scheduler import Scheduler
+from daemon.standing import Standings
 from daemon.store.batch import Batch
 from daemon.store.commit import Transaction
 from daemon.store.database import Database
 from daemon.store.entries import Committed, Entry, RunSummary
 from daemon.store.failures import Failures
 from daemon.store.ledger import Ledgers
+from daemon.store.pending import PendingFailures
 from daemon.store.rows import RowBuffer
 from daemon.store.runs import Runs
 from daemon.store.standing import Standing
@@ -192,6 +194,13 @@ class Store:
         self.recorder.connect(self.writer)
         self.failures = Failures(self.database.read())
         self.runs = Runs(self.database)
+        self.standings = Standings(
+            self.writer.standing,
+            PendingFailures(self.database),
+            self.clock,
+            self.runs.streaks(),
+        )
+        self.recorder.subscribe(self.standings.follow)
         self.open_runs: dict[str, OpenRun] = {}
 
     def put(self, *entries: Entry) -> None:
@@ -212,7 +221,8 @@ class Store:
             options=options,
         )
         self.writer.start()
-        run = self.open_runs[order.run_id] = OpenRun(order, self.recorder, self.clock)
+        run = OpenRun(order, self.recorder, self.clock, self.standings.left_open)
+        self.open_runs[order.run_id] = run
         run.begin()
         return Run(order, run, self.clock, run.asked_to_stop)
 
@@ -296,7 +306,7 @@ class Machinery:
     def __init__(self, target: Store, *pipelines: Registered, paused: Iterable[str] = ()) -> None:
         self.store = target
         self.catalog = Catalog({pipeline.name: pipeline for pipeline in pipelines})
-        self.runner = Runner(target.recorder, target.clock)
+        self.runner = Runner(target.recorder, target.clock, left_open=target.standings.left_open)
         self.queue = WorkQueue(self.catalog, target.recorder, target.clock)
         self.cycles = Cycles(
             Means(target.recorder, self.runner, target.clock, self.catalog, self.queue)

@@ -58,16 +58,3 @@ SELECT pipeline, source, count(*),
        avg(duration_seconds), median(duration_seconds), quantile_cont(duration_seconds, 0.95),
        max(started_at), max(ended_at) FILTER (status = 'success')
 FROM runs WHERE {where} GROUP BY ALL ORDER BY ALL;
-
--- name: source_standings
--- How the latest runs of each source ended.
-WITH ended AS (
-    SELECT pipeline, source, status, category, ended_at, run_id,
-           max(run_id) FILTER (status IN ('success', 'partial'))
-               OVER (PARTITION BY pipeline, source) AS last_good
-    FROM runs WHERE status IN ('success', 'partial', 'failed'))
-SELECT pipeline, source, max(ended_at) FILTER (status = 'success'),
-       count(*) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good)),
-       CASE WHEN arg_max(status, run_id) = 'failed' THEN arg_max(category, run_id) END,
-       min(ended_at) FILTER (status = 'failed' AND (last_good IS NULL OR run_id > last_good))
-FROM ended GROUP BY ALL;

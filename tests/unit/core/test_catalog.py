@@ -15,7 +15,7 @@ from daemon.config import RetryConfig
 from daemon.errors import NotFound
 from daemon.events import RunStarted
 from daemon.gate import Reason
-from daemon.metrics.sources import SourceStates
+from daemon.metrics.sources import ShownSources
 from daemon.pipelines.catalog import Catalog, Source
 from daemon.retry.automatic import AutomaticRetries
 from daemon.store.runs import RunFilter
@@ -74,16 +74,16 @@ def test_a_source_is_added_replaced_and_removed_and_what_was_looked_up_stays_as_
 
 
 @pytest.mark.requirement("S10", "M1")
-def test_states_of_sources_follow_the_catalog_up_to_their_limit() -> None:
+def test_series_of_sources_follow_the_catalog_up_to_their_limit() -> None:
     found = Catalog({"nightly": pipeline(nothing, "a", "b")})
-    states = SourceStates(found, 2)
-    kept = states.get("nightly", "b")
+    shown = ShownSources(found, 2)
+    kept = dict(shown.items())["nightly", "b"]
     found.set_source("nightly", source("c"))
-    assert ([name for (_, name), _ in states.items()], states.unseen) == (["a", "b"], 1)
+    assert ([name for (_, name), _ in shown.items()], shown.unseen) == (["a", "b"], 1)
     found.remove_source("nightly", "a")
-    assert ([name for (_, name), _ in states.items()], states.unseen) == (["b", "c"], 0)
-    assert states.get("nightly", "b") is kept
-    assert states.get("nightly", "a") is None
+    assert ([name for (_, name), _ in shown.items()], shown.unseen) == (["b", "c"], 0)
+    assert dict(shown.items())["nightly", "b"] is kept
+    assert ("nightly", "a") not in shown
 
 
 @pytest.mark.requirement("S10")

@@ -64,7 +64,7 @@ class Scraped:
 
     def __init__(self, target: Store, found: Catalog | None = None, max_sources: int = 100) -> None:
         self.metrics = Metrics("1.2.3", found or catalog(), target.live, max_sources)
-        self.metrics.seed(target.runs.standings(), target.runs.last_cycles())
+        self.metrics.seed(target.runs.last_cycles())
         self.cycle_sources: dict[str, dict[str, int]] = {}
         self.paused: set[str] = set()
         self.next_cycles: dict[str, float] = {}
@@ -72,6 +72,8 @@ class Scraped:
         self.metrics.measure(
             Measured(
                 open_failures=target.writer.standing.open,
+                standing=target.standings.of,
+                failed_sources=target.writer.standing.sources,
                 cycle_sources=lambda: self.cycle_sources,
                 retries_pending=lambda: Retries(target.database).pending(LEDGERS.waiting),
                 work_queued=lambda: self.work_queued,

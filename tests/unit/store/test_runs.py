@@ -142,13 +142,17 @@ def test_statistics_of_all_sources_add_up_to_all_runs(
         assert s.median_seconds == 1.0
 
 
+Streak = tuple[datetime | None, datetime | None, int, str | None, datetime | None]
+"""The fields of a `RunStreak` after the source."""
+
+
 @settings(max_examples=12, deadline=None)
 @given(ends=st.lists(st.tuples(st.sampled_from(SOURCES), st.sampled_from(ENDS)), max_size=12))
-def test_standings_say_what_counting_along_would_say(
+def test_streaks_say_what_counting_along_would_say(
     tmp_path_factory: pytest.TempPathFactory, ends: list[tuple[str, RunStatus | None]]
 ) -> None:
     database = Database(tmp_path_factory.mktemp("s") / "store.duckdb", memory_limit=MEMORY)
-    entries, expected = [], dict[str, tuple[datetime | None, int, str | None, datetime | None]]()
+    entries, expected = [], dict[str, Streak]()
     for number, (source, status) in enumerate(ends):
         at = START + timedelta(hours=number)
         entries.append(started(run_id(number), at, source=source))
@@ -156,15 +160,15 @@ def test_standings_say_what_counting_along_would_say(
             continue
         category = "connection" if number % 2 else "unknown"
         entries.append(ended(run_id(number), status, at, source=source, category=category))
-        last, failures, _, since = expected.get(source, (None, 0, None, None))
+        last, worked, failures, _, since = expected.get(source, (None, None, 0, None, None))
         if status is RunStatus.FAILED:
-            expected[source] = (last, failures + 1, category, since or at)
+            expected[source] = (last, worked, failures + 1, category, since or at)
         elif status is RunStatus.SUCCESS:
-            expected[source] = (at, 0, None, None)
+            expected[source] = (at, at, 0, None, None)
         elif status is RunStatus.PARTIAL:
-            expected[source] = (last, 0, None, None)
+            expected[source] = (last, at, 0, None, None)
     insert(database, entries)
-    found = {s.source: tuple(s)[2:] for s in Runs(database).standings()}
+    found = {s.source: tuple(s)[2:] for s in Runs(database).streaks()}
     assert found == expected
     database.close()
 
