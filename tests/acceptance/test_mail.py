@@ -104,7 +104,7 @@ EXPECTED = {
 def test_three_accounts_come_out_differently_and_everything_agrees(
     product: Product, dovecot: Dovecot
 ) -> None:
-    fault = Fault("close", b"FETCH", 2000)
+    fault = Fault("close", b"FETCH")
     with FaultProxy(dovecot.port, fault) as proxy:
         product.configure(
             '[pipelines.mail]\nevery = "1h"\nconcurrency = 3\n'

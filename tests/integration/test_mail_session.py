@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 
@@ -16,6 +17,7 @@ from daemon.pipelines.mail.account import MailAccount, OAuth, Password
 from daemon.pipelines.mail.headers import Headers
 from daemon.pipelines.mail.message import LONGEST_HEADERS, FetchedMessage
 from daemon.pipelines.mail.oauth import AccessTokens
+from daemon.pipelines.mail.parts import SpoiledMessages, in_parts
 from daemon.pipelines.mail.session import open_mailbox, verify
 from daemon.pipelines.mail.watchdog import Watchdog
 from daemon.taxonomy import Category
@@ -147,13 +149,13 @@ def test_few_round_trips_lead_to_the_messages() -> None:
     with ScriptedServer(
         {
             b"LOGIN": b"TAG OK [CAPABILITY IMAP4rev1 WITHIN] in\r\n",
-            b"UID FETCH": b"TAG OK done\r\n",
+            b"UID FETCH": fetched,
         }
     ) as server:
         all_of(account(server.port))
         words = [command.split(b" (")[0].split()[:2] for command in server.received]
     assert [b" ".join(part).split()[0] for part in words] == [
-        b"CAPABILITY", b"LOGIN", b"SELECT", b"UID", b"UID", b"LOGOUT",
+        b"CAPABILITY", b"LOGIN", b"SELECT", b"UID", b"UID", b"UID", b"LOGOUT",
     ]  # fmt: skip
 
 
@@ -217,10 +219,13 @@ def test_hostile_headers_come_as_they_are(dovecot: Dovecot, ann: str) -> None:
 @pytest.mark.requirement("S2")
 def test_no_more_of_a_header_is_fetched_than_is_looked_at(dovecot: Dovecot, ann: str) -> None:
     long = b"".join(b" <%060d@example.org>\r\n" % number for number in range(5_000))
-    dovecot.deliver(ann, b"List-Id: <weekly>\r\nReferences:" + long, at=NOW)
+    dovecot.deliver(ann, b"References:" + long + b"List-Id: <weekly>\r\n", at=NOW)
     (message,) = all_of(account(dovecot.port, username=ann))
-    assert len(message.headers) == LONGEST_HEADERS
-    assert "List-Id" in Headers.parse(message.headers)
+    assert len(message.long_headers) == LONGEST_HEADERS
+    headers = Headers.parse(message.headers, message.long_headers)
+    assert headers["List-Id"] == "<weekly>"
+    with pytest.raises(errors.HeadersTooLong):
+        headers.get("References")
 
 
 def test_messages_that_are_gone_meanwhile_are_missing(dovecot: Dovecot, ann: str) -> None:
@@ -265,9 +270,215 @@ def test_messages_that_another_client_deletes_are_no_failure() -> None:
         ScriptedServer({b"UID FETCH": answer}) as server,
         open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
     ):
-        found = box.fetch([1, 2, 3, 4])
-    assert [m.uid for m in found.messages] == [1, 2, 4]
-    assert found.unreadable == {}
+        found = list(in_parts(box, [1, 2, 3, 4], box.fetch))
+    assert [m.uid for answer in found for m in answer.messages] == [1, 2, 4]
+    assert [answer.gone for answer in found] == [[], [3], []]
+    assert [answer.unreadable for answer in found] == [{}, {}, {}]
+
+
+class Unlike(NamedTuple):
+    """A server that is unlike others about the message with UID 12."""
+
+    answer: bytes
+    """What it says of it; everything else about the others."""
+    wrong: type[Exception]
+
+
+HEAD = b'* 2 FETCH (UID 12 INTERNALDATE "22-Nov-2026 10:00:00 +0100" RFC822.SIZE 9 FLAGS () '
+SECTION = b"BODY[HEADER.FIELDS (FROM)]<0> "
+UNLIKE = {
+    "left out": Unlike(b"", errors.MessageLeftOut),
+    "only its flags": Unlike(b"* 2 FETCH (UID 12 FLAGS ())\r\n", errors.MessageLeftOut),
+    "no headers": Unlike(HEAD + b"X NIL)\r\n", errors.MessageLeftOut),
+    "nil headers": Unlike(HEAD + SECTION + b"NIL)\r\n", errors.MessageLeftOut),
+    "empty headers": Unlike(HEAD + SECTION + b'"")\r\n', errors.MessageLeftOut),
+    "headers cut off": Unlike(HEAD + SECTION + b"{9}\r\nFrom: a\r\n" + b"L)\r\n", errors.MessageUnreadable),
+    "headers that stop in a line": Unlike(HEAD + SECTION + b"{4}\r\nList)\r\n", errors.MessageLeftOut),
+    "more after the end": Unlike(
+        HEAD + SECTION + b"{27}\r\nFrom: a\r\n\r\nList-Id: <x>\r\n\r\n)\r\n", errors.MessageUnreadable
+    ),
+    "nil date": Unlike(
+        HEAD.replace(b'"22-Nov-2026 10:00:00 +0100"', b"NIL") + SECTION + b"{2}\r\n\r\n)\r\n",
+        errors.MessageLeftOut,
+    ),
+    "a date after all": Unlike(
+        HEAD.replace(b"22-Nov-2026 10:00:00 +0100", b"31-Dec-9999 23:59:59 -1200")
+        + SECTION + b"{2}\r\n\r\n)\r\n",
+        errors.MessageUnreadable,
+    ),
+    "nil size": Unlike(HEAD.replace(b"SIZE 9", b"SIZE NIL") + SECTION + b"{2}\r\n\r\n)\r\n", errors.MessageLeftOut),
+    "nil flags": Unlike(HEAD.replace(b"()", b"NIL") + SECTION + b"{2}\r\n\r\n)\r\n", errors.MessageLeftOut),
+    "a size that is none": Unlike(HEAD.replace(b"SIZE 9", b"SIZE x") + SECTION + b"{2}\r\n\r\n)\r\n", errors.MessageUnreadable),
+    "nil": Unlike(b"* 2 FETCH NIL\r\n", errors.MessageLeftOut),
+    "never closed": Unlike(b"* 2 FETCH (UID 12\r\n", errors.MessageUnreadable),
+    "as another message": Unlike(HEAD.replace(b"UID 12", b"UID 99") + SECTION + b"{2}\r\n\r\n)\r\n", errors.MessageLeftOut),
+    "without its uid": Unlike(HEAD.replace(b"UID 12 ", b"") + SECTION + b"{2}\r\n\r\n)\r\n", errors.MessageLeftOut),
+    "a length that is too small": Unlike(HEAD + SECTION + b"{2}\r\nFrom: a\r\nList-Id: <x>\r\n\r\n)\r\n", errors.MessageBreaksConnection),
+    "a length that is too large": Unlike(HEAD + SECTION + b"{40}\r\nFrom: a\r\n\r\n)\r\n", errors.MessageBreaksConnection),
+    "stray bytes": Unlike(HEAD + SECTION + b"{2}\r\n\r\n)\r\nstray bytes\r\n", errors.MessageBreaksConnection),
+    "goodbye": Unlike(b"* BYE sorry\r\n", errors.MessageBreaksConnection),
+    "a literal without end": Unlike(HEAD + SECTION + b"{99999999999}\r\n", errors.MessageBreaksConnection),
+}  # fmt: skip
+
+
+def answering(unlike: bytes) -> Callable[[bytes], bytes]:
+    def answer(command: bytes) -> bytes:
+        uids = [int(uid) for uid in command.split()[2].split(b",")]
+        told = b"".join(unlike if uid == 12 else described(uid) for uid in uids)
+        return told + (b"" if b"BYE" in told else b"TAG OK done\r\n")
+
+    return answer
+
+
+@pytest.mark.requirement("S2", "F4")
+@pytest.mark.parametrize("name", UNLIKE)
+def test_a_message_that_the_server_lists_and_does_not_describe_fails_and_all_others_are_read(
+    name: str,
+) -> None:
+    case = UNLIKE[name]
+    script = {b"UID FETCH": answering(case.answer), SEARCH_AGAIN: b"* SEARCH 12\r\nTAG OK done\r\n"}
+    with ScriptedServer(script) as server:
+        one = account(server.port, timeout=1.0 if "too large" in name else 10.0)
+        read, wrong = in_parts_of(one, [11, 12, 13, 14])
+    assert read == [11, 13, 14]
+    assert [type(error) for error in wrong.values()] == [case.wrong]
+    assert set(wrong) == {12}
+    found = triaged(wrong[12])
+    assert found.category in (Category.SERVICE_UNAVAILABLE, Category.DATA_MALFORMED), found
+    assert found.rule.startswith("mailbox_"), found
+    assert found.retryable == (case.wrong is not errors.MessageUnreadable)
+
+
+SEARCH_AGAIN = b"UID SEARCH UID"
+
+
+def in_parts_of(one: MailAccount, uids: list[int]) -> tuple[list[int], dict[int, Exception]]:
+    """The messages that are read, and what is wrong with the others."""
+    read: list[int] = []
+    wrong: dict[int, Exception] = {}
+    with open_mailbox(one, Onlooker(), CLOCK) as box:
+        for answer in in_parts(box, uids, box.fetch):
+            if isinstance(answer, SpoiledMessages):
+                wrong |= answer
+            else:
+                read += [message.uid for message in answer.messages]
+                wrong |= answer.unreadable
+    return sorted(read), wrong
+
+
+def test_a_server_that_does_not_say_what_it_lists_is_taken_to_list_it() -> None:
+    script = {b"UID FETCH": answering(b""), SEARCH_AGAIN: b"TAG NO not now\r\n"}
+    with ScriptedServer(script) as server:
+        read, wrong = in_parts_of(account(server.port), [11, 12])
+    assert (read, set(wrong)) == ([11], {12})
+
+
+@pytest.mark.parametrize(
+    "refused", [b"TAG NO System Error (Failure)\r\n", b"TAG BAD no such message\r\n"]
+)
+def test_a_refusal_because_of_one_message_keeps_no_other_back(refused: bytes) -> None:
+    def answer(command: bytes) -> bytes:
+        return refused if b"12" in command.split()[2].split(b",") else answering(b"")(command)
+
+    with ScriptedServer({b"UID FETCH": answer}) as server:
+        read, wrong = in_parts_of(account(server.port), list(range(1, 41)))
+        assert len(server.commands(b"UID FETCH")) < 30
+    assert read == [uid for uid in range(1, 41) if uid != 12]
+    assert isinstance(wrong[12], errors.MessageRefused)
+    assert triaged(wrong[12]).category is Category.SERVICE_UNAVAILABLE
+
+
+def test_a_label_that_is_refused_because_of_one_message_is_written_to_the_others() -> None:
+    def store(command: bytes) -> bytes:
+        uids = command.split()[2].split(b",")
+        if b"12" in uids:
+            return b"TAG NO System Error\r\n"
+        told = b"".join(b"* 1 FETCH (UID %s FLAGS (Newsletter))\r\n" % uid for uid in uids)
+        return told + b"TAG OK done\r\n"
+
+    script = {
+        b"UID STORE": store,
+        b"UID FETCH": b"* 2 FETCH (UID 12 FLAGS ())\r\nTAG OK done\r\n",
+    }
+    outcome: dict[int, Exception | None] = {}
+    with (
+        ScriptedServer(script) as server,
+        open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
+    ):
+        for answer in in_parts(box, [11, 12, 13], lambda uids: box.label(uids, "Newsletter")):
+            outcome |= answer
+    assert {uid: error and str(error) for uid, error in outcome.items()} == {
+        11: None,
+        12: "System Error",
+        13: None,
+    }
+
+
+def test_flags_of_another_message_confirm_no_label() -> None:
+    """A FETCH without a UID: 12 is a number in the folder, and not the UID that was asked for."""
+    script = {
+        b"UID STORE": b"* 12 FETCH (FLAGS (Newsletter))\r\nTAG OK done\r\n",
+        b"UID FETCH": b"* 12 FETCH (FLAGS (Newsletter))\r\n* 1 FETCH (UID 12 FLAGS ())\r\nTAG OK done\r\n",
+    }
+    with (
+        ScriptedServer(script) as server,
+        open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
+    ):
+        assert isinstance(box.label([12], "Newsletter")[12], errors.LabelNotConfirmed)
+
+
+SEARCHES = {
+    "nothing": (b"", []),
+    "an empty line": (b"* SEARCH\r\n", []),
+    "zero for nothing": (b"* SEARCH 0\r\n", []),
+    "one line": (b"* SEARCH 13 11 12\r\n", [11, 12, 13]),
+    "blanks": (b"* SEARCH  11  12 13 \r\n", [11, 12, 13]),
+    "several lines": (b"* SEARCH 11\r\n* 3 EXISTS\r\n* SEARCH 12 13\r\n", [11, 12, 13]),
+    "the same twice": (b"* SEARCH 11 11 12\r\n* SEARCH 12\r\n", [11, 12]),
+    "small letters": (b"* search 11 12\r\n", [11, 12]),
+    "a sequence of changes": (b"* SEARCH 11 12 (MODSEQ 917162500)\r\n", [11, 12]),
+    "as IMAP4rev2 has it": (b'* ESEARCH (TAG "x") UID ALL 11:13,20\r\n', [11, 12, 13, 20]),
+    "IMAP4rev2 finds nothing": (b'* ESEARCH (TAG "x") UID\r\n', []),
+    "backwards": (b'* ESEARCH (TAG "ALL 7") UID COUNT 2 ALL 12:11\r\n', [11, 12]),
+    "flags in between": (b"* 1 FETCH (FLAGS (\\Seen))\r\n* SEARCH 11\r\n", [11]),
+    "larger than any UID": (b"* SEARCH 11 99999999999\r\n", [11, 99999999999]),
+}
+
+
+@pytest.mark.requirement("S2")
+@pytest.mark.parametrize("name", SEARCHES)
+def test_what_a_search_finds_is_understood_in_each_way_of_saying_it(name: str) -> None:
+    answer, uids = SEARCHES[name]
+    with (
+        ScriptedServer({b"UID SEARCH": answer + b"TAG OK done\r\n"}) as server,
+        open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
+    ):
+        assert box.search(NOW - DAY) == uids
+        assert box.search(NOW - DAY) == uids
+
+
+def test_a_search_that_finds_very_much_is_one_long_line() -> None:
+    many = range(1_000_000_000, 1_000_200_000)
+    line = b"* SEARCH " + b" ".join(map(b"%d".__mod__, many)) + b"\r\nTAG OK done\r\n"
+    with (
+        ScriptedServer({b"UID SEARCH": line}) as server,
+        open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
+    ):
+        assert box.search(NOW - DAY) == list(many)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"* SEARCH 11 twelve\r\n", b"* SEARCH " + b"9" * 5000 + b"\r\n", b"* ESEARCH UID ALL 1:2:3\r\n",
+     b"* ESEARCH UID ALL 1:4294967295\r\n"],
+)  # fmt: skip
+def test_a_search_that_cannot_be_read_fails(line: bytes) -> None:
+    with (
+        ScriptedServer({b"UID SEARCH": line + b"TAG OK done\r\n"}) as server,
+        open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
+        pytest.raises((errors.AnswerGarbled, errors.AnswerTooLong)),
+    ):
+        box.search(NOW - DAY)
 
 
 # Labels and keywords

@@ -11,8 +11,11 @@ from tests.support.scripted_imap import ScriptedServer
 
 _SEARCH = re.compile(rb'UID SEARCH X-GM-RAW "after:(\d+)"')
 _FETCH = re.compile(
-    rb"UID FETCH ([\d,]+) \(INTERNALDATE RFC822\.SIZE FLAGS BODY\.PEEK\[HEADER\.FIELDS "
-    rb"\([A-Z -]+\)\]<0\.65536> X-GM-MSGID X-GM-LABELS\)"
+    rb"UID FETCH ([\d,]+) \(INTERNALDATE RFC822\.SIZE FLAGS X-GM-MSGID X-GM-LABELS "
+    rb"BODY\.PEEK\[HEADER\.FIELDS \([A-Z -]+\)\]<0\.65536>\)"
+)
+_LONG = re.compile(
+    rb"UID FETCH ([\d,]+) \(BODY\.PEEK\[HEADER\.FIELDS \(TO CC REFERENCES\)\]<0\.65536>\)"
 )
 _LABELS = re.compile(rb"UID FETCH ([\d,]+) \(X-GM-LABELS\)")
 _STORE = re.compile(rb'UID STORE ([\d,]+) \+X-GM-LABELS \("((?:[^"\\]|\\.)*)"\)')
@@ -46,6 +49,10 @@ class GmailServer(ScriptedServer):
     def _fetch(self, command: bytes) -> bytes:
         if match := _LABELS.fullmatch(command):
             return self._told(match[1])
+        if match := _LONG.fullmatch(command):
+            line = b"* %d FETCH (UID %d BODY[HEADER.FIELDS (TO CC REFERENCES)]<0> {2}\r\n\r\n)\r\n"
+            told = [line % (n, uid) for n, uid in enumerate(self._present(match[1]), 1)]
+            return b"".join(told) + b"TAG OK Success\r\n"
         match = _FETCH.fullmatch(command)
         if not match:
             return self._refused(command)

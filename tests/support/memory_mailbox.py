@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from math import inf
 
 import msgspec
 
 from daemon.clock import Clock
 from daemon.pipelines.mail.account import MailAccount
-from daemon.pipelines.mail.errors import LabelNotConfirmed, MessageUnreadable, RunCancelled
+from daemon.pipelines.mail.errors import (
+    DeadlinePassed,
+    LabelNotConfirmed,
+    MessageUnreadable,
+    OutOfStep,
+    RunCancelled,
+)
 from daemon.pipelines.mail.message import Fetched, FetchedMessage
 from daemon.pipelines.mail.ports import Mailbox, Watch
 from daemon.taxonomy import RunState
@@ -30,6 +37,10 @@ class Folder:
         """The command at which the connection is lost: search, fetch or label."""
         self.answers_before_loss = 0
         """How often that command still works."""
+        self.breaks_at: set[int] = set()
+        """UIDs that break the connection when they are fetched."""
+        self.deadline: float | None = None
+        """Seconds after which a mailbox that was opened ends."""
         self.stored: list[tuple[tuple[int, ...], str]] = []
         """Every label command."""
         self.fetched: list[tuple[int, ...]] = []
@@ -56,48 +67,59 @@ class Folder:
 class MemoryMailbox:
     """A `Mailbox` on a folder in memory."""
 
-    def __init__(self, folder: Folder, watch: Watch) -> None:
-        self._folder = folder
+    def __init__(self, folder: Folder, watch: Watch, clock: Clock) -> None:
+        self.folder = folder
         self._watch = watch
+        self._clock = clock
+        self._opened = clock.monotonic()
 
     @property
     def uidvalidity(self) -> int:
-        return self._folder.uidvalidity
+        return self.folder.uidvalidity
 
     def search(self, since: datetime) -> list[int]:
         """By whole days, like a server without WITHIN."""
         self._command("search")
         day = (since - timedelta(days=1)).date()
-        return sorted(u for u, m in self._folder.messages.items() if m.received.date() >= day)
+        return sorted(u for u, m in self.folder.messages.items() if m.received.date() >= day)
 
     def fetch(self, uids: Sequence[int]) -> Fetched:
         self._command("fetch")
-        self._folder.fetched.append(tuple(uids))
-        present = [uid for uid in uids if uid in self._folder.messages]
+        self.folder.fetched.append(tuple(uids))
+        if self.folder.breaks_at & set(uids):
+            raise OutOfStep
+        present = [uid for uid in uids if uid in self.folder.messages]
         return Fetched(
-            [self._folder.messages[uid] for uid in present if uid not in self._folder.unreadable],
-            {uid: MessageUnreadable() for uid in present if uid in self._folder.unreadable},
+            [self.folder.messages[uid] for uid in present if uid not in self.folder.unreadable],
+            {uid: MessageUnreadable() for uid in present if uid in self.folder.unreadable},
+            [uid for uid in uids if uid not in self.folder.messages],
         )
+
+    def reconnect(self, reason: Exception) -> None:
+        if self.folder.lost_at is not None:
+            raise reason
 
     def label(self, uids: Sequence[int], label: str) -> Mapping[int, Exception | None]:
         self._command("label")
-        self._folder.stored.append((tuple(uids), label))
-        return {uid: self._add(uid, label) for uid in uids if uid in self._folder.messages}
+        self.folder.stored.append((tuple(uids), label))
+        return {uid: self._add(uid, label) for uid in uids if uid in self.folder.messages}
 
     def _add(self, uid: int, label: str) -> Exception | None:
-        if uid in self._folder.refuses:
+        if uid in self.folder.refuses:
             return LabelNotConfirmed()
-        message = self._folder.messages[uid]
-        self._folder.messages[uid] = msgspec.structs.replace(message, flags=message.flags | {label})
+        message = self.folder.messages[uid]
+        self.folder.messages[uid] = msgspec.structs.replace(message, flags=message.flags | {label})
         return None
 
     def _command(self, name: str) -> None:
         if self._watch.cancelled:
             raise RunCancelled
-        if self._folder.lost_at == name:
-            if not self._folder.answers_before_loss:
+        if self._clock.monotonic() - self._opened >= (self.folder.deadline or inf):
+            raise DeadlinePassed
+        if self.folder.lost_at == name:
+            if not self.folder.answers_before_loss:
                 raise ConnectionResetError(104, "Connection reset by peer")
-            self._folder.answers_before_loss -= 1
+            self.folder.answers_before_loss -= 1
 
 
 class MemoryServer:
@@ -112,6 +134,6 @@ class MemoryServer:
         watch.step(RunState.CONNECTING, f"Connecting to {account.source.host}")
         self.open_connections += 1
         try:
-            yield MemoryMailbox(self.folders[account.name], watch)
+            yield MemoryMailbox(self.folders[account.name], watch, clock)
         finally:
             self.open_connections -= 1

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from daemon.config.schema import ConfigTable
 from daemon.pipelines.mail.config import CategoryName, LabelName
+from daemon.pipelines.mail.errors import HeadersTooLong
 from daemon.pipelines.mail.headers import Headers
 from daemon.triage.matching.patterns import search_set
 
@@ -79,19 +80,24 @@ class _Conditions:
         self._not_matches = search_set(*condition.not_matches) if condition.not_matches else None
         self._asks = condition.asks
 
-    def hold(self, headers: Headers) -> bool:
-        if self._header not in headers or not self._present:
-            return self._header not in headers and not self._present
-        if not self._asks:
-            return True
-        value = headers[self._header]
+    def hold(self, headers: Headers) -> bool | None:
+        """Whether the condition holds; None when that depends on what was not read of the field."""
+        if not headers.has(self._header):
+            return not self._present if headers.whole(self._header) else None
+        if not self._present or not self._asks:
+            return self._present
+        value = headers.seen(self._header) or ""
         folded, searched = value.casefold(), value.encode()
-        return (
+        if self._not_matches is not None and self._not_matches.Match(searched):
+            return False
+        met = (
             (not self._equals or folded in self._equals)
             and (not self._contains or any(text in folded for text in self._contains))
             and (self._matches is None or bool(self._matches.Match(searched)))
-            and (self._not_matches is None or not self._not_matches.Match(searched))
         )
+        if headers.whole(self._header) or (met and not self._equals and self._not_matches is None):
+            return met
+        return None
 
 
 class HeaderRules:
@@ -103,13 +109,21 @@ class HeaderRules:
         self._domains = [frozenset(map(str.lower, rule.sender_domains)) for rule in self.rules]
 
     def match(self, headers: Headers) -> CategoryRule | None:
-        """The first rule that the message meets."""
+        """The first rule that the message meets.
+
+        Raises `HeadersTooLong` when which one that is depends on what was not read of the message.
+        """
         for rule, domains, conditions in zip(
             self.rules, self._domains, self._conditions, strict=True
         ):
             if domains and domains.isdisjoint(headers.sender_domains):
-                continue
-            if all(condition.hold(headers) for condition in conditions):
+                if headers.sender_domain or headers.whole("from"):
+                    continue
+                raise HeadersTooLong
+            held = [condition.hold(headers) for condition in conditions]
+            if False not in held:
+                if None in held:
+                    raise HeadersTooLong
                 return rule
         return None
 

@@ -102,10 +102,10 @@ class CategorySession:
     def decide(self, message: FetchedMessage) -> CategoryChoice:
         """What the message is, and which label it gets.
 
-        Raises what the own function or the model fails with, which concerns this message only, and
+        Raises what the own function or the model fails with, and `HeadersTooLong`, which concern this message only, and
         `ModelPaused` for a message that is to be left for the next run.
         """
-        headers = Headers.parse(message.headers)
+        headers = Headers.parse(message.headers, message.long_headers)
         if self._own is not None and (category := self._ask_own(self._own, message, headers)):
             return self._decision(category, "own")
         rule = self._rules.match(headers)

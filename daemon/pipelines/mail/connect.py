@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import logging
+import re
 import socket
 import ssl
 from functools import lru_cache
@@ -22,6 +23,9 @@ MOST_BYTES = 80_000_000
 """Of the answer to one command: the largest chunk of messages with the longest headers, and some more."""
 _LINE_BYTES = 64
 """That a line takes in memory beside its text."""
+_NAME = re.compile(rb"\A\* (?:\d+ )?[A-Za-z-]+")
+# imaplib takes no line of more than a million bytes; that is a SEARCH which lists 130,000 messages.
+imaplib._MAXLINE = MOST_BYTES  # type: ignore[attr-defined]  # noqa: SLF001
 
 logging.getLogger("imapclient").setLevel(logging.WARNING)  # below that it names who logs in
 
@@ -46,6 +50,17 @@ class Connection(IMAPClient):  # type: ignore[misc]  # it has no types
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - IMAPClient's name for it
         context = self.ssl_context if self.ssl else None
         return _Guarded(self.host, self.port, self._timeout.connect, context, self._watchdog)
+
+    def uid(self, command: str, *arguments: str) -> list[Any]:
+        """What the server says of messages in answer to a command on UIDs, as imaplib collects it."""
+        kind, said = self._imap.uid(command, *arguments)
+        self._checkok(command.lower(), kind, said)
+        return list(said)
+
+    def uid_search(self, criteria: str) -> tuple[list[bytes], list[bytes]]:
+        """The lines that the server answers a search with: SEARCH and, as IMAP4rev2 has it, ESEARCH."""
+        lines = [line for line in self.uid("SEARCH", criteria) if line]
+        return lines, list(self._imap.untagged_responses.pop("ESEARCH", ()))
 
     def notes(self) -> list[str]:
         """What the server noted beside its answer to the latest command."""
@@ -72,9 +87,17 @@ class _Guarded(imaplib.IMAP4):
         self._received = 0
         super().__init__(host, port, timeout)
 
-    def _command(self, name: str, *args: Any) -> Any:
+    def _new_tag(self) -> bytes:
+        """A new command begins. What an earlier one that failed was told of messages is no answer to it."""
         self._received = 0
-        return super()._command(name, *args)  # type: ignore[misc]  # imaplib's own
+        for kind in ("FETCH", "SEARCH", "ESEARCH"):
+            self.untagged_responses.pop(kind, None)
+        return super()._new_tag()  # type: ignore[misc,no-any-return]  # imaplib's own
+
+    def _get_line(self) -> bytes:
+        """Servers may name their answers in small letters; imaplib looks for capitals."""
+        line: bytes = super()._get_line()  # type: ignore[misc]  # imaplib's own
+        return _NAME.sub(lambda match: match[0].upper(), line, count=1)
 
     def read(self, size: int) -> bytes:
         """A literal. Counted before it comes: the server says how long it is."""

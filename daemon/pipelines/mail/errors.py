@@ -8,7 +8,8 @@ MailError
 │   │   └── TokenLoginRefused  an access token that the server does not take
 │   ├── FolderRefused        SELECT, EXAMINE
 │   ├── ReadRefused          SEARCH, FETCH
-│   └── LabelRefused         STORE
+│   ├── LabelRefused         STORE
+│   └── MessageRefused       FETCH or STORE of one message, while others are to be had
 ├── ConnectionLost           the connection ended in the middle of the conversation
 │   ├── AccessTokenExpired   because the token it was opened with ran out
 │   ├── OutOfStep            the server sent what is no IMAP
@@ -28,6 +29,9 @@ MailError
 ├── AnswerGarbled            an answer that cannot be taken apart; the connection goes on
 │   └── MessageUnreadable      the description of one message
 ├── MessagesMissed           nobody looked at the messages of some time
+├── MessageLeftOut           the server lists a message, and leaves it or its headers out of the answer
+├── MessageBreaksConnection  the connection broke each time that one message was asked for
+├── HeadersTooLong           what decides about a message may lie beyond what is read of its headers
 └── TokenRefused             the token endpoint gives no access token
 
 Errors of the network and of TLS (`OSError`) pass as they are: their types and numbers are facts.
@@ -58,8 +62,18 @@ class MailError(TriagedError):
         self.retry_after = retry_after
 
 
+_OF_THE_ACCOUNT = {
+    "OVERQUOTA", "LIMIT", "THROTTLED", "INUSE", "NOPERM", "AUTHORIZATIONFAILED", "CONTACTADMIN",
+}  # fmt: skip
+
+
 class ServerRefused(MailError):
     """The mail server refused a command."""
+
+    @property
+    def concerns_account(self) -> bool:
+        """Whether it would refuse the command for any message of the account."""
+        return self.imap_code in _OF_THE_ACCOUNT or self.retry_after is not None
 
 
 class GreetingRefused(ServerRefused):
@@ -88,6 +102,10 @@ class ReadRefused(ServerRefused):
 
 class LabelRefused(ServerRefused):
     """The mail server refused to write a label or keyword."""
+
+
+class MessageRefused(ServerRefused):
+    """The mail server refuses what is asked of this message."""
 
 
 class ConnectionLost(MailError):
@@ -170,6 +188,18 @@ class MessageUnreadable(AnswerGarbled):
 
 class MessagesMissed(MailError):
     """The messages of some time were not looked at."""
+
+
+class MessageLeftOut(MailError):
+    """The mail server lists the message, but leaves it out of its answer."""
+
+
+class MessageBreaksConnection(MailError):
+    """The connection to the mail server breaks each time this message is asked for."""
+
+
+class HeadersTooLong(MailError):
+    """The message has more than 64 KB of headers, and what decides about it may lie beyond."""
 
 
 class TokenRefused(MailError):

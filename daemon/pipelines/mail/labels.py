@@ -6,7 +6,7 @@ A server's OK proves nothing. What counts is the label among those that the serv
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from imapclient.imap_utf7 import encode as encode_utf7
@@ -14,7 +14,9 @@ from imapclient.imap_utf7 import encode as encode_utf7
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.conversation import ImapConversation
-from daemon.pipelines.mail.fetch import FLAGS, LABELS, named_of, names
+from daemon.pipelines.mail.descriptions import Description, descriptions
+from daemon.pipelines.mail.fetch import FLAGS, LABELS, ask, names
+from daemon.pipelines.mail.search import listed
 
 _NO_ATOM = re.compile(r'[\x00-\x20\x7f(){}%*"\\\[\]]')
 """What no keyword may hold (RFC 9051: atom-specials), and `[`, which clients stumble over."""
@@ -44,10 +46,8 @@ def add_label(
 
     For each UID None once the label was seen on it, or what is wrong; UIDs that are gone are missing.
     """
-    client = conversation.connection
-    return _write(
-        conversation, uids, label, LABELS, lambda: client.add_gmail_labels(list(uids), [label])
-    )
+    quoted = '"' + str(encode_utf7(label), "ascii").replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return _write(conversation, uids, label, LABELS, quoted)
 
 
 def add_keyword(
@@ -64,38 +64,53 @@ def add_keyword(
     written = keyword(label)
     if permanent is not None and "\\*" not in permanent and not _holds(permanent, written):
         raise errors.KeywordsNotAllowed
-    client = conversation.connection
-    return _write(
-        conversation, uids, written, FLAGS, lambda: client.add_flags(list(uids), [written])
-    )
+    return _write(conversation, uids, written, FLAGS, written)
 
 
 def _write(
-    conversation: ImapConversation,
-    uids: Sequence[int],
-    written: str,
-    item: str,
-    store: Callable[[], Mapping[int, Sequence[Any]] | None],
+    conversation: ImapConversation, uids: Sequence[int], written: str, item: str, stored: str
 ) -> dict[int, Exception | None]:
-    """Stores, then looks at what the messages have: as the answer says, or else when asked again."""
+    """Stores, then looks at what the messages have: as the answer says, or else when asked again.
+
+    Raises `LabelRefused` when it may be one of several messages that the server refuses it for.
+    """
+    client, asked = conversation.connection, ",".join(map(str, uids))
     refused: Exception | None = None
-    answer: Mapping[int, Sequence[Any]] = {}
+    answer: Sequence[Any] = ()
     try:
-        answer = conversation.ask(errors.LabelRefused, lambda: store() or {})
+        answer = conversation.ask(
+            errors.LabelRefused, lambda: client.uid("STORE", asked, f"+{item}", f"({stored})")
+        )
     except errors.LabelRefused as error:
+        if len(uids) > 1 and not error.concerns_account:
+            raise
         refused = error
-    except errors.AnswerGarbled:
-        pass  # one message's flags spoil the answer; which have it is asked below
-    present = {uid: names(values, item) for uid, values in answer.items()}
+    present = _present(descriptions(answer)[0], item)
     unsure = [uid for uid in uids if not _holds(present.get(uid, ()), written)]
-    seen, garbled = named_of(conversation, unsure, item)
-    present |= seen
-    outcome: dict[int, Exception | None] = {uid: errors.MessageUnreadable() for uid in garbled}
-    for uid in uids:
-        if uid in present:
-            confirmed = _holds(present[uid], written)
-            outcome[uid] = None if confirmed else refused or errors.LabelNotConfirmed()
+    garbled: set[int] = set()
+    if unsure:
+        described, garbled = ask(conversation, unsure, [item])
+        present |= _present(described, item)
+    outcome: dict[int, Exception | None] = {
+        uid: None if _holds(present[uid], written) else refused or errors.LabelNotConfirmed()
+        for uid in uids
+        if uid in present
+    }
+    unseen = [uid for uid in uids if uid not in outcome]
+    for uid in listed(conversation, unseen) if unseen else ():
+        unreadable = errors.MessageUnreadable() if uid in garbled else None
+        outcome[uid] = unreadable or refused or errors.LabelNotConfirmed()
     return outcome
+
+
+def _present(described: Mapping[int, Description], item: str) -> dict[int, frozenset[str]]:
+    """What each message has, of those of which it is told."""
+    key = item.encode()
+    return {
+        uid: names(said[key], item)
+        for uid, said in described.items()
+        if isinstance(said.get(key), tuple)
+    }
 
 
 def _holds(present: Collection[str], written: str) -> bool:

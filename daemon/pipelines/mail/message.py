@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -27,8 +27,11 @@ HEADER_FIELDS = (
     "Content-Type",
 )
 """The header fields that are fetched."""
+LONG_FIELDS = ("To", "Cc", "References")
+"""Those that may be very long, which are fetched apart from the others."""
+DECIDING_FIELDS = tuple(name for name in HEADER_FIELDS if name not in LONG_FIELDS)
 LONGEST_HEADERS = 64 * 1024
-"""Bytes of them that are fetched and looked at."""
+"""Bytes of each of the two that are fetched and looked at."""
 
 
 class FetchedMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +47,9 @@ class FetchedMessage(msgspec.Struct, frozen=True, kw_only=True):
     flags: frozenset[str]
     """Flags and keywords, such as ``\\Seen`` and ``$Newsletter``; on Gmail also its labels."""
     headers: bytes
-    """`HEADER_FIELDS` as the server sends them."""
+    """`DECIDING_FIELDS` as the server sends them."""
+    long_headers: bytes = b""
+    """`LONG_FIELDS` as the server sends them."""
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -52,7 +57,9 @@ class Fetched(msgspec.Struct, frozen=True):
 
     messages: list[FetchedMessage]
     unreadable: Mapping[int, Exception]
-    """By UID, what is wrong with messages that the server cannot describe, each by itself."""
+    """By UID, what is wrong with messages that the server lists but does not describe as it should."""
+    gone: Sequence[int] = ()
+    """UIDs of messages that are not in the folder any more."""
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -71,7 +71,7 @@ class MailPipeline:
         known = self._knowledge.of(account.name, source, mailbox.uidvalidity)
         selection = Selection(run, source, mailbox, before, known, looking.window.since)
         mailbox_id = mailbox_of(account.name, source)
-        sweep = MailboxSweep(run, source, mailbox, selection, session, mailbox_id)
+        sweep = MailboxSweep(run, source, mailbox, selection, session, mailbox_id, self._clock)
         run.step(RunState.FETCHING, looking.words())
         sweep.run(self._chunk)
         if sweep.saw_all:

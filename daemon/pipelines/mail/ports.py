@@ -32,7 +32,8 @@ class Mailbox(Protocol):
     """A folder of an account, selected over one connection that is logged in.
 
     Every method may raise what the connection fails with: `OSError`, `imapclient.exceptions`, or an
-    error of `daemon.pipelines.mail.errors`. Then the mailbox is of no use any more.
+    error of `daemon.pipelines.mail.errors`. Then the mailbox is of no use any more until `reconnect`,
+    unless it was a `ServerRefused` or `AnswerGarbled`.
     """
 
     @property
@@ -43,17 +44,23 @@ class Mailbox(Protocol):
         ...
 
     def fetch(self, uids: Sequence[int]) -> Fetched:
-        """The messages of one chunk; those that are gone meanwhile are missing. Leaves them unread.
+        """The messages of one chunk, left unread.
 
-        A message that cannot be read is one of `unreadable` and keeps none of the others back.
+        A message that the server lists but does not describe as it should is one of `unreadable` and keeps none
+        of the others back; one that is not in the folder any more is `gone`.
         """
         ...
 
     def label(self, uids: Sequence[int], label: str) -> Mapping[int, Exception | None]:
         """Adds a label, or keyword; for each UID None once the server confirmed it, or what is wrong.
 
-        A message that is gone meanwhile is missing.
+        A message that is gone meanwhile is missing. Raises `LabelRefused` when the server may refuse it for one
+        of several.
         """
+        ...
+
+    def reconnect(self, reason: Exception) -> None:
+        """Opens the folder anew after `reason` broke the connection, which is raised if that cannot be."""
         ...
 
 

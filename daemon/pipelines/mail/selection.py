@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.mail.categories import CategoryChoice
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.known import KnownMessages
 from daemon.pipelines.mail.message import FetchedMessage, Identity
@@ -22,11 +23,16 @@ class Known(NamedTuple):
     done: set[int]
     """Done by this process. A store that cannot be written does not know of it yet."""
 
+    decided: dict[int, CategoryChoice]
+    """Decided about, but not written yet: deciding may take long, or cost something."""
+
     def forget_all_but(self, found: Collection[int]) -> None:
         """Of what the folder does not list any more nothing has to be known."""
         for uid in self.outdated.keys() - set(found):
             del self.outdated[uid]
         self.done.intersection_update(found)
+        for uid in self.decided.keys() - set(found):
+            del self.decided[uid]
 
 
 class Knowledge:
@@ -39,7 +45,7 @@ class Knowledge:
         """To be added to. With other settings or another UIDVALIDITY it starts anew."""
         known = self._known.get(name)
         if known is None or known[:2] != (source, uidvalidity):
-            known = self._known[name] = (source, uidvalidity, Known({}, set()))
+            known = self._known[name] = (source, uidvalidity, Known({}, set(), {}))
         return known[2]
 
 
@@ -77,7 +83,12 @@ class Selection:
         outdated = self._known.outdated
         recent = [uid for uid in found if uid not in outdated or outdated[uid] >= since]
         done = set(self._known.done)
-        done.update(place.uid for place in self._before.done(map(self.identity, recent)))
+        places = list(map(self.identity, recent))
+        passed = self._before.done(places)
+        if self._run.wanted is None:
+            # What spoils a connection is not asked for before it is due.
+            passed |= self._before.set_aside(places)
+        done.update(place.uid for place in passed)
         self._skip(done)
         return [uid for uid in recent if uid not in done]
 
@@ -126,6 +137,19 @@ class Selection:
     def confirm(self, identity: Identity) -> None:
         """It is done: the server has its label."""
         self._known.done.add(identity.uid)
+        self.forget(identity)
+
+    def remember(self, identity: Identity, decision: CategoryChoice) -> None:
+        """It is decided about, and will be written."""
+        self._known.decided[identity.uid] = decision
+
+    def decided(self, identity: Identity) -> CategoryChoice | None:
+        """What was decided about it before and could not be written."""
+        return self._known.decided.get(identity.uid)
+
+    def forget(self, identity: Identity) -> None:
+        """What was decided about it is of no use any more."""
+        self._known.decided.pop(identity.uid, None)
 
     def _skip(self, passed: Collection[object]) -> None:
         if passed and self._run.wanted is None:

@@ -16,7 +16,7 @@ from daemon.pipelines.mail.concealment import concealed
 from daemon.pipelines.mail.conversation import ImapConversation
 from daemon.pipelines.mail.fetch import fetch
 from daemon.pipelines.mail.message import Fetched
-from daemon.pipelines.mail.opening import Opener
+from daemon.pipelines.mail.opening import Opener, SelectedFolder
 from daemon.pipelines.mail.ports import Mailbox, Watch
 from daemon.pipelines.mail.search import search
 from daemon.pipelines.mail.watchdog import Watchdog
@@ -25,6 +25,8 @@ from daemon.taxonomy import RunState
 T = TypeVar("T")
 VERIFY_SECONDS = 20.0
 """Longest that `verify` takes."""
+MOST_RECONNECTS = 16
+"""In one run. To find the one message of 1,000 that breaks the connection takes eleven."""
 
 
 @contextmanager
@@ -71,6 +73,7 @@ class ImapMailbox:
     def __init__(self, account: MailAccount, opener: Opener, clock: Clock) -> None:
         self._opener = opener
         self._clock = clock
+        self._reconnects = 0
         self._conversation, self._folder = opener.open()
         try:
             self._gmail = labels.uses_gmail_labels(account.source, self._folder.offered)
@@ -89,7 +92,7 @@ class ImapMailbox:
         return self._ask(lambda server: search(server, self._folder.offered, since, now))
 
     def fetch(self, uids: Sequence[int]) -> Fetched:
-        """The messages of one chunk; those that are gone meanwhile are missing. Leaves them unread."""
+        """The messages of one chunk, left unread."""
         gmail = b"X-GM-EXT-1" in self._folder.offered
         return self._ask(lambda server: fetch(server, uids, gmail=gmail))
 
@@ -112,12 +115,24 @@ class ImapMailbox:
         try:
             return command(self._conversation)
         except errors.AccessTokenExpired:
-            self._reopen()
+            self._reopen(self._opener.open_with_new_token)
             return command(self._conversation)
 
-    def _reopen(self) -> None:
+    def reconnect(self, reason: Exception) -> None:
+        """Opens the folder anew after `reason` broke the connection, which is raised if that cannot be."""
+        self._reconnects += 1
+        if self._reconnects > MOST_RECONNECTS:
+            raise reason
+        try:
+            self._reopen(self._opener.open)
+        except (errors.RunCancelled, errors.DeadlinePassed, errors.FolderRenumbered):
+            raise
+        except Exception as error:
+            raise reason from error
+
+    def _reopen(self, opening: Callable[[], tuple[ImapConversation, SelectedFolder]]) -> None:
         self.close()
-        self._conversation, folder = self._opener.open_with_new_token()
+        self._conversation, folder = opening()
         if folder.uidvalidity != self._folder.uidvalidity:
             raise errors.FolderRenumbered
         self._folder = folder

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 
+from daemon.clock import Clock
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.mail.categories import CategoryChoice
 from daemon.pipelines.mail.categoriser import CategorySession
@@ -13,12 +15,15 @@ from daemon.pipelines.mail.dry_run import Tally
 from daemon.pipelines.mail.facts import MessageFacts
 from daemon.pipelines.mail.message import Fetched, FetchedMessage, Identity
 from daemon.pipelines.mail.model import ModelPaused
+from daemon.pipelines.mail.parts import SpoiledMessages, in_parts
 from daemon.pipelines.mail.ports import Mailbox
 from daemon.pipelines.mail.selection import Selection
 from daemon.taxonomy import RunState
 
 _LOG = logging.getLogger("triaged.mail")
 
+STEP_SECONDS = 1.0
+"""After so long what is decided is written, before the server hangs up on who is silent or the deadline passes."""
 Decided = tuple[Identity, FetchedMessage, CategoryChoice]
 
 
@@ -33,6 +38,7 @@ class MailboxSweep:
         selection: Selection,
         session: CategorySession,
         mailbox_id: str,
+        clock: Clock,
     ) -> None:
         """`mailbox_id` is what messages that are done are stored with."""
         self._run = run
@@ -41,9 +47,11 @@ class MailboxSweep:
         self._selection = selection
         self._session = session
         self._mailbox_id = mailbox_id
+        self._clock = clock
         self._tally = Tally()
         self.saw_all = True
         """Whether no message was left for the next run."""
+        self._at = self._total = 0
 
     def run(self, chunk: int) -> None:
         """Processes what is new, `chunk` messages at a time. Raises what `Mailbox` does."""
@@ -51,37 +59,71 @@ class MailboxSweep:
         total = len(uids)
         if not uids:
             self._run.step(RunState.FETCHING, "There are no new messages")
+        self._total = total
         for start in range(0, total, chunk):
             if self._run.cancelled:
                 self.saw_all = False
                 return
             end = min(start + chunk, total)
             self._run.step(RunState.FETCHING, f"Fetching {end:,} of {total:,} headers")
+            self._at = start
             self._run.progress(start, total)
-            self._process(self._mailbox.fetch(uids[start:end]), start, total)
+            for fetched in in_parts(self._mailbox, uids[start:end], self._mailbox.fetch):
+                if isinstance(fetched, SpoiledMessages):
+                    self._fail_unreadable(fetched)
+                else:
+                    self._process(fetched)
             self._run.progress(end, total)
         for line in self._tally.lines():
             self._run.step(RunState.LABELING, line)
 
-    def _process(self, fetched: Fetched, start: int, total: int) -> None:
+    def _process(self, fetched: Fetched) -> None:
         self._fail_unreadable(fetched.unreadable)
-        new = self._selection.new(fetched.messages)
-        if not new:
-            return
-        self._run.step(RunState.CATEGORIZING, f"Categorizing {_messages(len(new))}")
+        for uid in fetched.gone:
+            self._run.skip(self._selection.identity(uid).item)
+        waiting = deque(self._selection.new(fetched.messages).items())
+        self._keep(self._remembered(waiting))
+        while waiting and not self._run.cancelled:
+            self._run.step(RunState.CATEGORIZING, f"Categorizing {_messages(len(waiting))}")
+            self._keep(self._decided_in_time(waiting))
+        if waiting:
+            self.saw_all = False
+
+    def _remembered(self, waiting: deque[tuple[Identity, FetchedMessage]]) -> list[Decided]:
+        """Takes those that a run decided about which could not write it down any more."""
         decided: list[Decided] = []
-        for number, (identity, message) in enumerate(new.items()):
-            if self._run.cancelled:
-                self.saw_all = False
-                return
-            self._run.progress(start + number, total)
+        for _ in range(len(waiting)):
+            identity, message = waiting.popleft()
+            decision = self._selection.decided(identity)
+            if decision is None:
+                waiting.append((identity, message))
+            else:
+                decided.append((identity, message, decision))
+        return decided
+
+    def _decided_in_time(self, waiting: deque[tuple[Identity, FetchedMessage]]) -> list[Decided]:
+        """Takes as many as are decided within `STEP_SECONDS`."""
+        decided: list[Decided] = []
+        end = self._clock.monotonic() + STEP_SECONDS
+        while waiting and not self._run.cancelled:
+            identity, message = waiting.popleft()
+            self._run.progress(self._at, self._total)
+            self._at += 1
             decision = self._decide(identity.item, message)
             if decision is not None:
                 decided.append((identity, message, decision))
+            if self._clock.monotonic() >= end:
+                break
+        return decided
+
+    def _keep(self, decided: Sequence[Decided]) -> None:
+        """Nothing is decided twice because the server hangs up or the deadline passes before it is written."""
         if self._source.dry_run:
             self._only_count(decided)
-        else:
-            self._label(decided)
+            return
+        for identity, _, decision in decided:
+            self._selection.remember(identity, decision)
+        self._label(decided)
 
     def _fail_unreadable(self, unreadable: Mapping[int, Exception]) -> None:
         errors = {self._selection.identity(uid): error for uid, error in unreadable.items()}
@@ -138,14 +180,23 @@ class MailboxSweep:
 
     def _write(self, label: str, group: Sequence[Decided]) -> None:
         """Adds the label; done is what the server confirmed."""
-        results = self._mailbox.label([message.uid for _, message, _ in group], label)
-        for identity, message, decision in group:
-            if message.uid not in results:
-                self._run.skip(identity.item)  # gone meanwhile
-            elif (error := results[message.uid]) is not None:
-                self._run.fail(identity.item, error)
-            else:
-                self._done(identity, message, decision)
+        by_uid = {one[1].uid: one for one in group}
+
+        def write(uids: Sequence[int]) -> dict[int, Exception | None]:
+            results = self._mailbox.label(uids, label)
+            for uid in uids:
+                if uid not in results:
+                    self._run.skip(by_uid[uid][0].item)  # gone meanwhile
+            return dict(results)
+
+        for results in in_parts(self._mailbox, list(by_uid), write):
+            for uid, error in results.items():
+                identity, message, decision = by_uid[uid]
+                if error is not None:
+                    self._selection.forget(identity)
+                    self._run.fail(identity.item, error)
+                else:
+                    self._done(identity, message, decision)
 
     def _done(self, identity: Identity, message: FetchedMessage, decision: CategoryChoice) -> None:
         self._selection.confirm(identity)

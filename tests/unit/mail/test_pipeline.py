@@ -264,6 +264,93 @@ class _CancelAtStore(list[tuple[tuple[int, ...], str]]):
         self._mail.machinery.runner.cancel()
 
 
+class _Slow:
+    """An own function that takes its time; it counts how often it was asked."""
+
+    def __init__(self, mail_clock: FakeClock, seconds: float) -> None:
+        self.clock, self.seconds, self.asked = mail_clock, seconds, 0
+
+    def __call__(self, message: MailMessage) -> str:
+        self.asked += 1
+        self.clock.advance(self.seconds)
+        return "thought"
+
+
+@pytest.mark.requirement("S2", "X3")
+def test_what_is_decided_slowly_is_written_in_small_steps_that_are_kept(
+    target: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(target.clock, FakeClock)
+    slow = _Slow(target.clock, 0.3)
+    mail = Mail(target, tmp_path, categoriser=own_categoriser(monkeypatch, slow))
+    uids = mail.deliver(*[PLAIN] * 10)
+    mail.inbox.lost_at, mail.inbox.answers_before_loss = "label", 2
+    mail.run()
+    assert [row[0] for row in mail.done()] == uids[:8]
+    assert [len(written) for written, _ in mail.inbox.stored] == [4, 4]
+    mail.inbox.lost_at = None
+    mail.run()
+    assert [row[0] for row in mail.done()] == uids
+    assert slow.asked == 10
+
+
+@pytest.mark.requirement("S2", "X3")
+def test_deciding_that_takes_longer_than_the_deadline_comes_to_an_end_all_the_same(
+    target: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(target.clock, FakeClock)
+    slow = _Slow(target.clock, 7)
+    mail = Mail(target, tmp_path, categoriser=own_categoriser(monkeypatch, slow))
+    mail.inbox.deadline = 5
+    uids = mail.deliver(*[PLAIN] * 3)
+    for done in (0, 1, 2, 3):
+        mail.run()
+        assert [row[0] for row in mail.done()] == uids[:done]
+    assert slow.asked == 3
+    assert [status for status, *_ in mail.runs()] == ["failed", "failed", "failed", "success"]
+
+
+@pytest.mark.requirement("S2", "F4")
+def test_a_message_that_breaks_the_connection_fails_by_itself_and_is_left_alone_until_it_is_due(
+    mail: Mail,
+) -> None:
+    uids = mail.deliver(*[NEWSLETTER] * 9)
+    mail.inbox.breaks_at = {uids[4]}
+    mail.run()
+    assert mail.runs() == [("partial", 8, 1, 0)]
+    (failure,) = mail.failures()
+    assert (failure.item, failure.rule) == (
+        item(mail, uids[4]),
+        "mailbox_message_breaks_connection",
+    )
+    assert failure.retryable
+    asked = len(mail.inbox.fetched)
+    (late,) = mail.deliver(ROBOT)
+    mail.run()
+    assert mail.inbox.fetched[asked:] == [(late,)]
+    assert mail.runs()[-1] == ("success", 1, 0, 9)
+
+
+def test_a_message_that_is_gone_when_it_is_fetched_is_counted_and_is_no_failure(mail: Mail) -> None:
+    gone, good = mail.deliver(NEWSLETTER, NEWSLETTER)
+    mail.inbox.fetched = _RemovedAtFetch(mail, gone)
+    mail.run()
+    assert mail.runs() == [("success", 1, 0, 1)]
+    assert [row[0] for row in mail.done()] == [good]
+
+
+class _RemovedAtFetch(list[tuple[int, ...]]):
+    """The list of fetch commands, which loses a message as the first one arrives."""
+
+    def __init__(self, mail: Mail, uid: int) -> None:
+        super().__init__()
+        self._mail, self._uid = mail, uid
+
+    def append(self, command: tuple[int, ...]) -> None:
+        super().append(command)
+        self._mail.inbox.messages.pop(self._uid, None)
+
+
 # --- labels and own categorisers ---------------------------------------------------------------
 
 

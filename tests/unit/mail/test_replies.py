@@ -12,7 +12,6 @@ from imapclient.imap_utf7 import decode
 
 from daemon.pipelines.mail import errors, replies
 from daemon.pipelines.mail.faults import fault
-from daemon.pipelines.mail.fetch import by_halves
 from daemon.pipelines.mail.labels import keyword
 from daemon.triage import describe
 
@@ -136,18 +135,3 @@ def test_a_keyword_is_an_atom(label: str) -> None:
 @given(st.text(st.characters(min_codepoint=0xA0, max_codepoint=0xD7FF), min_size=1, max_size=40))
 def test_letters_beyond_ascii_can_be_read_back(label: str) -> None:
     assert decode(keyword(label).encode()) == label
-
-
-@settings(deadline=None)
-@given(st.integers(1, 60), st.sets(st.integers(1, 60)))
-def test_only_the_messages_that_spoil_an_answer_are_left_out(count: int, bad: set[int]) -> None:
-    def ask(uids: object) -> dict[int, str]:
-        chunk = list(uids)  # type: ignore[call-overload]
-        if bad & set(chunk):
-            raise errors.AnswerGarbled
-        return dict.fromkeys(chunk, "read")
-
-    uids = range(1, count + 1)
-    found, garbled = by_halves(uids, ask)
-    assert set(garbled) == bad & set(uids)
-    assert set(found) == set(uids) - bad
