@@ -174,13 +174,22 @@ class Ingestion:
         os.utime(place, (changed, changed))
         return place
 
-    def handle(self) -> RecordingRun:
-        self._runs += 1
-        return RecordingRun("orders", self.index, f"run-{self._runs}")
+    def configure(self, **sources: Mapping[str, Any]) -> None:
+        """A restart with these ingestions, each with what differs from the one that there was."""
+        before = self.config.sources["orders"]
+        self.config = msgspec.structs.replace(
+            self.config,
+            sources={n: msgspec.structs.replace(before, **s) for n, s in sources.items()},
+        )
+        self.restarted()
 
-    def run(self) -> RecordingRun:
+    def handle(self, source: str = "orders") -> RecordingRun:
+        self._runs += 1
+        return RecordingRun(source, self.index, f"run-{self._runs}")
+
+    def run(self, source: str = "orders") -> RecordingRun:
         """Runs the pipeline once."""
-        run = self.handle()
+        run = self.handle(source)
         self.pipeline(run)
         return run
 
@@ -189,9 +198,9 @@ class Ingestion:
         with duckdb.connect(str(self.base / "warehouse.duckdb")) as connection:
             return connection.execute(statement).fetchall()
 
-    def rows(self) -> list[tuple[Any, ...]]:
+    def rows(self, table: str = "orders") -> list[tuple[Any, ...]]:
         """The table's rows without `_file_id`, sorted."""
-        return self.query("SELECT * EXCLUDE (_file_id) FROM orders ORDER BY ALL")
+        return self.query(f"SELECT * EXCLUDE (_file_id) FROM {table} ORDER BY ALL")
 
     def rejected(self, wanted: Filter | None = None) -> list[StoredRejection]:
         """All rejected rows."""

@@ -22,6 +22,8 @@ import duckdb
 
 from daemon.errors import TriagedError
 
+LOCKED = "WAREHOUSE_LOCKED"
+"""Error class of a warehouse that its owner has open."""
 _DISK_FULL = re.compile(
     r"no space left|disk quota|file too large|could not write|failed to write|max_temp_directory",
     re.IGNORECASE,
@@ -83,7 +85,7 @@ def while_opening(error: duckdb.Error) -> WarehouseError:
     if "lock on file" in text or "different configuration" in text:
         return WarehouseError(
             "The warehouse is in use by another program; files are loaded when that closes it.",
-            "WAREHOUSE_LOCKED",
+            LOCKED,
         )
     if _DISK_FULL.search(text):
         return _disk_full(text)

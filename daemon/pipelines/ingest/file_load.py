@@ -16,13 +16,17 @@ from daemon.pipelines.ingest.csv_careful import load_carefully
 from daemon.pipelines.ingest.csv_layout import layout_of
 from daemon.pipelines.ingest.csv_load import load_csv, suits
 from daemon.pipelines.ingest.facts import FileFacts
+from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.formats import Encoding, Format
+from daemon.pipelines.ingest.identity import FileIdentity, Identification, Ingestions
 from daemon.pipelines.ingest.inference import infer_columns
 from daemon.pipelines.ingest.json_load import load_json
 from daemon.pipelines.ingest.ledger import LoadedFiles, LoadedVersion
 from daemon.pipelines.ingest.load import FILE_ID, REJECTED, Contents, Load, NeedsCare
 from daemon.pipelines.ingest.outcome import Outcome
 from daemon.pipelines.ingest.parquet_load import load_parquet
+from daemon.pipelines.ingest.reconciliation import reconcile
 from daemon.pipelines.ingest.rejects import RawLayout, Rejects, causes_in
 from daemon.pipelines.ingest.source_file import ReadyText, SourceFile, place_of, ready
 from daemon.pipelines.ingest.sql import identifier
@@ -41,22 +45,45 @@ class FileLoader:
         clock: Clock,
         name: str,
         source: IngestSource,
+        folder: InputFolder,
+        ingestions: Ingestions,
     ) -> None:
         self._session = session
         self._rejects = rejects
         self._clock = clock
         self._name = name
         self._source = source
+        self._folder = folder
+        self._ingestions = ingestions
         self._expected: Sequence[str] = ()
-        self._looked_up: LoadedFiles | None = None
+        self._looked_up: Identification | None = None
+        self._opened: LoadedFiles | None = None
+        self._adopted: dict[int, tuple[str, str]] = {}
         self._columns: Sequence[TargetColumn] = ()
         """Of the table, once it is known to be there and ready: while the warehouse is open here
         nobody else can change it."""
 
     def expect(self, paths: Sequence[str]) -> None:
         """Says which files are next, so that the ledger is read once for all of them."""
+        self.settle()
         self._expected = paths
         self._looked_up = None
+
+    def settle(self) -> None:
+        """Lets the ledger know under which names files are known now that it had under others."""
+        if self._adopted:
+            found = [(file_id, *names) for file_id, names in self._adopted.items()]
+            with self._understood():
+                self._ledger.adopt(found)
+            self._adopted.clear()
+
+    def holds(self, path: str, content_hash: str) -> bool:
+        """Whether the rows of that version of a file are in the table; raises `WarehouseError`."""
+        with self._understood():
+            try:
+                return self._entry(path, content_hash) is not None
+            except FileFailure:
+                return False
 
     def already_loaded(self, file: SourceFile, after: str = "") -> Outcome | None:
         """What came of exactly this content when it was loaded, if its rows are in the table.
@@ -65,14 +92,12 @@ class FileLoader:
         a crash. Only runs later than `after` count. Raises `WarehouseError`.
         """
         with self._understood():
-            entry = self._ledger.find(file.path)
-            if entry is None or entry.content_hash != file.content_hash or entry.run_id <= after:
+            entry = self._entry(file.path, file.content_hash)
+            if entry is None or entry.run_id <= after:
                 return None
             columns = self._columns or tables.existing_columns(
                 self._session.connection, self._source.table
             )
-            if entry.table_name != self._source.table or not columns:
-                return None
             return self._recalled(self._session.connection, file, entry, columns)
 
     def load(self, file: SourceFile, encoding: Encoding, run_id: str) -> Outcome:
@@ -84,6 +109,9 @@ class FileLoader:
         """
         connection = self._session.connection
         folder = self._session.warehouse.path.parent
+        place = self._folder.place(file.path)
+        with self._understood():
+            identity = self._identification.identify(file.path, place, file.content_hash)
         with (
             self._session.warehouse.writing(self._source.table),
             self._understood(),
@@ -94,9 +122,9 @@ class FileLoader:
             )
             contents = self._contents(text)
             try:
-                return self._attempt(file, contents, self._reader(contents), run_id)
+                return self._attempt(file, identity, contents, self._reader(contents), run_id)
             except NeedsCare:
-                return self._attempt(file, contents, load_carefully, run_id)
+                return self._attempt(file, identity, contents, load_carefully, run_id)
 
     def _recalled(
         self,
@@ -128,17 +156,41 @@ class FileLoader:
         except duckdb.Error as error:
             if failures.broke_engine(error):
                 self._session.close()  # what comes next opens the warehouse anew
-                self._looked_up, self._columns = None, ()
+                self._opened, self._looked_up, self._columns = None, None, ()
             raise failures.while_loading(error) from None
         except OSError as error:
             raise failures.while_writing(error) from None
 
+    def _entry(self, path: str, content_hash: str) -> LoadedVersion | None:
+        """The entry of a version whose rows are in the table; raises `FileFailure`."""
+        place = self._folder.place(path)
+        entry = self._identification.identify(path, place, content_hash).entry
+        if entry is None or entry.content_hash != content_hash:
+            return None
+        if not entry.fills(self._source.table):
+            return None
+        if (entry.source, entry.path, entry.place) != (self._name, path, place):
+            self._adopted[entry.file_id] = (path, place)
+        return entry
+
+    @property
+    def _identification(self) -> Identification:
+        if self._looked_up is None:
+            self._ledger.look_up({path: self._folder.place(path) for path in self._expected})
+            table = self._source.table
+            self._looked_up = Identification(self._ledger, self._ingestions, self._name, table)
+        return self._looked_up
+
     @property
     def _ledger(self) -> LoadedFiles:
-        if self._looked_up is None:
-            self._looked_up = LoadedFiles(self._session.connection, self._name)
-            self._looked_up.look_up(self._expected)
-        return self._looked_up
+        """Compared with the table first, where its owner may have changed that."""
+        if self._opened is None:
+            connection, warehouse = self._session.connection, self._session.warehouse
+            if not warehouse.is_as_known(self._name):
+                with warehouse.writing(self._source.table):
+                    reconcile(connection, self._source.table)
+            self._opened = LoadedFiles(connection, self._name)
+        return self._opened
 
     def _contents(self, text: ReadyText) -> Contents:
         file, encoding, longest_line = text
@@ -160,10 +212,12 @@ class FileLoader:
         allowance = self._session.warehouse.memory_limit
         return lambda load, contents: load_csv(load, contents, allowance)
 
-    def _attempt(self, file: SourceFile, contents: Contents, read: Read, run_id: str) -> Outcome:
+    def _attempt(
+        self, file: SourceFile, identity: FileIdentity, contents: Contents, read: Read, run_id: str
+    ) -> Outcome:
         connection = self._session.connection
         with _transaction(connection), contextlib.ExitStack() as written:
-            load = self._begin(file, contents)
+            load = self._begin(identity, contents)
             if load.columns:
                 read(load, contents)
             if load.rows_rejected and self._source.mode == "failfast":
@@ -174,26 +228,35 @@ class FileLoader:
                 written.enter_context(
                     self._rejects.writing(connection, outcome.facts.rejects, file.path, layout)
                 )
-            self._ledger.record(self._source.table, outcome.facts, run_id, self._clock.now())
+            self._ledger.record(
+                load.file_id,
+                self._source.table,
+                self._folder.place(file.path),
+                outcome.facts,
+                run_id,
+                self._clock.now(),
+            )
             file.check_settled()
             connection.commit()
         self._columns = load.columns
-        self._remove_earlier_rejects(outcome.facts)
+        self._remove_earlier_rejects(identity.entry, outcome.facts)
         return outcome
 
-    def _remove_earlier_rejects(self, facts: FileFacts) -> None:
-        earlier = self._ledger.find(facts.path)
+    def _remove_earlier_rejects(self, earlier: LoadedVersion | None, facts: FileFacts) -> None:
         if earlier and earlier.rows_rejected:
-            name = self._rejects.name(self._name, facts.path, earlier.content_hash)
+            name = self._rejects.name(earlier.source, earlier.path, earlier.content_hash)
             if name != facts.rejects:
                 self._rejects.remove(name)
 
-    def _begin(self, file: SourceFile, contents: Contents) -> Load:
+    def _begin(self, identity: FileIdentity, contents: Contents) -> Load:
         connection, table = self._session.connection, self._source.table
         columns = self._columns or self._create_table(contents)
-        file_id = self._ledger.file_id(file.path)
-        if self._ledger.find(file.path) and columns:
-            connection.execute(f"DELETE FROM {identifier(table)} WHERE {FILE_ID} = ?", [file_id])
+        if identity.file_ids and columns:
+            connection.execute(
+                f"DELETE FROM {identifier(table)} WHERE {FILE_ID} IN (SELECT unnest(?::BIGINT[]))",
+                [list(identity.file_ids)],
+            )
+        file_id = identity.entry.file_id if identity.entry else self._ledger.new_file_id()
         return Load(connection, table, columns, file_id)
 
     def _create_table(self, contents: Contents) -> Sequence[TargetColumn]:

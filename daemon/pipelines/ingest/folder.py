@@ -43,6 +43,7 @@ class InputFolder:
         """`files` is the glob; a relative one starts at `base`."""
         root, self._pattern = _split(files)
         self.root = base / root
+        self._fixed = _fixed(base, self.root)
         self.unnameable: set[str] = set()
         """Paths listed with their undecodable bytes written out: such a file cannot be tracked."""
         self.unreadable: dict[str, OSError] = {}
@@ -67,12 +68,28 @@ class InputFolder:
         parts = path.split("/")
         if "\0" in path or {"", ".", ".."} & set(parts):
             raise UnsafePath
-        if not _covers(self._segments, parts) or any(map(_is_left_out, parts)):
+        if not self._is_covered(parts):
             raise UnsafePath
         place = self.root / path
         if not self._is_inside(place):
             raise UnsafePath
         return place
+
+    def place(self, path: str) -> str:
+        """Where a file is: relative to `base` if it is below that, otherwise absolute.
+
+        No other ingestion has another name for it, nor has this one with another glob.
+        """
+        return f"{self._fixed}/{path}" if self._fixed else path
+
+    def covers(self, place: str) -> bool:
+        """Whether the glob covers the file at a place."""
+        prefix = f"{self._fixed}/" if self._fixed else ""
+        parts = place.removeprefix(prefix).split("/")
+        return place.startswith(prefix) and self._is_covered(parts)
+
+    def _is_covered(self, parts: list[str]) -> bool:
+        return _covers(self._segments, parts) and not any(map(_is_left_out, parts))
 
     def _walk(self, within: str, depth: int) -> Iterator[ListedFile]:
         names, folders = self._scan(within, depth)
@@ -144,6 +161,13 @@ class InputFolder:
     def _is_inside(self, place: Path) -> bool:
         # not Path.resolve, which takes a link to itself for a mistake of the program
         return Path(os.path.realpath(place)).is_relative_to(os.path.realpath(self.root))
+
+
+def _fixed(base: Path, root: Path) -> str:
+    """The folder without what depends on where the configuration lies; empty for its own folder."""
+    found, start = Path(os.path.normpath(root)), Path(os.path.normpath(base))
+    fixed = found.relative_to(start) if found.is_relative_to(start) else found
+    return "" if fixed == Path() else fixed.as_posix().rstrip("/")
 
 
 def _split(files: str) -> tuple[Path, list[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from daemon.taxonomy import FileStatus
 
 _RECORD = struct.Struct("<qq16sqBBI")
 _STATUSES = tuple(FileStatus)
+_LOADED = (FileStatus.SUCCESS, FileStatus.PARTIAL)
 _SET_ASIDE = (FileStatus.QUARANTINED, FileStatus.IGNORED)
 
 
@@ -85,15 +86,20 @@ class KnownFiles:
         self.closed = found.closed
         """Folders that could not be listed, and have failed for that."""
 
-    def candidates(self, listed: Iterable[ListedFile]) -> list[Candidate]:
+    def candidates(
+        self, listed: Iterable[ListedFile], holds: Callable[[str, str], bool] | None = None
+    ) -> list[Candidate]:
         """Those of a listing that have to be looked at, in listed order.
 
         Files that did not change by size and modification time are left out, and so are quarantined
-        and ignored ones, and failed ones that no retry is due for.
+        and ignored ones, and failed ones that no retry is due for. `holds` is asked with path and content
+        hash whether the warehouse holds what was loaded; without it all of that is taken to be there.
         """
-        return [candidate for file in listed if (candidate := self._candidate(file))]
+        return [candidate for file in listed if (candidate := self._candidate(file, holds))]
 
-    def _candidate(self, listed: ListedFile) -> Candidate | None:
+    def _candidate(
+        self, listed: ListedFile, holds: Callable[[str, str], bool] | None
+    ) -> Candidate | None:
         key = key_of(listed.path)
         at = bisect_left(self._keys, key)
         if at == len(self._keys) or self._keys[at] != key:
@@ -111,7 +117,11 @@ class KnownFiles:
                 forced=True,
                 known_run=self._runs[run],
             )
-        if status in _SET_ASIDE or (size, mtime_ns) == (listed.size, listed.mtime_ns):
+        if status in _SET_ASIDE:
+            return None
+        if (size, mtime_ns) == (listed.size, listed.mtime_ns) and (
+            holds is None or status not in _LOADED or holds(listed.path, content_hash.hex())
+        ):
             return None
         return Candidate(listed, content_hash.hex(), status, rows_loaded, forced=False)
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.clock import Clock
 from daemon.errors import NotFound
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
-from daemon.pipelines.ingest.failures import while_opening_input
+from daemon.pipelines.ingest.failures import LOCKED, WarehouseError, while_opening_input
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import InputFolder
+from daemon.pipelines.ingest.identity import Ingestions
 from daemon.pipelines.ingest.interruption import interrupting
 from daemon.pipelines.ingest.known import KnownFiles
 from daemon.pipelines.ingest.ledger import LoadedFiles
-from daemon.pipelines.ingest.ports import Candidate, ListedFile
+from daemon.pipelines.ingest.listing import Holds, Listing
+from daemon.pipelines.ingest.ports import ListedFile
 from daemon.pipelines.ingest.rejects import Rejects
 from daemon.pipelines.ingest.sweep import FolderSweep, unread
 from daemon.pipelines.ingest.warehouse import Warehouse, WarehouseSession
@@ -38,6 +39,7 @@ class IngestPipeline:
         self._rejects = Rejects(rejects)
         self._rejects.remove_unfinished()
         self._warehouse = Warehouse(base / config.database, config.memory_limit)
+        self._ingestions = Ingestions(base, config.sources)
         self._tidied: set[str] = set()
 
     def __call__(self, run: RunHandle) -> None:
@@ -46,21 +48,54 @@ class IngestPipeline:
         folder = InputFolder(self._base, source.files)
         run.step(RunState.FETCHING, "Listing files")
         known = KnownFiles(run.known)
-        total = _count(run, folder, known)
-        _report_unreadable(run, folder, known.closed)
-        if not total:
-            return
         with self._warehouse.session() as session:
-            loader = FileLoader(session, self._rejects, self._clock, run.source, source)
-            sweep = FolderSweep(run, source, folder, loader, self._clock)
-            with interrupting(session.interrupt, lambda: run.cancelled, _CANCEL_PERIOD):
-                for done, candidate in enumerate(_candidates(run, folder, known, loader)):
-                    if run.cancelled:
-                        return
-                    run.progress(done, max(done + 1, total))
-                    sweep.process(candidate)
-            run.progress(total, total)
-            self._finish(run, session)
+            loader = FileLoader(
+                session, self._rejects, self._clock, run.source, source, folder, self._ingestions
+            )
+            trusting = self._warehouse.is_as_known(run.source)
+            listing = Listing(run, folder, known, loader, self._holds(session, loader, trusting))
+            sweep = FolderSweep(run, source, folder, loader, self._clock, trusting=trusting)
+            total = listing.count()
+            _report_unreadable(run, folder, known.closed)
+            if total:
+                self._process(run, session, sweep, listing, total)
+            loader.settle()
+            if listing.is_complete and not sweep.left_some:
+                self._warehouse.agrees(run.source)
+
+    def _process(
+        self,
+        run: RunHandle,
+        session: WarehouseSession,
+        sweep: FolderSweep,
+        listing: Listing,
+        total: int,
+    ) -> None:
+        with interrupting(session.interrupt, lambda: run.cancelled, _CANCEL_PERIOD):
+            for done, candidate in enumerate(listing.candidates()):
+                if run.cancelled:
+                    return
+                run.progress(done, max(done + 1, total))
+                sweep.process(candidate)
+        run.progress(total, total)
+        self._finish(run, session)
+
+    def _holds(self, session: WarehouseSession, loader: FileLoader, trusting: bool) -> Holds | None:
+        """Who is asked whether the warehouse holds what the store says; None to take that for true.
+
+        A warehouse that its owner has open is looked at in a later cycle, unless there is something to load.
+        """
+        if trusting:
+            return None
+        if not self._warehouse.path.exists():
+            return lambda _path, _content_hash: False
+        try:
+            session.connection  # noqa: B018 - opens it
+        except WarehouseError as error:
+            if error.error_class != LOCKED:
+                raise
+            return None
+        return loader.holds
 
     def _finish(self, run: RunHandle, session: WarehouseSession) -> None:
         if not session.is_open:
@@ -78,26 +113,6 @@ class IngestPipeline:
         return source
 
 
-def _asked_for(run: RunHandle, folder: InputFolder) -> Iterator[list[ListedFile]]:
-    """The folder's files, or those of them that are wanted, in batches."""
-    for batch in folder.batches():
-        yield batch if run.wanted is None else [f for f in batch if f.path in run.wanted]
-
-
-def _count(run: RunHandle, folder: InputFolder, known: KnownFiles) -> int:
-    """How many files have to be looked at; the others are skipped.
-
-    They are listed again to be processed, so that a hundred thousand of them take no memory.
-    """
-    listed = found = 0
-    for batch in _asked_for(run, folder):
-        listed += len(batch)
-        found += len(known.candidates(batch))
-    if listed > found:
-        run.skip(count=listed - found)
-    return found
-
-
 def _report_unreadable(run: RunHandle, folder: InputFolder, closed_before: frozenset[str]) -> None:
     """Fails what could not be looked at; a folder, which nothing else tracks, also recovers."""
     closed = {path for path in folder.unreadable if path.endswith("/")}
@@ -106,12 +121,3 @@ def _report_unreadable(run: RunHandle, folder: InputFolder, closed_before: froze
         run.fail(path, while_opening_input(error), facts=facts)
     for path in closed_before - closed:
         run.succeed(path)
-
-
-def _candidates(
-    run: RunHandle, folder: InputFolder, known: KnownFiles, loader: FileLoader
-) -> Iterator[Candidate]:
-    for batch in _asked_for(run, folder):
-        found = known.candidates(batch)
-        loader.expect([candidate.listed.path for candidate in found])
-        yield from found

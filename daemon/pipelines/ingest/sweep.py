@@ -33,28 +33,38 @@ class FolderSweep:
         folder: InputFolder,
         loader: FileLoader,
         clock: Clock,
+        *,
+        trusting: bool,
     ) -> None:
+        """`trusting` says that the warehouse is known to hold what the store says it does."""
         self._run = run
         self._source = source
         self._folder = folder
         self._loader = loader
         self._clock = clock
+        self._trusting = trusting
+        self.left_some = False
+        """Whether the next cycle has to look at files again that this one could not take."""
 
     def process(self, candidate: Candidate) -> None:
         """Loads a file and reports what came of it; raises `WarehouseError`."""
         listed = candidate.listed
         if self._is_young(listed):
-            self._run.skip(listed.path)
+            self._leave(listed)
             return
         self._run.step(RunState.PROCESSING, listed.path)
         try:
             self._open_and_load(candidate)
         except (LeftForLater, FileNotFoundError, NotADirectoryError):
-            self._run.skip(listed.path)
+            self._leave(listed)
         except OSError as error:
             self._run.fail(listed.path, while_opening_input(error), facts=unread(listed))
         except (FileFailure, UnsafePath) as error:
             self._run.fail(listed.path, error, facts=unread(listed))
+
+    def _leave(self, listed: ListedFile) -> None:
+        self.left_some = True
+        self._run.skip(listed.path)
 
     def _open_and_load(self, candidate: Candidate) -> None:
         listed = candidate.listed
@@ -93,7 +103,7 @@ class FolderSweep:
             after = candidate.known_run
             return self._loader.already_loaded(file, after) if after is not None else None
         repeated = candidate.known_hash == file.content_hash
-        if repeated and candidate.known_status is FileStatus.SUCCESS:
+        if self._trusting and repeated and candidate.known_status is FileStatus.SUCCESS:
             return Outcome(replace(file.facts, rows_loaded=candidate.known_rows, repeated=True))
         known = self._loader.already_loaded(file)
         if known is None:

@@ -14,7 +14,7 @@ from daemon.pipelines.ingest.sql import identifier, value_of
 
 def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[TargetColumn]:
     """The columns of a table, without `_file_id`; empty when there is no such table."""
-    return [column for column in _all_columns(connection, table) if column.name.lower() != FILE_ID]
+    return [column for column in all_columns(connection, table) if column.name.lower() != FILE_ID]
 
 
 def ready_columns(
@@ -25,7 +25,7 @@ def ready_columns(
     Those declared, which must agree with the table, or all; empty when there is no such table.
     Raises `WarehouseError` for a table that does not fit. Not within a transaction.
     """
-    existing = _all_columns(connection, table)
+    existing = all_columns(connection, table)
     columns = [column for column in existing if column.name.lower() != FILE_ID]
     if existing and len(columns) == len(existing):
         _add_file_id(connection, table)
@@ -42,7 +42,8 @@ def create(
     return existing_columns(connection, table)
 
 
-def _all_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[TargetColumn]:
+def all_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[TargetColumn]:
+    """The columns of a table, `_file_id` too where it has one; empty when there is no such table."""
     try:
         rows = connection.execute(
             "SELECT name, type FROM pragma_table_info(?)", [f"main.{identifier(table)}"]

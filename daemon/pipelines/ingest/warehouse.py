@@ -30,6 +30,10 @@ class Warehouse:
         self._database: duckdb.DuckDBPyConnection | None = None
         self._users = 0
         self._tables: dict[str, threading.Lock] = {}
+        self._left: _Stamp = ()
+        """The files as they were when the database was closed here."""
+        self._agreed: set[str] = set()
+        """Sources of which the store was compared with the ledger since its owner changed anything."""
 
     @contextmanager
     def session(self) -> Iterator[WarehouseSession]:
@@ -48,10 +52,27 @@ class Warehouse:
         with lock:
             yield
 
+    def is_as_known(self, source: str) -> bool:
+        """Whether the store can be trusted about what the warehouse holds of a source."""
+        with self._guard:
+            self._notice_changes()
+            return source in self._agreed
+
+    def agrees(self, source: str) -> None:
+        """Remembers that what the store knows of a source is what the ledger says."""
+        with self._guard:
+            self._agreed.add(source)
+
+    def _notice_changes(self) -> None:
+        """While the database is open here, nobody else can change it."""
+        if self._database is None and (not self._left or self._left != _stamp(self.path)):
+            self._agreed.clear()
+
     def acquire(self) -> duckdb.DuckDBPyConnection:
         """A connection; raises `WarehouseError` when the database cannot be opened."""
         with self._guard:
             if self._database is None:
+                self._notice_changes()
                 self._database = self._open()
             self._users += 1
             return self._database.cursor()
@@ -65,6 +86,7 @@ class Warehouse:
                 return
             self._database.close()
             self._database = None
+            self._left = _stamp(self.path)
             memory.give_back()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
@@ -84,6 +106,22 @@ class Warehouse:
         except duckdb.Error as error:
             raise failures.while_opening(error) from None
         return database
+
+
+_Stamp = tuple[tuple[int, ...] | None, ...]
+
+
+def _stamp(path: Path) -> _Stamp:
+    """What changes when anybody writes to the database, removes it or puts another in its place."""
+    return tuple(_stamp_of(place) for place in (path, path.with_name(f"{path.name}.wal")))
+
+
+def _stamp_of(place: Path) -> tuple[int, ...] | None:
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 class WarehouseSession:

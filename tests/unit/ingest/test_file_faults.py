@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from daemon.pipelines.ingest import failures, file_load, trial
+from daemon.pipelines.ingest import failures, trial
+from daemon.pipelines.ingest.sweep import FolderSweep
 from tests.unit.ingest.test_compression import zstd
 from tests.unit.ingest_support import Ingestion
 
@@ -214,15 +215,15 @@ def test_a_link_to_itself_fails_alone(tmp_path: Path):
 def test_a_folder_that_becomes_a_file_while_it_is_read_is_no_failure(tmp_path: Path, monkeypatch):
     ingestion = Ingestion(tmp_path, files="inbox/**/*.csv")
     ingestion.put("sub/a.csv", GOOD)
-    expect = file_load.FileLoader.expect
+    process = FolderSweep.process
 
-    def then_replace(loader, paths):
+    def after_replacing(sweep, candidate):
         (ingestion.inbox / "sub/a.csv").unlink()
         (ingestion.inbox / "sub").rmdir()
         ingestion.put("sub", "x")
-        expect(loader, paths)
+        process(sweep, candidate)
 
-    monkeypatch.setattr(file_load.FileLoader, "expect", then_replace)
+    monkeypatch.setattr(FolderSweep, "process", after_replacing)
     run = ingestion.run()
     assert run.skipped == ["sub/a.csv"]
     assert run.failures == []

@@ -48,14 +48,18 @@ def test_a_file_that_was_only_touched_is_learned_but_not_loaded_again(tmp_path: 
     ingestion = Ingestion(tmp_path)
     ingestion.put("a.csv", TWO)
     ingestion.run()
-    (tmp_path / "warehouse.duckdb").rename(tmp_path / "away")
+    ingestion.query("UPDATE orders SET email = 'kept'")
+    ingestion.run()
+    warehouse = tmp_path / "warehouse.duckdb"
+    untouched = warehouse.stat()
     place = ingestion.put("a.csv", TWO, age=10)
     facts = ingestion.run().succeeded["a.csv"]
     assert facts is not None
     assert (facts.mtime_ns, facts.rows_loaded) == (place.stat().st_mtime_ns, 2)
     assert facts.repeated
-    assert not (tmp_path / "warehouse.duckdb").exists()
+    assert warehouse.stat().st_mtime_ns == untouched.st_mtime_ns
     assert ingestion.run().skipped == [1]
+    assert [row[1] for row in ingestion.rows()] == ["kept", "kept"]
 
 
 @pytest.mark.requirement("I1")
@@ -185,8 +189,8 @@ def test_a_file_that_vanished_or_was_moved_away_is_no_failure(tmp_path: Path, mo
     moving = ingestion.put("b.csv", TWO)
     candidates, counted = KnownFiles.candidates, []
 
-    def then_remove(known, listed):
-        found = candidates(known, listed)
+    def then_remove(known, listed, holds):
+        found = candidates(known, listed, holds)
         if counted:
             vanishing.unlink()
         counted.append(len(found))
