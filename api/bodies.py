@@ -34,7 +34,7 @@ def checked(
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
         found, problems = decode_table(_given(body), record, "")
-        if found is not None and check is not None:
+        if not problems and check is not None:
             problems = check(found)
         if problems:
             raise BadRequest([mistake(problem) for problem in problems[:SHOWN_MISTAKES]])

@@ -55,13 +55,15 @@ class TriagedError(Exception):
         super().__init__(message or type(self).__doc__ or "")
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """One mistake in a configuration or rule file."""
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One mistake in a configuration or rule file, or something about it that is worth telling."""
 
     where: str
     """The file and key path, such as ``triaged.toml: pipelines.ingest.every``."""
     expected: str
     """What is wrong and what was expected, as a sentence."""
+    harmless: bool = False
+    """Whether it is only told, and keeps nothing from starting."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.expected}" if self.where else self.expected

@@ -46,7 +46,7 @@ FIELDS = DOCS / "fields.json"
 
 _CONFIGURATION = """\
 One TOML file, checked whole at start and by `triaged check-config FILE`. Unknown keys are refused.
-Relative paths start at the file's own folder. Secrets never stand in the file: a key that ends in
+Relative paths start at the file's own folder, and `~` is a home folder. Secrets never stand in the file: a key that ends in
 `_env` names an environment variable, one that ends in `_file` a file.
 """
 _METRICS = """\

@@ -13,6 +13,7 @@ from daemon.config import is_loopback
 from daemon.config.schema import SourceName
 from daemon.config.values import Duration
 from daemon.errors import Problem
+from daemon.pipelines.mail.checks import host_mistake
 from daemon.pipelines.mail.config import MailOAuth, MailSource
 
 _TEXT = r"^[^\x00-\x1f\x7f]+$"
@@ -198,9 +199,11 @@ class AccountOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def problems(self) -> list[Problem]:
         """What is wrong with the fields together."""
-        if self.oauth is None:
-            return []
         found = []
+        if wrong := host_mistake(self.host):
+            found.append(Problem("host", wrong))
+        if self.oauth is None:
+            return found
         if self.password is not None:
             found.append(Problem("password", "expected no password beside oauth"))
         if self.oauth.client_secret is not None and self.oauth.refresh_token is None:

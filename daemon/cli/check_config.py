@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from daemon.cli import terminal
 from daemon.cli.main import Exit, complain
 from daemon.composition.checks import check
-from daemon.config import Config, PipelineConfig, Settings
-from daemon.config.load import decode_config
+from daemon.config import PipelineConfig, Settings
+from daemon.config.load import decode_sound_part, parse_file
 from daemon.errors import ConfigError, Problem
-from daemon.pipelines.kinds import KINDS, load_settings
+from daemon.pipelines.kinds import TO_CHECK, load_settings
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -25,6 +22,8 @@ class Checked(msgspec.Struct, frozen=True):
     valid: bool
     problems: list[Problem]
     pipelines: list[PipelineSummary]
+    notes: list[Problem]
+    """What is no mistake and worth telling."""
 
 
 class PipelineSummary(msgspec.Struct, frozen=True):
@@ -39,50 +38,40 @@ class PipelineSummary(msgspec.Struct, frozen=True):
 
 def run(args: Namespace) -> int:
     """Checks a configuration file."""
-    settings, problems = find_problems(args.config)
+    settings, found = find_problems(args.config)
+    problems = [problem for problem in found if not problem.harmless]
+    notes = [problem for problem in found if problem.harmless]
     valid = settings is not None and not problems
     summary = [_summary(*entry) for entry in settings.config.pipelines.items()] if settings else []
     if args.json:
-        terminal.write_line(msgspec.json.encode(Checked(valid, problems, summary)))
+        terminal.write_line(msgspec.json.encode(Checked(valid, problems, summary, notes)))
         return Exit.SUCCESS if valid else Exit.CONFIG
     if not valid:
-        return complain(Exit.CONFIG, *map(str, problems))
+        return complain(Exit.CONFIG, *map(str, found))
     _show(args.config, summary)
-    return Exit.SUCCESS
+    return complain(Exit.SUCCESS, *map(str, notes))
 
 
 def find_problems(file: Path) -> tuple[Settings | None, list[Problem]]:
-    """The settings, if they can be had, and every mistake that `serve` would refuse to start for."""
+    """The settings, if they can be had, every mistake that `serve` would refuse to start for, and notes."""
     try:
         settings = load_settings(file)
     except ConfigError as error:
-        return None, [*error.problems, *_further_problems(file)]
-    return settings, check(settings, KINDS)
+        return None, [*error.problems, *_further_problems(file, error.problems)]
+    return settings, check(settings, TO_CHECK)
 
 
-def _further_problems(file: Path) -> list[Problem]:
-    """Mistakes in the parts that are sound by themselves, which the first ones must not hide."""
+def _further_problems(file: Path, known: list[Problem]) -> list[Problem]:
+    """Mistakes in what is sound by itself, which the first ones must not hide.
+
+    What is found about a table that has a mistake already may come of that.
+    """
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+        config, _ = decode_sound_part(parse_file(file), TO_CHECK.record_of)
+    except ConfigError:
         return []
-    return check(Settings(_sound_part(data), file.resolve()), KINDS)
-
-
-def _sound_part(data: dict[str, Any]) -> Config:
-    """Rules, retention and each pipeline, when they can be decoded without the rest."""
-    sound = Config()
-    for name in ("triage", "store"):
-        section, _ = decode_config({name: data.get(name, {})}, KINDS.record_of)
-        if section is not None:
-            sound = replace(sound, **{name: getattr(section, name)})
-    pipelines: dict[str, PipelineConfig] = {}
-    tables = data.get("pipelines", {})
-    for name, table in tables.items() if isinstance(tables, dict) else ():
-        alone, _ = decode_config({"pipelines": {name: table}}, KINDS.record_of)
-        if alone is not None:
-            pipelines |= alone.pipelines
-    return replace(sound, pipelines=pipelines)
+    found = check(Settings(config, file.resolve()), TO_CHECK)
+    return [p for p in found if not any(f"{k.where}.".startswith(f"{p.where}.") for k in known)]
 
 
 def _summary(name: str, config: PipelineConfig) -> PipelineSummary:

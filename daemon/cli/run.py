@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -49,6 +50,7 @@ class FailureLine(msgspec.Struct, frozen=True):
 def run(args: Namespace) -> int:
     """Runs one cycle and shows what came of it. Ends the process."""
     settings = load_settings(args.config)
+    os.chdir(settings.base)  # own functions find their files from there, as settings do
     logs.configure("error", settings.config.log.format, Triage.mask)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     daemon = _open(settings, args)

@@ -7,6 +7,7 @@ import ctypes
 import errno
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -82,6 +83,7 @@ def run(args: Namespace) -> int:
     """Serves until a signal. Does not return but for an error at the start: it ends the process."""
     share_one_heap()
     settings = load_settings(args.config)
+    os.chdir(settings.base)  # own functions find their files from there, as settings do
     logs.configure(settings.config.log.level, settings.config.log.format, Triage.mask)
     listener = listen(settings.config.server.listen)
     daemon = Daemon(settings)

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import types
 import typing
-from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 import msgspec
 
 from daemon.config.values import Duration, Listen, Size
+from daemon.config.wording import metas, unknown_key, wanted
 from daemon.errors import Problem
 
 _PARSED = (Duration, Listen, Size)
 
 
 def decode_table(data: Any, record: type[msgspec.Struct], where: str) -> tuple[Any, list[Problem]]:
-    """`data` as a `record`, or None with all that is wrong with it below the key path `where`."""
+    """`data` as a `record`, and all that is wrong with it below the key path `where`.
+
+    With problems the record is what is sound: a wrong value counts as not given. It is None when one is
+    wrong or missing that must be there.
+    """
     if not isinstance(data, dict):
         return None, [Problem(where, "expected a table")]
     fields = {field.encode_name: field for field in msgspec.structs.fields(record)}
+    known = sorted(fields)
     problems = [
-        Problem(join(where, key), f"unknown key; expected one of {', '.join(sorted(fields))}")
-        for key in data
-        if key not in fields
+        Problem(join(where, key), unknown_key(key, known)) for key in data if key not in fields
     ]
     values = {}
     for name, field in fields.items():
         if name in data:
-            values[field.name], found = decode_value(data[name], field.type, join(where, name))
+            value, found = decode_value(data[name], field.type, join(where, name))
             problems += found
+            if value is not None:
+                values[field.name] = value
         elif field.required:
             problems.append(Problem(join(where, name), "missing, but required"))
-    return (None, problems) if problems else (record(**values), [])
+    is_whole = all(f.name in values for f in fields.values() if f.required)
+    return (record(**values) if is_whole else None), problems
 
 
 def decode_value(value: Any, kind: Any, where: str) -> tuple[Any, list[Problem]]:
@@ -48,7 +55,8 @@ def decode_value(value: Any, kind: Any, where: str) -> tuple[Any, list[Problem]]
         decoded = [
             decode_value(item, get_args(kind)[0], f"{where}[{n}]") for n, item in enumerate(value)
         ]
-        return tuple(item for item, _ in decoded), [p for _, found in decoded for p in found]
+        sound = tuple(item for item, _ in decoded if item is not None)
+        return sound, [p for _, found in decoded for p in found]
     return _convert(value, kind, where)
 
 
@@ -58,44 +66,47 @@ def _decode_entries(
     entries, problems = {}, []
     for key, item in value.items():
         _, bad_key = _convert(key, key_kind, join(where, key))
-        entries[key], bad_item = decode_value(item, value_kind, join(where, key))
+        decoded, bad_item = decode_value(item, value_kind, join(where, key))
         problems += bad_key + bad_item
+        if decoded is not None and not bad_key:
+            entries[key] = decoded
     return entries, problems
 
 
 def _convert(value: Any, kind: Any, where: str) -> tuple[Any, list[Problem]]:
     parsed = next((p for p in _alternatives(kind) if p in _PARSED), None)
-    shown = _shown(value) if not _is_secret(kind) else "something else"
     try:
         _refuse_last_newline(value, kind)
         if parsed is not None:
             return parsed.parse(value), []
-        return msgspec.convert(value, kind, strict=True), []
+        return _at_home(msgspec.convert(value, kind, strict=True), kind), []
+    except msgspec.ValidationError:
+        expected = wanted(kind)
     except ValueError as error:
-        text = str(error).split(" - at `")[0]
-        wanted = text if parsed else _described(kind)
-        expected = f"expected {wanted}, got {shown}" if wanted else _sentence(text, shown)
-        return None, [Problem(where, expected)]
+        expected = str(error)
+    shown = _shown(value) if not _is_secret(kind) else "something else"
+    return None, [Problem(where, f"expected {expected}, got {shown}")]
 
 
-def _metas(kind: Any) -> Iterator[msgspec.Meta]:
-    return (m for m in getattr(kind, "__metadata__", ()) if isinstance(m, msgspec.Meta))
+def _at_home(value: Any, kind: Any) -> Any:
+    """A path with ~ as the folder that it stands for. Raises `ValueError` when that is not known."""
+    if not any((meta.extra or {}).get("path") for meta in metas(kind)):
+        return value
+    path = os.path.expanduser(value)  # noqa: PTH111 (a Path would lose a slash at the end)
+    if path.startswith("~"):
+        raise ValueError("a path (~ is for a home folder, and there is none of that name)")
+    return path
 
 
 def _is_secret(kind: Any) -> bool:
     """Whether values of the type must not be in any message: its `Meta` says so in `extra`."""
-    return any((meta.extra or {}).get("secret") for meta in _metas(kind))
+    return any((meta.extra or {}).get("secret") for meta in metas(kind))
 
 
 def _refuse_last_newline(value: Any, kind: Any) -> None:
     """In a pattern `$` also matches before a newline at the end, which nobody means by it."""
-    if isinstance(value, str) and value.endswith("\n") and any(m.pattern for m in _metas(kind)):
-        raise ValueError("expected text without a newline at its end")
-
-
-def _described(kind: Any) -> str | None:
-    """The description in an annotated type's `Meta`: what a pattern means in words."""
-    return next((m.description for m in _metas(kind) if m.description), None)
+    if isinstance(value, str) and value.endswith("\n") and any(m.pattern for m in metas(kind)):
+        raise msgspec.ValidationError
 
 
 def _given(kind: Any) -> Any:
@@ -112,11 +123,6 @@ def _given(kind: Any) -> Any:
 
 def _alternatives(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in (types.UnionType, typing.Union) else (kind,)
-
-
-def _sentence(text: str, shown: str) -> str:
-    text = text[:1].lower() + text[1:]
-    return text if "got `" in text else f"{text}, got {shown}"
 
 
 def _shown(value: Any) -> str:

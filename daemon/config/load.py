@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from daemon.access.checks import key_problems
 from daemon.access.keys_file import KeysFile
@@ -98,9 +100,9 @@ def load(
     are somewhere else need not be there. The environment is the process's own where none is given.
     """
     environ = os.environ if environ is None else environ
-    config, problems = decode_config(_parse(file), record_of)
+    config, problems = decode_config(parse_file(file), record_of)
     if config is None:
-        raise ConfigError(_in_file(file, problems))
+        raise ConfigError(in_file(file, problems))
     base = file.resolve().parent
     keys, missing = _resolve_keys(config.server.keys, base, environ)
     settings = Settings(config, file.resolve(), keys, Secrets(environ))
@@ -108,43 +110,52 @@ def load(
     if check_keys:
         problems += missing + _check_keys(settings)
     if problems:
-        raise ConfigError(_in_file(file, problems))
+        raise ConfigError(in_file(file, problems))
     return settings
 
 
-def _parse(file: Path) -> dict[str, Any]:
+def parse_file(file: Path) -> dict[str, Any]:
+    """What the TOML file says, with or without a byte order mark. Raises `ConfigError`."""
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        content = file.read_bytes()
+        return tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError:
-        raise ConfigError([Problem(str(file), "no such file")]) from None
+        wrong = "no such file"
     except IsADirectoryError:
-        raise ConfigError([Problem(str(file), "is a folder; expected a TOML file")]) from None
+        wrong = "is a folder; expected a TOML file"
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            [Problem(str(file), f"not UTF-8 at byte {error.start}; TOML files are UTF-8")]
-        ) from None
+        wrong = f"not UTF-8 at byte {error.start}; TOML files are UTF-8"
+        if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            wrong = "is UTF-16; save it as UTF-8, which TOML files are"
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([Problem(str(file), f"not valid TOML: {error}")]) from None
+        wrong = f"not valid TOML: {error}"
     except (ValueError, RecursionError):
-        raise ConfigError(
-            [Problem(str(file), "not valid TOML: a number too long or tables nested too deep")]
-        ) from None
+        wrong = "not valid TOML: a number too long or tables nested too deep"
     except OSError as error:
-        raise ConfigError([Problem(str(file), f"cannot be read: {error.strerror}")]) from None
+        wrong = f"cannot be read: {error.strerror}"
+    raise ConfigError([Problem(str(file), wrong)])
 
 
 def decode_config(data: dict[str, Any], record_of: RecordOf) -> tuple[Config | None, list[Problem]]:
     """The configuration in `data`, or None and all mistakes."""
-    sections, problems = decode_table(data, _Sections, "")
+    config, problems = decode_sound_part(data, record_of)
+    return (None if problems else config), problems
+
+
+def decode_sound_part(data: dict[str, Any], record_of: RecordOf) -> tuple[Config, list[Problem]]:
+    """What can be used of the configuration in `data`, and all mistakes in the rest."""
+    _, problems = decode_table(data, _Sections, "")
     known = {key: data[key] for key in data if key in Config.__struct_fields__}
     pipelines, found = _decode_pipelines(known.pop("pipelines", {}), record_of)
     problems += found
     values: dict[str, Any] = {"pipelines": pipelines}
     for field in msgspec.structs.fields(Config):
         if field.name in known:
-            values[field.name], found = decode_table(known[field.name], field.type, field.name)
+            value, found = decode_table(known[field.name], field.type, field.name)
             problems += found
-    return (None, problems) if problems or sections is None else (Config(**values), [])
+            if value is not None:
+                values[field.name] = value
+    return Config(**values), problems
 
 
 def _decode_pipelines(
@@ -155,19 +166,19 @@ def _decode_pipelines(
     pipelines, problems = {}, []
     for name, table in data.items():
         where = join("pipelines", name)
-        pipelines[name], found = decode_table(table, record_of(name), where)
+        config, found = decode_table(table, record_of(name), where)
         problems += found
         problems += _check_name(name, where)
         if isinstance(table, dict) and table.get("every") and table.get("cron"):
             problems.append(Problem(where, "has both `every` and `cron`; expected one of them"))
-        problems += _check_limits(pipelines[name], where)
+        if config is not None:
+            pipelines[name] = config
+            problems += _check_limits(config, where)
     return pipelines, problems
 
 
-def _check_limits(config: PipelineConfig | None, where: str) -> list[Problem]:
+def _check_limits(config: PipelineConfig, where: str) -> list[Problem]:
     """Nothing can take memory or time away from a thread; and a process needs some memory for itself."""
-    if config is None:
-        return []
     memory, seconds = config.run_memory_limit, config.run_time_limit
     if config.mode == "process":
         if memory is None or memory >= _LEAST_MEMORY:
@@ -238,7 +249,6 @@ def _check_paths(settings: Settings) -> list[Problem]:
     ]
 
 
-def _in_file(file: Path, problems: list[Problem]) -> list[Problem]:
-    return [
-        Problem(f"{file.name}: {p.where}" if p.where else file.name, p.expected) for p in problems
-    ]
+def in_file(file: Path, problems: list[Problem]) -> list[Problem]:
+    """Problems of key paths as those of a file."""
+    return [replace(p, where=f"{file.name}: {p.where}" if p.where else file.name) for p in problems]

@@ -35,6 +35,8 @@ FunctionPath = Annotated[
         description='a function as "module:function"',
     ),
 ]
+FilePath = Annotated[str, Meta(min_length=1, extra={"path": True})]
+"""A path, relative to the configuration's folder; ~ stands for a home folder."""
 
 
 class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +54,7 @@ class KeyConfig(ConfigTable, frozen=True, kw_only=True):
     also manage accounts and see the audit trail."""
     key_env: str | None = None
     """Environment variable that holds the key."""
-    key_file: str | None = None
+    key_file: FilePath | None = None
     """File that holds the key."""
 
 
@@ -64,7 +66,7 @@ class ServerConfig(ConfigTable, frozen=True, kw_only=True):
     keys: tuple[KeyConfig, ...] = ()
     """API keys, besides those of `keys_file`; none at all on loopback means that every local user may
     do everything."""
-    keys_file: str | None = None
+    keys_file: FilePath | None = None
     """File of the keys that `triaged token` makes; `keys.json` beside the store, when not given."""
     requests_per_minute: Annotated[int, Meta(ge=0, le=10_000_000)] = 6000
     """Requests that a key, or without keys a client's address, may make in a minute, and a sixth of them
@@ -82,9 +84,9 @@ class ServerConfig(ConfigTable, frozen=True, kw_only=True):
 class StoreConfig(ConfigTable, frozen=True, kw_only=True):
     """Where runs and failures are kept."""
 
-    path: str = "data/triaged.duckdb"
+    path: FilePath = "data/triaged.duckdb"
     """The DuckDB database. Rejected rows and quarantined files are kept in folders beside it."""
-    key_file: str | None = None
+    key_file: FilePath | None = None
     """File of the key that secrets given by API are encrypted with; `secret.key` beside the store, when not
     given. It is made when it is first needed. Back it up apart from the store."""
     retention: Duration = Duration(90 * 86400)
@@ -105,7 +107,7 @@ class LogConfig(ConfigTable, frozen=True, kw_only=True):
 class TriageConfig(ConfigTable, frozen=True, kw_only=True):
     """Classification."""
 
-    rules: str | None = None
+    rules: FilePath | None = None
     """A TOML file of rules that are added to the bundled ones, or override those of the same name; it
     may also disable bundled ones."""
 

@@ -37,7 +37,16 @@ def resolve_secret(
         return value, None if value else f"the environment variable {env} is not set"
     assert file is not None
     try:
-        value = (base / file).read_text("utf-8").strip()
+        value = (base / file).read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         return "", f"the file {file} cannot be read"
     return value, None if value else f"the file {file} is empty"
+
+
+def unreadable(file: Path) -> str | None:
+    """Why a file that a key names cannot be read; None when it can."""
+    try:
+        with file.open("rb"):
+            return None
+    except OSError as error:
+        return f"the file {file} cannot be read: {error.strerror}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,4 +34,22 @@ def load_function(name: str, where: str, base: Path) -> Callable[..., Any]:
         raise ConfigError(
             [Problem(where, f"the module {module_name!r} has no function {attribute!r}")]
         )
+    if wrong := _mistake(function):
+        raise ConfigError([Problem(where, f"{attribute!r} of {module_name!r} {wrong}")])
     return function  # type: ignore[no-any-return]
+
+
+def _mistake(function: Callable[..., Any]) -> str | None:
+    """Why a call with one argument could not come to anything; None when it can."""
+    for called in (function, type(function).__call__):
+        if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+            return "is asynchronous, and would not be awaited; expected an ordinary function"
+        if inspect.isgeneratorfunction(called):
+            return "has a yield in it, so a call runs nothing; expected an ordinary function"
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        return f"cannot be called with one argument ({error}); expected a function of one"
+    except ValueError:  # what is written in C need not say what it takes
+        return None
+    return None

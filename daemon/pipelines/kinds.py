@@ -9,13 +9,15 @@ from daemon.config import Settings, load
 from daemon.pipelines.ingest.kind import INGEST
 from daemon.pipelines.kind import Kinds
 from daemon.pipelines.mail.kind import MAIL
-from daemon.pipelines.own.kind import OWN
+from daemon.pipelines.own.kind import OWN, OWN_UNTRIED
 
 KINDS = Kinds(
     INGEST,
     MAIL,
     OWN,
 )
+TO_CHECK = Kinds(*KINDS, OWN_UNTRIED)
+"""The same for who checks a configuration and runs nothing of it."""
 
 
 def load_settings(

@@ -154,11 +154,16 @@ def test_the_own_pipeline_of_the_readme_works_as_written(product: Product) -> No
     assert config is not None
     assert len(code[2].strip().splitlines()) <= 15
     (product.folder / f"{code[1]}.py").write_text(code[2])
+    for name in re.findall(r'"([\w.]+\.\w+)"', config[1]):
+        (product.folder / name).write_text(
+            "found where the configuration is, wherever it is started"
+        )
     product.configure(config[1])
     product.start()
     run = wait_for(
         lambda: [r for r in product.get("/api/runs")["runs"] if r["status"] != "running"]
     )[0]
+    assert (run["status"], run["counts"]["succeeded"]) == ("success", 2)
     assert run["pipeline"] == re.search(r"\[pipelines\.(\w+)\]", config[1])[1]
     assert run["counts"]["succeeded"] + run["counts"]["failed"] > 0
     for failure in product.failures():

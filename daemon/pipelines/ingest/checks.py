@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 
@@ -15,20 +16,26 @@ from daemon.pipelines.ingest.load import FILE_ID
 from daemon.pipelines.ingest.tables import type_problem
 
 
-def problems_of(config: IngestConfig) -> list[Problem]:
-    """All mistakes, each with its place in the configuration."""
+def problems_of(config: IngestConfig, base: Path) -> list[Problem]:
+    """All mistakes, each with its place in the configuration, whose folder is `base`."""
     problems: list[Problem] = []
+    if not config.sources:
+        told = "has no sources, so nothing is read"
+        problems.append(Problem("pipelines.ingest", told, harmless=True))
     with duckdb.connect(":memory:") as connection:
         for name, source in config.sources.items():
             where = f"pipelines.ingest.sources.{name}"
-            problems += _of_source(where, source)
+            problems += _of_source(where, source, base)
             problems += _of_columns(connection, f"{where}.columns", source.columns or {})
     return problems + list(_disagreements(config))
 
 
-def _of_source(where: str, source: IngestSource) -> Iterator[Problem]:
+def _of_source(where: str, source: IngestSource, base: Path) -> Iterator[Problem]:
     if problem := glob_problem(source.files):
         yield Problem(f"{where}.files", f"expected {problem}")
+    elif (base / source.files).is_dir():
+        glob = f"{source.files}/*"
+        yield Problem(f"{where}.files", f"is a folder; expected a glob of files, such as {glob}")
     if source.table.lower() == ledger.TABLE:
         yield Problem(f"{where}.table", f"{ledger.TABLE} is the record of loaded files")
     if source.delimiter in ('"', "\n", "\r"):

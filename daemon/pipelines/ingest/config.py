@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from daemon.config.schema import ConfigTable, PipelineConfig, SourceName
+from daemon.config.schema import ConfigTable, FilePath, PipelineConfig, SourceName
 from daemon.config.values import Duration, Size
 
 PIPELINE = "ingest"
@@ -33,7 +33,7 @@ ColumnType = Annotated[
 class IngestSource(ConfigTable, frozen=True, kw_only=True):
     """One ingestion: files by glob into a table."""
 
-    files: Annotated[str, Meta(min_length=1)]
+    files: FilePath
     """Glob of the input files, relative to the configuration file; `**` reaches subfolders."""
     table: Identifier
     """Table that the rows go to; made when it does not exist."""
@@ -54,7 +54,7 @@ class IngestSource(ConfigTable, frozen=True, kw_only=True):
 class IngestConfig(PipelineConfig, frozen=True, kw_only=True):
     """The ingest pipeline."""
 
-    database: str = "data/warehouse.duckdb"
+    database: FilePath = "data/warehouse.duckdb"
     """DuckDB database that the tables go to. It must not be the store."""
     memory_limit: Size = Size(256 * 1000**2)
     """What DuckDB may use while files load."""

@@ -17,10 +17,10 @@ from daemon.pipelines.versions import fixed
 # DuckDB is imported only where it is needed: commands that read a configuration do without it.
 
 
-def _check(_name: str, config: IngestConfig, _settings: Settings) -> list[Problem]:
+def _check(_name: str, config: IngestConfig, settings: Settings) -> list[Problem]:
     from daemon.pipelines.ingest.checks import problems_of
 
-    return problems_of(config)
+    return problems_of(config, settings.base)
 
 
 def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:

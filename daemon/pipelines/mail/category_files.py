@@ -60,7 +60,7 @@ def parse_category_rules(text: str, file: str) -> list[CategoryRule]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigError([Problem(path.name, f"cannot be read: {reason}")]) from None

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from daemon.config import is_loopback
 from daemon.config.load import Settings
-from daemon.config.secrets import Secrets
+from daemon.config.secrets import Secrets, unreadable
 from daemon.errors import ConfigError, CredentialsMissing, Problem
 from daemon.pipelines.functions import load_function
 from daemon.pipelines.mail.categories import CategoryRule
@@ -34,6 +34,8 @@ def problems_of(config: MailConfig, settings: Settings) -> list[Problem]:
 
 
 def _of_source(where: str, source: MailSource, settings: Settings) -> Iterator[Problem]:
+    if wrong := host_mistake(source.host):
+        yield Problem(f"{where}.host", wrong)
     yield from _of_credentials(where, source, settings)
     if source.ca_file is not None:
         wrong = _authorities_mistake(settings.base / source.ca_file)
@@ -45,6 +47,14 @@ def _of_source(where: str, source: MailSource, settings: Settings) -> Iterator[P
             "expected a longer retention"
         )
         yield Problem(f"{where}.hours", expected)
+
+
+def host_mistake(host: str) -> str | None:
+    """What is wrong with the name of a server; None when nothing is. An IPv6 address has more colons."""
+    _, colon, port = host.partition(":")
+    if colon and ":" not in port:
+        return f"expected a host name without a port, got {host!r}; the port goes into `port`"
+    return None
 
 
 def _of_credentials(where: str, source: MailSource, settings: Settings) -> Iterator[Problem]:
@@ -132,8 +142,10 @@ def _of_categories(config: MailConfig, settings: Settings) -> list[Problem]:
             load_function(config.categoriser, f"{WHERE}.categoriser", settings.base)
         except ConfigError as error:
             problems += error.problems
+    extra = settings.base / config.categories if config.categories else None
+    if extra is not None and (wrong := unreadable(extra)):
+        return [*problems, Problem(f"{WHERE}.categories", wrong)]
     try:
-        extra = settings.base / config.categories if config.categories else None
         rules = load_category_rules(extra)
     except ConfigError as error:
         return problems + error.problems

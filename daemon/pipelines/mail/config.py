@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from daemon.config.schema import ConfigTable, FunctionPath, PipelineConfig, SourceName
+from daemon.config.schema import ConfigTable, FilePath, FunctionPath, PipelineConfig, SourceName
 from daemon.config.values import Duration
 
 PIPELINE = "mail"
@@ -40,11 +40,11 @@ class MailOAuth(ConfigTable, frozen=True, kw_only=True):
     """The client's id."""
     client_secret_env: str | None = None
     """Environment variable that holds the client's secret; public clients have none."""
-    client_secret_file: str | None = None
+    client_secret_file: FilePath | None = None
     """File that holds the client's secret."""
     refresh_token_env: str | None = None
     """Environment variable that holds the refresh token."""
-    refresh_token_file: str | None = None
+    refresh_token_file: FilePath | None = None
     """File that holds the refresh token."""
     scope: str | None = None
     """Scope that is asked for, where the provider wants it."""
@@ -60,13 +60,13 @@ class MailSource(ConfigTable, frozen=True, kw_only=True):
     tls: Literal["implicit", "starttls", "none"] = "implicit"
     """`implicit` is TLS from the first byte, `starttls` changes over to TLS before the login, `none`
     sends the password readable for all on the way."""
-    ca_file: str | None = None
+    ca_file: FilePath | None = None
     """PEM file of certificate authorities to trust in place of the system's."""
     username: Annotated[str, Meta(min_length=1, max_length=320)]
     """Name to log in with."""
     password_env: str | None = None
     """Environment variable that holds the password or app password."""
-    password_file: str | None = None
+    password_file: FilePath | None = None
     """File that holds the password; read anew for each run."""
     oauth: MailOAuth | None = None
     """OAuth 2.0 in place of a password."""
@@ -103,7 +103,7 @@ class MailModel(ConfigTable, frozen=True, kw_only=True):
     """Name of the model."""
     key_env: str | None = None
     """Environment variable that holds the key."""
-    key_file: str | None = None
+    key_file: FilePath | None = None
     """File that holds the key; read anew for each run. A local model may need none."""
     timeout: Duration = Duration(20)
     """How long one answer may take altogether."""
@@ -120,7 +120,7 @@ class MailConfig(PipelineConfig, frozen=True, kw_only=True):
     """How many accounts are processed at the same time, each over one connection."""
     chunk: Annotated[int, Meta(ge=1, le=1000)] = 100
     """Messages whose headers are fetched at a time."""
-    categories: str | None = None
+    categories: FilePath | None = None
     """TOML file of header rules, added to the bundled ones or in place of those of the same name."""
     fallback: CategoryName = "uncategorised"
     """Category of a message that nothing matches. It has no label unless `labels` gives it one."""

@@ -13,24 +13,39 @@ from daemon.interpreter import python
 from daemon.pipelines.functions import load_function
 
 _SECONDS = 60.0
+_LONGEST = 2000
+"""Bytes of what is printed that are looked at."""
+_LINES = 5
 
 
 def problems_elsewhere(function: str, where: str, base: Path) -> list[Problem]:
-    """What `load_function` finds wrong; and code that crashes, or does not return, when it is imported."""
-    with tempfile.NamedTemporaryFile() as answer:
+    """What `load_function` finds wrong; code that crashes, or does not return, when it is imported; and, as
+    harmless, what it prints then."""
+    with tempfile.NamedTemporaryFile() as answer, tempfile.TemporaryFile() as output:
         command = python(__name__, function, where, base, answer.name)
         try:
             done = subprocess.run(  # noqa: S603 (our own program)
-                command, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False
+                command,
+                cwd=base,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=_SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired:
-            return [
-                Problem(where, f"cannot be loaded: that takes longer than {_SECONDS:g} seconds")
-            ]
+            wrong = f"cannot be loaded: that takes longer than {_SECONDS:g} seconds"
+        else:
+            wrong = f"cannot be loaded: Python ends with code {done.returncode}"
+        output.seek(0)
+        printed = output.read(_LONGEST).decode("utf-8", "replace").split("\n")
         found = answer.read()
-    if not found:
-        return [Problem(where, f"cannot be loaded: Python ends with code {done.returncode}")]
-    return msgspec.json.decode(found, type=list[Problem])
+    problems = msgspec.json.decode(found, type=list[Problem]) if found else [Problem(where, wrong)]
+    if lines := [line.strip() for line in printed if line.strip()]:
+        module = function.partition(":")[0]
+        said = f"{module!r} prints when it is imported: {'; '.join(lines[-_LINES:])}"
+        problems.append(Problem(where, said, harmless=True))
+    return problems
 
 
 def main(function: str, where: str, base: str, answer: str) -> None:

@@ -24,6 +24,7 @@ class OwnConfig(PipelineConfig, frozen=True, kw_only=True):
     is_own_source: ClassVar[bool] = True
 
     run: FunctionPath
-    """`module:function`. The folder of the configuration file is on the import path."""
+    """`module:function`, with the run as its one argument. The folder of the configuration file is on the import
+    path, and relative paths start there."""
     sources: dict[SourceName, OwnSource] = {}
     """Its sources by name; without any it has one, named as the pipeline."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from msgspec.structs import replace
+
 from daemon.config import Settings
 from daemon.errors import ConfigError, Problem
 from daemon.pipelines.catalog import Registered, Source
@@ -16,14 +18,17 @@ from daemon.pipelines.versions import fixed
 
 
 def _check(name: str, config: OwnConfig, settings: Settings) -> list[Problem]:
-    where = f"pipelines.{name}.run"
     if config.mode == "process":
-        return problems_elsewhere(config.run, where, settings.base)
+        return _check_elsewhere(name, config, settings)
     try:
-        load_function(config.run, where, settings.base)
+        load_function(config.run, f"pipelines.{name}.run", settings.base)
     except ConfigError as error:
         return error.problems
     return []
+
+
+def _check_elsewhere(name: str, config: OwnConfig, settings: Settings) -> list[Problem]:
+    return problems_elsewhere(config.run, f"pipelines.{name}.run", settings.base)
 
 
 def _build(name: str, config: OwnConfig, around: Surroundings) -> Registered:
@@ -43,3 +48,5 @@ def _sources(name: str, config: OwnConfig) -> dict[str, Source]:
 
 
 OWN = Kind(name=None, config=OwnConfig, check=_check, build=_build)
+OWN_UNTRIED = replace(OWN, check=_check_elsewhere)
+"""The same, for who only looks at a configuration: no code of the user's runs in this process."""

@@ -123,7 +123,7 @@ def bundled_rules(text: str, *, examples: bool = True) -> list[Rule]:
 def read_text(path: Path) -> str:
     """What is in the user's file. Raises ConfigError."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigError([Problem(path.name, f"cannot be read: {reason}")]) from None

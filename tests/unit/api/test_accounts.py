@@ -321,6 +321,8 @@ def test_every_mistake_is_listed_and_no_secret_repeated(served: Served, method: 
         ({"name": "../x"}, "/name"),
         ({"username": "a\r\nA1 LOGOUT"}, "/username"),
         ({"host": "imap.example.com\n"}, "/host"),
+        ({"host": "imap.example.com:993"}, "/host"),
+        ({"host": "imap.example.com:993", "password": 5}, "/password"),
         ({"oauth": "text"}, "/oauth"),
         ({"oauth": {"token_url": "https://a.example", "client_id": "x"}}, "/password"),
         (

@@ -139,3 +139,133 @@ def test_a_mail_account_is_judged_by_the_retention_though_another_part_has_mista
     config.write_text(f'[store]\nretention = "365d"\n{text}')
     assert main(["check-config", str(config)]) == 2
     assert "store.retention" not in capsys.readouterr().err
+
+
+FUNCTIONS = """
+import functools
+def nothing(): ...
+def two(run, more): ...
+def named(*, run): ...
+async def later(run): ...
+def stepwise(run):
+    yield
+class Later:
+    async def __call__(self, run): ...
+later_too = Later()
+def good(run, more=None): ...
+bound = functools.partial(two, more=1)
+everything = lambda *given: None
+class Job:
+    def __init__(self, run): ...
+"""
+
+
+@pytest.mark.requirement("X5", "X2")
+@pytest.mark.parametrize(
+    ("function", "wrong"),
+    [
+        ("nothing", "cannot be called with one argument"),
+        ("two", "cannot be called with one argument"),
+        ("named", "cannot be called with one argument"),
+        ("later", "is asynchronous"),
+        ("later_too", "is asynchronous"),
+        ("stepwise", "has a yield in it"),
+        ("good", None),
+        ("bound", None),
+        ("everything", None),
+        ("Job", None),
+    ],
+)
+def test_a_function_that_could_not_be_called_or_would_do_nothing_is_told(
+    config, capsys, function, wrong
+):
+    (config.parent / "kinds_of_functions.py").write_text(FUNCTIONS)
+    config.write_text(f'[pipelines.own]\nrun = "kinds_of_functions:{function}"\n')
+    assert main(["check-config", str(config)]) == (2 if wrong else 0)
+    assert (f"{function!r} of 'kinds_of_functions' {wrong}" in capsys.readouterr().err) == bool(
+        wrong
+    )
+
+
+@pytest.mark.requirement("X2")
+@pytest.mark.parametrize("mode", ["thread", "process"])
+@pytest.mark.parametrize(
+    ("source", "code", "told"),
+    [
+        ("print('set PGPASS'); raise SystemExit(1)", 2, ("SystemExit: 1", "set PGPASS")),
+        ("import os; os._exit(0)", 2, ("Python ends with code 0",)),
+        ("raise KeyboardInterrupt", 2, ("cannot be loaded", "KeyboardInterrupt")),
+        (
+            "import sys; print('hello'); print('there', file=sys.stderr)\ndef f(run): ...",
+            0,
+            ("prints when it is imported", "hello", "there"),
+        ),
+        ("open('beside.txt')\ndef f(run): ...", 0, ()),
+    ],
+)
+def test_what_a_module_prints_or_ends_with_is_told_and_reaches_nothing_else(
+    config, capfd, mode, source, code, told
+):
+    (config.parent / "beside.txt").write_text("")
+    (config.parent / "at_import.py").write_text(source)
+    config.write_text(f'[pipelines.own]\nrun = "at_import:f"\nmode = "{mode}"\n')
+    assert main(["check-config", "--json", str(config)]) == code
+    out, err = capfd.readouterr()
+    answer = json.loads(out)
+    said = [p["expected"] for p in (*answer["problems"], *answer["notes"])]
+    assert all(any(text in line for line in said) for text in told)
+    assert err == ""
+
+
+@pytest.mark.requirement("X2")
+@pytest.mark.parametrize("text", ["", "# nothing\n", '[log]\nlevel = "debug"\n'])
+def test_that_nothing_would_run_is_told(config, capsys, text):
+    config.write_text(text)
+    assert main(["check-config", str(config)]) == 0
+    assert "pipelines: there are none, so nothing would run" in capsys.readouterr().err
+
+
+ALL_AT_ONCE = """
+[triage]
+rules = "not-there.toml"
+[pipelines.ingest]
+every = "soon"
+[pipelines.ingest.sources.a]
+files = "inbox"
+table = "a"
+mode = "strict"
+[pipelines.mail]
+every = "5m"
+categories = "not-there-either.toml"
+[pipelines.mail.sources.one]
+host = "imap.example.com:993"
+username = "one"
+password_env = "NOT_SET"
+hours = 0
+[pipelines.mail.sources.two]
+host = "fe80::1"
+username = "two"
+password_env = 5
+"""
+
+
+@pytest.mark.requirement("X2")
+def test_every_mistake_is_told_at_once_and_none_that_only_comes_of_another(config, capsys):
+    (config.parent / "inbox").mkdir()
+    config.write_text(ALL_AT_ONCE)
+    assert main(["check-config", "--json", str(config)]) == 2
+    told = {p["where"]: p["expected"] for p in json.loads(capsys.readouterr().out)["problems"]}
+    assert {where.removeprefix("triaged.toml: ") for where in told} == {
+        "triage.rules",
+        "pipelines.ingest.every",
+        "pipelines.ingest.sources.a.files",
+        "pipelines.ingest.sources.a.mode",
+        "pipelines.mail.categories",
+        "pipelines.mail.sources.one.host",
+        "pipelines.mail.sources.one.hours",
+        "pipelines.mail.sources.one.password_env",
+        "pipelines.mail.sources.two.password_env",
+    }
+    assert "is a folder" in told["triaged.toml: pipelines.ingest.sources.a.files"]
+    assert "the port goes into `port`" in told["triaged.toml: pipelines.mail.sources.one.host"]
+    assert "No such file" in told["triaged.toml: triage.rules"]

@@ -192,6 +192,81 @@ def test_a_mistake_says_where_it_is_and_what_was_expected(
     assert words in found[where]
 
 
+@pytest.mark.requirement("X2")
+@pytest.mark.parametrize(
+    ("text", "where", "expected"),
+    [
+        ('[log]\nlevel="warn"', "log.level", "expected one of debug, error, info, warning, got 'warn'"),
+        ("[pipelines.ingest]\nconcurrency=0", "pipelines.ingest.concurrency", "expected a whole number from 1 to 64, got 0"),
+        ("[metrics]\nmax_sources=-1", "metrics.max_sources", "expected a whole number of 0 or more, got -1"),
+        ("[server]\nkeys_file=3", "server.keys_file", "expected text that is not empty, got 3"),
+        ("[server]\nhosts=[1]", "server.hosts[0]", "expected text, got 1"),
+        ("[pipelines.ingest]\nsources=5", "pipelines.ingest.sources", "expected a table, got 5"),
+        ('[server]\nkeys="none"', "server.keys", "expected a list, got 'none'"),
+        ('[store]\npath="~nobody-here/x"', "store.path", "expected a path (~ is for a home folder, and there is none of that name), got '~nobody-here/x'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_in_words_with_what_is_allowed(
+    tmp_path: Path, text: str, where: str, expected: str
+) -> None:
+    assert problems(tmp_path, text) == {where: expected}
+
+
+def test_a_key_that_is_nearly_right_is_recognised(tmp_path: Path) -> None:
+    found = problems(tmp_path, '[server]\nlisen = "x"\n[servr]\n')
+    assert found["server.lisen"].endswith("did you mean listen?")
+    assert found["servr"].endswith("did you mean server?")
+
+
+def test_a_tilde_in_a_path_is_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    text = """
+        [store]
+        path = "~/store.duckdb"
+        key_file = "~/k"
+        [server]
+        keys_file = "~/keys.json"
+        [triage]
+        rules = "~/rules.toml"
+        [pipelines.ingest]
+        database = "~/w.duckdb"
+        sources.a = { files = "~/in/*.csv", table = "~tilde" }
+    """
+    (found,) = problems(tmp_path, text)
+    assert found == "pipelines.ingest.sources.a.table"  # a name is no path
+    settings = load_settings(write(tmp_path, text.replace("~tilde", "t")), {})
+    ingest = settings.config.pipelines["ingest"]
+    assert isinstance(ingest, IngestConfig)
+    assert [
+        str(path) for path in (settings.store_path, settings.keys_path, settings.secret_key_path)
+    ] == ["/home/ann/store.duckdb", "/home/ann/keys.json", "/home/ann/k"]
+    assert str(settings.rules_path) == "/home/ann/rules.toml"
+    assert (ingest.database, ingest.sources["a"].files) == (
+        "/home/ann/w.duckdb",
+        "/home/ann/in/*.csv",
+    )
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfsixteen-letters-1")
+    file = tmp_path / "triaged.toml"
+    file.write_bytes(
+        b'\xef\xbb\xbf[[server.keys]]\nname = "ops"\nkey_file = "key"\n[log]\nlevel = "debug"\n'
+    )
+    settings = load_settings(file, {})
+    assert settings.config.log.level == "debug"
+    assert settings.keys[0].value == "sixteen-letters-1"
+
+
+def test_utf_16_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "triaged.toml"
+    file.write_bytes("[log]\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match="is UTF-16; save it as UTF-8"):
+        load_settings(file, {})
+
+
 # --- secrets -----------------------------------------------------------------------------------
 
 KEY = '[[server.keys]]\nname = "ops"\nrole = "operate"\n'

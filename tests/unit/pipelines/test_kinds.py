@@ -101,7 +101,7 @@ def test_its_configuration_is_read_with_every_mistake_under_its_key(tmp_path: Pa
     with pytest.raises(ConfigError) as caught:
         settings(tmp_path, text)
     wrong = {problem.where: problem.expected for problem in caught.value.problems}
-    assert wrong["triaged.toml: pipelines.pumps.limit"].startswith("expected `int`")
+    assert wrong["triaged.toml: pipelines.pumps.limit"].startswith("expected a whole number, got")
     assert "unknown key" in wrong["triaged.toml: pipelines.pumps.colour"]
 
 
