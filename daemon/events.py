@@ -217,10 +217,14 @@ class CycleEnded(CycleEvent, frozen=True, kw_only=True, tag="cycle_ended"):
 
 
 class CycleSkipped(CycleEvent, frozen=True, kw_only=True, tag="cycle_skipped"):
-    """A due cycle did not run."""
+    """A due cycle did not run, or not with all of its sources."""
 
     reason: str
     """overlap, missed or paused."""
+    sources: tuple[str, ...] = ()
+    """Those that were left out of it because they had not done with the one before."""
+    began: bool = False
+    """Whether it began with the others."""
 
 
 class PipelinePaused(Event, frozen=True, kw_only=True, tag="pipeline_paused"):

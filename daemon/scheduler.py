@@ -23,7 +23,6 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from daemon.clock import Clock
 from daemon.config import PipelineConfig
-from daemon.cycles.cycle import Cycle
 from daemon.cycles.cycles import Cycles
 from daemon.errors import Conflict, Problem
 from daemon.events import CycleSkipped, Work
@@ -39,6 +38,9 @@ log = logging.getLogger("triaged.scheduler")
 
 THREADS = 4
 """What is due is looked at in these; what takes long is not done in them."""
+
+MOST_NAMED = 20
+"""Sources that a line of the log names."""
 
 LOOK_SECONDS = 5.0
 """How often it is looked whether something waits that could have its turn."""
@@ -82,8 +84,6 @@ class Scheduler(Part):
         self._clock = clock
         self._gate = gate
         self._paused = set(paused)
-        self._due_cycles: dict[str, Cycle] = {}
-        """The latest cycle of each pipeline that was due."""
         self._timers: BackgroundScheduler | None = None
         self._asking = threading.Lock()
         """So that of several who ask for the same at once, one is told that it is queued already."""
@@ -160,29 +160,47 @@ class Scheduler(Part):
             self._begin_unless_kept(name)
 
     def _begin_unless_kept(self, name: str) -> None:
-        if name in self._due_cycles and not self._due_cycles[name].is_over:
-            self._skip(name, "overlap")
-        elif name in self._paused:
+        if name in self._paused:
             self._skip(name, "paused")
         elif not self._queue.stopping:
-            self._due_cycles[name] = self._begin_due(self._catalog.pipeline(name))
+            self._begin_due(self._catalog.pipeline(name))
 
-    def _begin_due(self, pipeline: Registered) -> Cycle:
+    def _begin_due(self, pipeline: Registered) -> None:
+        """A cycle of those that are done with the one before: one that takes long holds none of the others."""
         enabled = [source for source in pipeline.sources.values() if source.enabled]
-        ready = [s for s in enabled if self._gate.waiting(pipeline.name, s) is None]
-        left_out = len(enabled) - len(ready)
-        return self._cycles.begin(pipeline, ready, Trigger.SCHEDULE, Priority.CYCLE, left_out)
+        busy = self._queue.at_work(pipeline.name)
+        free = [source for source in enabled if source.name not in busy]
+        ready = [s for s in free if self._gate.waiting(pipeline.name, s) is None]
+        late = tuple(source.name for source in enabled if source.name in busy)
+        begins = bool(ready) or not late
+        if late:
+            self._skip(pipeline.name, "overlap", late, began=begins)
+        if begins:
+            waiting = len(free) - len(ready)
+            self._cycles.begin(pipeline, ready, Trigger.SCHEDULE, Priority.CYCLE, waiting)
 
     def _skipped(self, event: Any) -> None:
         if event.job_id in self._catalog.pipelines:  # upkeep is no cycle
             self._skip(event.job_id, "missed" if event.code == EVENT_JOB_MISSED else "overlap")
 
-    def _skip(self, pipeline: str, reason: str) -> None:
+    def _skip(
+        self, pipeline: str, reason: str, sources: tuple[str, ...] = (), *, began: bool = False
+    ) -> None:
+        """`sources` are left out of the cycle, which `began` with the others or did not run at all."""
         log.warning(
-            "a cycle was skipped",
-            extra={"event": "cycle_skipped", "pipeline": pipeline, "reason": reason},
+            "a cycle began without some of its sources" if began else "a cycle was skipped",
+            extra={
+                "event": "sources_skipped" if began else "cycle_skipped",
+                "pipeline": pipeline,
+                "reason": reason,
+                "sources": list(sources[:MOST_NAMED]),
+                "count": len(sources),
+            },
         )
-        self._recorder.record(CycleSkipped(at=self._clock.now(), pipeline=pipeline, reason=reason))
+        at = self._clock.now()
+        self._recorder.record(
+            CycleSkipped(at=at, pipeline=pipeline, reason=reason, sources=sources, began=began)
+        )
 
     def set_paused(self, pipeline: str, paused: bool) -> None:
         """Whether cycles of the pipeline may start by themselves."""

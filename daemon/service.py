@@ -209,6 +209,7 @@ class Daemon:
         for subscriber in (
             self.standings.follow,
             self.metrics.count,
+            self.queue.follow,
             self.automatic_retries.follow,
             journal.write,
             self.account_operations.follow,

@@ -60,6 +60,7 @@ def sources(thresholds: Thresholds) -> dict[str, Any]:
                 ),
                 evenly(8, _open_over_time(), _open_for(thresholds), _failing_for()),
                 evenly(8, _in_a_row(thresholds), _since_success(), _since_worked(thresholds)),
+                evenly(8, _left_out()),
             ),
             row(
                 "What its runs come to",
@@ -211,6 +212,18 @@ def _open_over_time() -> Panel:
         "person decides about it.",
         each(
             those_with_most(OPEN, f"max_over_time({OPEN}[$__range] @ end()) > 0"),
+            "{{pipeline}} / {{source}}",
+        ),
+    )
+
+
+def _left_out() -> Panel:
+    skipped = series("triaged_source_cycles_skipped_total", *CHOSEN)
+    return lines(
+        "Cycles without the source in an hour",
+        "Due cycles that began without a source, because its run of the one before was not over. The others went on.",
+        each(
+            f"sum by (pipeline, source) (increase({skipped}[1h]))",
             "{{pipeline}} / {{source}}",
         ),
     )

@@ -37,7 +37,8 @@ class KeptAccount(msgspec.Struct, frozen=True):
         """It as a source of the mail pipeline."""
         saved = (self.stored.settings, self.stored.sealed, self.stored.version)
         version = blake2b(msgspec.json.encode(saved), digest_size=8).hexdigest()
-        return Source(self.name, self.source.enabled, {}, address_of(self.source), lambda: version)
+        address, server = address_of(self.source), self.source.host.lower()
+        return Source(self.name, self.source.enabled, {}, address, lambda: version, server)
 
 
 class Accounts:

@@ -63,7 +63,7 @@ class Cycle:
         self._statuses = [RunStatus.FAILED] * order.left_out
         self._began: float | None = None
         self._counts = counts
-        self._counts.begin(self._left)
+        self._counts.begin(self.sources)
         if not self._left:
             self._begin()
             self._end()
@@ -80,14 +80,12 @@ class Cycle:
     def carry_out(self, source: str) -> bool:
         """Runs one source as it is now, which the calling thread has claimed; False if it was interrupted."""
         status: RunStatus | None = RunStatus.INTERRUPTED
-        state = "pending"
         try:
             self._begin()
-            self._counts.move(state, "running")
-            state = "running"
+            self._counts.move(source, "running")
             status = self._run(source)
         finally:
-            self._counts.move(state, "failed" if status is RunStatus.FAILED else "done")
+            self._counts.move(source, "failed" if status is RunStatus.FAILED else "done")
             self._take(status)
         return status is not RunStatus.INTERRUPTED
 
@@ -95,7 +93,6 @@ class Cycle:
         """The turn of a source came while it was running for somebody else."""
         self._log_skipped(f"{self._order.pipeline.name}/{source} is running already")
         self._begin()
-        self._counts.move("pending", "done")
         self._take(None)
 
     def abandon(self) -> None:

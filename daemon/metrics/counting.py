@@ -8,6 +8,7 @@ from typing import assert_never
 
 from daemon import events
 from daemon.metrics.declared import Declared
+from daemon.metrics.sources import SourceKey
 from daemon.store.entries import Committed, Entry
 from daemon.taxonomy import RetryOutcome, Trigger
 
@@ -18,9 +19,13 @@ FailureLabels = tuple[str, str, str]
 class Counting:
     """What each stored event means to the counters."""
 
-    def __init__(self, declared: Declared, pipelines: Container[str]) -> None:
+    def __init__(
+        self, declared: Declared, pipelines: Container[str], sources: Container[SourceKey]
+    ) -> None:
+        """`sources` are those that have series of their own."""
         self._declared = declared
         self._pipelines = pipelines
+        self._sources = sources
         self._retrying: set[str] = set()
         self._failed: Counter[FailureLabels] = Counter()
         self._failed_in: dict[FailureLabels, str] = {}
@@ -51,7 +56,7 @@ class Counting:
                 self._declared.cycle_seconds.labels(event.pipeline).observe(event.duration_seconds)
                 self._declared.cycle_completion.labels(event.pipeline).set(event.at.timestamp())
             case events.CycleSkipped() as event:
-                self._declared.cycles_skipped.labels(event.pipeline, event.reason).inc()
+                self._count_skipped(event)
             case events.RetryProgressed() as event:
                 for result in event.results:
                     if result.outcome is RetryOutcome.NOT_RETRIED:
@@ -72,6 +77,13 @@ class Counting:
                 pass  # not counted
             case _:
                 assert_never(entry.event)
+
+    def _count_skipped(self, event: events.CycleSkipped) -> None:
+        if not event.began:
+            self._declared.cycles_skipped.labels(event.pipeline, event.reason).inc()
+        for source in event.sources:
+            if (event.pipeline, source) in self._sources:
+                self._declared.source_cycles_skipped.labels(event.pipeline, source).inc()
 
     def _count_retry(self, event: events.RunEvent, outcome: str) -> None:
         if event.run_id in self._retrying:

@@ -30,7 +30,7 @@ class Metrics:
         self.live_dropped = self._declared.live_dropped
         self.notifications_dropped = self._declared.notifications_dropped
         self.requests_refused = self._declared.requests_refused
-        self.count = Counting(self._declared, catalog.pipelines).count
+        self.count = Counting(self._declared, catalog.pipelines, self._sources).count
 
     def seed(self, last_cycles: dict[str, datetime]) -> None:
         """Starts gauges from what the store remembers, so a restart does not read as 1970."""

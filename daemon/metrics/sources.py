@@ -26,7 +26,7 @@ class ShownSources:
         self._choose()
         catalog.follow(self._follow)
 
-    def __contains__(self, source: SourceKey) -> bool:
+    def __contains__(self, source: object) -> bool:
         return source in self._failed_with
 
     def items(self) -> ItemsView[SourceKey, set[str]]:

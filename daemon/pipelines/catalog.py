@@ -35,6 +35,8 @@ class Source(msgspec.Struct, frozen=True):
 
     Asked for at each run, and at each due cycle while the source is held; never raises.
     """
+    server: str | None = None
+    """What it shares with others that have the same, and that may refuse too many runs at a time."""
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -48,6 +50,8 @@ class Registered(msgspec.Struct, frozen=True):
     """What a retry by hand means for it."""
     look_up: LookUp = nothing_known
     """Asked before each run, so that no run has to ask; what it answers goes along with the order."""
+    per_server: int | None = None
+    """How many of its sources with the same `server` run at the same time; None for as many as there may be."""
     counts_rows: bool = False
     """Whether its items have rows that are loaded or rejected."""
 

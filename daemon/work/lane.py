@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
 from daemon.events import Work
 from daemon.taxonomy import Priority
 
-HEAD_START = {Priority.PERSON: 30.0, Priority.RETRY: 20.0, Priority.CYCLE: 0.0}
+HEAD_START = {Priority.PERSON: 30.0, Priority.RETRY: 1.0, Priority.CYCLE: 0.0}
 """Seconds that work of a priority may have been asked for later and still has its turn first.
 
-So nothing starves: what has waited that much longer comes first, whatever else is asked for.
+So nothing starves: what has waited that much longer comes first, whatever else is asked for. What is
+tried again by itself has little of it: sources that hang would take the turns of those that work.
 """
 
 
@@ -57,11 +59,19 @@ class Claim(NamedTuple):
     """Tasks before it whose sources are running, and that do not wait for them."""
 
 
+def _always(_source: str, _beside: Collection[str]) -> bool:
+    return True
+
+
 class Lane:
     """One pipeline's work, of which at most `limit` is claimed at a time, and each source once."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(
+        self, limit: int, has_room: Callable[[str, Collection[str]], bool] = _always
+    ) -> None:
+        """`has_room` is asked whether a source may be run beside others."""
         self.limit = limit
+        self._has_room = has_room
         self.waiting: list[Task] = []
         """In the order in which their turns come, as far as their sources are free."""
         self.claimed: dict[str, Task] = {}
@@ -72,15 +82,16 @@ class Lane:
         insort(self.waiting, task, key=_turn)
 
     def claim(self) -> Claim:
-        """Takes the next task whose source is free, unless the limit is reached."""
+        """Takes the next task whose source is free, and has room where it goes, unless the limit is reached."""
         left_out: list[Task] = []
         if len(self.claimed) < self.limit:
             for task in self.waiting.copy():
-                if task.work.source not in self.claimed:
+                source = task.work.source
+                if source not in self.claimed and self._has_room(source, self.claimed):
                     self.waiting.remove(task)
-                    self.claimed[task.work.source] = task
+                    self.claimed[source] = task
                     return Claim(task, left_out)
-                if not task.waits_for_source:
+                if source in self.claimed and not task.waits_for_source:
                     self.waiting.remove(task)
                     left_out.append(task)
         return Claim(None, left_out)
@@ -88,6 +99,11 @@ class Lane:
     def finish(self, task: Task) -> None:
         """A claimed task is done: its source is free again."""
         del self.claimed[task.work.source]
+
+    @property
+    def sources(self) -> set[str]:
+        """Those that have their turn, or wait for it."""
+        return {*self.claimed, *(task.work.source for task in self.waiting)}
 
     def abandon(self) -> list[Task]:
         """Takes out everything that waits."""

@@ -1,7 +1,7 @@
 """The one queue that all runs go through: whoever asks, and whatever for.
 
 Cycles by time, people, automatic retries and retries by hand put tasks into it. A pipeline's `concurrency`
-holds for all of them together, a source runs at most once at a time, and who comes first is decided by
+holds for all of them together, and so does what a server allows (`servers`), a source runs at most once at a time, and who comes first is decided by
 priority and age (`lane`). Threads are there only while there is work: one that has done its task takes the
 next.
 
@@ -21,8 +21,10 @@ from daemon.errors import RecorderClosed
 from daemon.events import Work, WorkChanged, WorkQueued
 from daemon.pipelines.catalog import Catalog
 from daemon.recorder import Recorder
-from daemon.taxonomy import Priority, WorkState
+from daemon.store.entries import Committed
+from daemon.taxonomy import Category, Priority, WorkState
 from daemon.work.lane import Lane, Task
+from daemon.work.servers import ServerBounds
 
 log = logging.getLogger("triaged.work")
 
@@ -36,6 +38,7 @@ class WorkQueue:
         self._clock = clock
         self._changed = threading.Condition()
         self._lanes: dict[str, Lane] = {}
+        self._servers = ServerBounds(catalog, clock)
         self._stopping = False
 
     @property
@@ -71,6 +74,15 @@ class WorkQueue:
         for lane in lanes:
             self._begin(lane)
 
+    def follow(self, committed: Committed) -> None:
+        """A subscriber of the recorder: a run that was refused for being one too many is heard of before it ends."""
+        for failed in committed.failed_runs:
+            if failed.category == Category.RATE_LIMIT:
+                with self._changed:
+                    lane = self._lanes.get(failed.pipeline)
+                    at_work = [] if lane is None else list(lane.claimed)
+                self._servers.refuse(failed.pipeline, failed.source, at_work)
+
     def _begin(self, lane: Lane) -> None:
         while (task := self._claim(lane)) is not None and self._start(lane, task):
             pass
@@ -80,7 +92,7 @@ class WorkQueue:
         if lane is None:
             registered = self._catalog.pipelines.get(pipeline)
             limit = registered.config.concurrency if registered else 1
-            lane = self._lanes[pipeline] = Lane(limit)
+            lane = self._lanes[pipeline] = Lane(limit, partial(self._servers.has_room, pipeline))
         return lane
 
     def _claim(self, lane: Lane) -> Task | None:
@@ -157,6 +169,12 @@ class WorkQueue:
                 return set()
             wanted = (task.work for task in lane.waiting)
             return {*lane.claimed, *(w.source for w in wanted if w.priority is not Priority.CYCLE)}
+
+    def at_work(self, pipeline: str) -> set[str]:
+        """Sources that have their turn, or wait for it, whoever asked."""
+        with self._changed:
+            lane = self._lanes.get(pipeline)
+            return set() if lane is None else lane.sources
 
     def has_turn(self, pipeline: str) -> bool:
         """Whether any work of the pipeline has its turn, its run begun or about to."""

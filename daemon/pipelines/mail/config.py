@@ -118,6 +118,9 @@ class MailConfig(PipelineConfig, frozen=True, kw_only=True):
     """Time between the starts of two cycles; without `cron`, 5 minutes when not given."""
     concurrency: Annotated[int, Meta(ge=1, le=64)] = 4
     """How many accounts are processed at the same time, each over one connection."""
+    per_server: Annotated[int, Meta(ge=1, le=64)] | None = None
+    """How many of them on the same `host` at the same time; as many as `concurrency` allows when not given. A
+    server that refuses connections because there are too many gets fewer by itself."""
     chunk: Annotated[int, Meta(ge=1, le=1000)] = 100
     """Messages whose headers are fetched at a time."""
     categories: FilePath | None = None

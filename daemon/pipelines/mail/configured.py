@@ -51,7 +51,12 @@ class ConfiguredAccounts:
 
     def _source(self, name: str, source: MailSource) -> Source:
         return Source(
-            name, source.enabled, {}, address_of(source), version=lambda: self.version(name)
+            name,
+            source.enabled,
+            {},
+            address_of(source),
+            lambda: self.version(name),
+            source.host.lower(),
         )
 
     def _credentials(self, source: MailSource) -> Credentials:

@@ -32,7 +32,9 @@ def _build(name: str, config: MailConfig, around: Surroundings) -> Registered:
     look_up = MessageLookUp(accounts, around.ports["messages"], around.clock)
     sources = ConfiguredAccounts(config, settings).sources()
     sources |= {source.name: source for source in accounts.to_run()}
-    return Registered(name, pipeline, config, sources, plan_messages, look_up)
+    return Registered(
+        name, pipeline, config, sources, plan_messages, look_up, per_server=config.per_server
+    )
 
 
 MAIL = Kind(

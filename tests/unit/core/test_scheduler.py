@@ -60,7 +60,7 @@ def test_a_pipeline_with_an_interval_runs_at_once_and_again(target: Store) -> No
     wait_for(lambda: len(started(target)) >= 3)
     machinery.stop()
     assert {event.trigger for event in started(target)} == {Trigger.SCHEDULE}
-    assert {event.sources for event in started(target)} == {("a", "b")}
+    assert started(target)[0].sources == ("a", "b")
 
 
 def test_a_disabled_source_is_left_out_of_cycles_but_can_be_run_on_demand(target: Store) -> None:
@@ -87,6 +87,27 @@ def test_a_cycle_that_is_due_while_the_one_before_still_runs_counts_as_overlap(
     wait_for(lambda: len(started(target)) > 1)
     machinery.stop()
     assert {event.pipeline for event in skipped(target, "overlap")} == {"nightly"}
+
+
+@pytest.mark.requirement("S2", "M1")
+def test_a_source_that_takes_long_holds_none_of_the_others_and_is_counted(target: Store) -> None:
+    gate, runs = Gate(), []
+
+    def work(run: Any) -> None:
+        runs.append(run.source)
+        if run.source == "slow":
+            gate(run)
+
+    machinery = Machinery(target, pipeline(work, "slow", "quick", concurrency=2, every=SHORT))
+    machinery.scheduler.start()
+    wait_for(lambda: runs.count("quick") >= 3)
+    assert runs.count("slow") == 1
+    left_out = wait_for(lambda: [e for e in skipped(target, "overlap") if e.began])
+    assert {event.sources for event in left_out} == {("slow",)}
+    assert started(target)[1].sources == ("quick",)
+    gate.may_end.set()
+    wait_for(lambda: runs.count("slow") > 1)
+    machinery.stop()
 
 
 @pytest.mark.requirement("M1")

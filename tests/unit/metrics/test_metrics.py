@@ -256,6 +256,18 @@ def cycle(at: Any) -> list[Entry]:
     ]
 
 
+def test_a_source_that_is_left_out_of_cycles_is_counted_by_itself(
+    target: Store, scraped: Scraped
+) -> None:
+    alone = events.CycleSkipped(
+        at=START, pipeline="ingest", reason="overlap", sources=("orders", "gone"), began=True
+    )
+    target.put(Entry(alone), Entry(msgspec.structs.replace(alone, began=False)))
+    assert scraped.value("cycles_skipped_total", pipeline="ingest", reason="overlap") == 1
+    labels = {"pipeline": "ingest", "source": "orders"}
+    assert scraped.value("source_cycles_skipped_total", **labels) == 2
+
+
 def test_cycles_are_counted_timed_and_dated(target: Store, scraped: Scraped) -> None:
     skip = events.CycleSkipped(at=START, pipeline="ingest", reason="paused")
     target.put(*cycle(START), Entry(skip))
