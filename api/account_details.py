@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from api.schemas.accounts import Account, settings_shown
+from api.schemas.standing import StandingDetail
 from api.schemas.waiting import WaitingSource
 from daemon.accounts.accounts import Accounts, KeptAccount
 from daemon.errors import CredentialsMissing, NotFound
@@ -13,6 +14,7 @@ from daemon.gate import Gate
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.mail.config import PIPELINE, MailSource
 from daemon.pipelines.mail.configured import address_of
+from daemon.standing import Standings
 from daemon.store.ledgers.accounts.reading import StoredAccount
 from daemon.store.runs import Runs
 from daemon.taxonomy import RunStatus
@@ -21,14 +23,16 @@ from daemon.taxonomy import RunStatus
 class AccountDetails:
     """Accounts with how they stand, as of one moment."""
 
-    def __init__(self, accounts: Accounts, runs: Runs, catalog: Catalog, gate: Gate) -> None:
+    def __init__(
+        self, accounts: Accounts, runs: Runs, catalog: Catalog, gate: Gate, standings: Standings
+    ) -> None:
         self._accounts = accounts
+        self._standings = standings
         self._catalog = catalog
         self._gate = gate
         self._configured = accounts.configured()
         self._kept = accounts.all_kept()
         self._latest = runs.latest_by_source(PIPELINE)
-        self._successes = runs.last_success_by_source(PIPELINE)
 
     def all(self) -> list[Account]:
         """All accounts by name; where two have one name, the one in force comes first."""
@@ -87,17 +91,19 @@ class AccountDetails:
         latest = self._latest.get(name)
         source = self._catalog.find(PIPELINE, name)
         waiting = self._gate.waiting(PIPELINE, source) if source else None
+        standing = StandingDetail.of(self._standings.of(PIPELINE, name))
         return {
             "latest_status": RunStatus(latest.status) if latest else None,
             "latest_run_id": latest.run_id if latest else None,
-            "last_success_at": self._successes.get(name),
+            "last_success_at": standing.last_success_at,
             "waiting": WaitingSource.of(waiting) if waiting else None,
+            "standing": standing,
         }
 
 
 _SAVED = ("created_at", "created_by", "updated_at", "updated_by")
 _NOTHING: dict[str, Any] = dict.fromkeys(
-    ("latest_status", "latest_run_id", "last_success_at", "waiting")
+    ("latest_status", "latest_run_id", "last_success_at", "waiting", "standing")
 )
 
 
@@ -116,8 +122,10 @@ def _problem(find_secret: Callable[[], object]) -> str | None:
 class ShownAccounts:
     """Accounts as they are whenever somebody asks."""
 
-    def __init__(self, accounts: Accounts, runs: Runs, catalog: Catalog, gate: Gate) -> None:
-        self._sources = accounts, runs, catalog, gate
+    def __init__(
+        self, accounts: Accounts, runs: Runs, catalog: Catalog, gate: Gate, standings: Standings
+    ) -> None:
+        self._sources = accounts, runs, catalog, gate, standings
 
     def now(self) -> AccountDetails:
         """As they are at this moment."""

@@ -132,10 +132,23 @@ def create_app(offered: Offered, topics: Sequence[TopicKind] = TOPICS) -> Litest
             "hub": _given(Hub(offered, Doorkeeper(access, tokens), topics)),
             "rejected_rows": _given(rejected_rows),
             "reports": _given(
-                Reports(offered.database, offered.runs, offered.catalog, offered.live, clock)
+                Reports(
+                    offered.database,
+                    offered.runs,
+                    offered.catalog,
+                    offered.live,
+                    offered.standings,
+                    clock,
+                )
             ),
             "shown_accounts": _given(
-                ShownAccounts(offered.accounts, offered.runs, offered.catalog, offered.gate)
+                ShownAccounts(
+                    offered.accounts,
+                    offered.runs,
+                    offered.catalog,
+                    offered.gate,
+                    offered.standings,
+                )
             ),
         },
         on_shutdown=[rejected_rows.close],

@@ -17,6 +17,7 @@ from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.ingest.config import PIPELINE, IngestSource
 from daemon.pipelines.ingest.places import ingestions
+from daemon.standing import Standings
 from daemon.store.ledgers.files.reading import NO_FILES, Files
 from daemon.store.runs import Runs
 
@@ -31,6 +32,7 @@ def list_ingestions(
     runs: NamedDependency[Runs],
     files: NamedDependency[Files],
     live: NamedDependency[Live],
+    standings: NamedDependency[Standings],
 ) -> IngestionList:
     """All ingestions with their failed files at a glance and their newest run."""
     badges = files.badges()
@@ -38,7 +40,13 @@ def list_ingestions(
     latest = {run.source: run for run in describe(catalog, live, newest)}
     return IngestionList(
         ingestions=[
-            Ingestion.of(name, config, badges.get(name, NO_FILES), latest.get(name))
+            Ingestion.of(
+                name,
+                config,
+                badges.get(name, NO_FILES),
+                latest.get(name),
+                standings.of(PIPELINE, name),
+            )
             for name, config in sorted(ingestions(settings.config).items())
         ],
         timestamp=clock.now(),
@@ -52,13 +60,14 @@ def get_ingestion(
     runs: NamedDependency[Runs],
     files: NamedDependency[Files],
     live: NamedDependency[Live],
+    standings: NamedDependency[Standings],
     name: IngestionName,
 ) -> Ingestion:
     """What it reads, which mode applies, and how its files stand."""
     config = find(settings, name)
     run = runs.latest(PIPELINE, name)
     last_run = describe(catalog, live, [run])[0] if run else None
-    return Ingestion.of(name, config, files.badge(name), last_run)
+    return Ingestion.of(name, config, files.badge(name), last_run, standings.of(PIPELINE, name))
 
 
 def find(settings: Settings, name: str) -> IngestSource:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from api.routes import commands, reads
 from api.schemas import fields
 from api.schemas.queued import Queued
+from api.schemas.standing import StandingDetail
 from api.schemas.waiting import WaitingSource
 from daemon.clock import Clock
 from daemon.errors import NotFound
@@ -20,6 +21,7 @@ from daemon.gate import Gate
 from daemon.operations.pipelines import PipelineOperations
 from daemon.pipelines.catalog import Catalog
 from daemon.scheduler import PipelineStatus, Scheduler
+from daemon.standing import Standings
 
 NameInPath = Annotated[str, PathParameter(description="Name of the pipeline.")]
 
@@ -30,6 +32,7 @@ class PipelineSource(msgspec.Struct, frozen=True, kw_only=True):
     name: fields.Source
     enabled: Annotated[bool, Meta(description="Whether cycles include it.", examples=[True])]
     email_address: fields.EmailAddress
+    standing: Annotated[StandingDetail, Meta(description="How it stands.")]
 
 
 class PipelineInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,13 @@ class PipelineInfo(msgspec.Struct, frozen=True, kw_only=True):
         list[WaitingSource], Meta(description="Sources that cycles leave out for now.")
     ]
     queued: Annotated[Queued, Meta(description="Runs of it that wait for their turn.")]
+    failing_sources: Annotated[
+        int,
+        Meta(
+            description="Sources that fail: failures of them are open, whatever their latest run did.",
+            examples=[1],
+        ),
+    ]
 
 
 class PipelineList(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,9 +100,10 @@ def list_pipelines(
     catalog: NamedDependency[Catalog],
     scheduler: NamedDependency[Scheduler],
     gate: NamedDependency[Gate],
+    standings: NamedDependency[Standings],
 ) -> PipelineList:
     """How all pipelines stand, and when they run next."""
-    described = [_info(status, catalog, gate) for status in scheduler.describe()]
+    described = [_info(status, catalog, gate, standings) for status in scheduler.describe()]
     return PipelineList(pipelines=described, timestamp=clock.now())
 
 
@@ -106,12 +117,13 @@ def pause(
     catalog: NamedDependency[Catalog],
     scheduler: NamedDependency[Scheduler],
     gate: NamedDependency[Gate],
+    standings: NamedDependency[Standings],
     pipeline_operations: NamedDependency[PipelineOperations],
     name: NameInPath,
 ) -> PipelineInfo:
     """Lets no cycle start by itself until it is resumed; what runs goes on. Survives a restart."""
     pipeline_operations.pause(name)
-    return _one(catalog, scheduler, gate, name)
+    return _one(catalog, scheduler, gate, standings, name)
 
 
 @commands(
@@ -124,12 +136,13 @@ def resume(
     catalog: NamedDependency[Catalog],
     scheduler: NamedDependency[Scheduler],
     gate: NamedDependency[Gate],
+    standings: NamedDependency[Standings],
     pipeline_operations: NamedDependency[PipelineOperations],
     name: NameInPath,
 ) -> PipelineInfo:
     """Lets cycles start again."""
     pipeline_operations.resume(name)
-    return _one(catalog, scheduler, gate, name)
+    return _one(catalog, scheduler, gate, standings, name)
 
 
 @commands(
@@ -150,15 +163,28 @@ def run(
     return CycleStarted(cycle_id=cycle_id, pipeline=name, source=source)
 
 
-def _one(catalog: Catalog, scheduler: Scheduler, gate: Gate, name: str) -> PipelineInfo:
+def _one(
+    catalog: Catalog, scheduler: Scheduler, gate: Gate, standings: Standings, name: str
+) -> PipelineInfo:
     for status in scheduler.describe():
         if status.name == name:
-            return _info(status, catalog, gate)
+            return _info(status, catalog, gate, standings)
     raise NotFound("there is no pipeline of that name")
 
 
-def _info(status: PipelineStatus, catalog: Catalog, gate: Gate) -> PipelineInfo:
+def _info(
+    status: PipelineStatus, catalog: Catalog, gate: Gate, standings: Standings
+) -> PipelineInfo:
     sources = catalog.pipeline(status.name).sources.values()
+    shown = [
+        PipelineSource(
+            name=s.name,
+            enabled=s.enabled,
+            email_address=s.email_address,
+            standing=StandingDetail.of(standings.of(status.name, s.name)),
+        )
+        for s in sources
+    ]
     return PipelineInfo(
         name=status.name,
         paused=status.paused,
@@ -167,12 +193,10 @@ def _info(status: PipelineStatus, catalog: Catalog, gate: Gate) -> PipelineInfo:
         cron=status.cron,
         next_run_at=status.next_run_at,
         concurrency=status.concurrency,
-        sources=[
-            PipelineSource(name=s.name, enabled=s.enabled, email_address=s.email_address)
-            for s in sources
-        ],
+        sources=shown,
         waiting=[
             WaitingSource.of(waiting) for s in sources if (waiting := gate.waiting(status.name, s))
         ],
         queued=Queued.of(status.queued),
+        failing_sources=sum(source.standing.failing for source in shown),
     )

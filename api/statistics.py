@@ -12,9 +12,11 @@ from msgspec import Meta
 
 from api.query import Name, Query, Time
 from api.routes import reads
-from api.schemas.statistics import CategoryCount, Outcomes, SourceStatistics, Statistics
+from api.schemas.standing import CategoryCount, StandingDetail
+from api.schemas.statistics import Outcomes, SourceStatistics, Statistics
 from daemon.clock import Clock
 from daemon.pipelines.catalog import Catalog
+from daemon.standing import SourceStanding, Standings
 from daemon.store import runs as stored
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
@@ -46,14 +48,20 @@ def statistics(
     catalog: NamedDependency[Catalog],
     failures: NamedDependency[Failures],
     runs: NamedDependency[Runs],
+    standings: NamedDependency[Standings],
     wanted: NamedDependency[StatisticsQuery],
 ) -> Statistics:
     """Outcomes, success rate, durations and failures by category, of each source and together."""
-    return make_statistics(clock, catalog, failures, runs, wanted)
+    return make_statistics(clock, catalog, failures, runs, standings, wanted)
 
 
 def make_statistics(
-    clock: Clock, catalog: Catalog, failures: Failures, runs: Runs, wanted: StatisticsQuery
+    clock: Clock,
+    catalog: Catalog,
+    failures: Failures,
+    runs: Runs,
+    standings: Standings,
+    wanted: StatisticsQuery,
 ) -> Statistics:
     """The statistics of all sources, of those of a pipeline, or of one."""
     until = wanted.until or clock.now()
@@ -69,7 +77,12 @@ def make_statistics(
         until=until,
         totals=_totals(ran, failed.values()),
         sources=[
-            _of_source(record, failed.get((record.pipeline, record.source), Counter()), catalog)
+            _of_source(
+                record,
+                failed.get((record.pipeline, record.source), Counter()),
+                catalog,
+                standings.of(record.pipeline, record.source),
+            )
             for record in ran
         ],
         timestamp=clock.now(),
@@ -90,7 +103,10 @@ def _failures_by_source(
 
 
 def _of_source(
-    record: stored.SourceOutcomes, failures: Counter[str], catalog: Catalog
+    record: stored.SourceOutcomes,
+    failures: Counter[str],
+    catalog: Catalog,
+    standing: SourceStanding,
 ) -> SourceStatistics:
     return SourceStatistics(
         pipeline=record.pipeline,
@@ -112,6 +128,7 @@ def _of_source(
         last_run_at=record.last_run_at,
         last_success_at=record.last_success_at,
         failures_by_category=_by_category(failures),
+        standing=StandingDetail.of(standing),
     )
 
 

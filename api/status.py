@@ -13,12 +13,14 @@ from api.routes import reads
 from api.runs import describe
 from api.schemas.failures import FailureDetail
 from api.schemas.queued import Queued
+from api.schemas.standing import FailingSource
 from api.schemas.status import CurrentRun, CurrentStatus, FailureSummary, ProcessingStatus
 from api.statistics import StatisticsQuery, make_statistics
 from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
+from daemon.standing import Standings
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter, Runs
@@ -26,6 +28,7 @@ from daemon.taxonomy import FailureStatus
 from daemon.work.queue import WorkQueue
 
 RECENT = timedelta(hours=24)
+LISTED_SOURCES = 50
 
 
 class CurrentStatusQuery(Query, frozen=True, kw_only=True):
@@ -50,10 +53,12 @@ def current_status(
     runs: NamedDependency[Runs],
     live: NamedDependency[Live],
     queue: NamedDependency[WorkQueue],
+    standings: NamedDependency[Standings],
     wanted: NamedDependency[CurrentStatusQuery],
 ) -> CurrentStatus:
     """What is being processed, what was processed lately, and whether anything failed."""
     active = active_runs(catalog, live)
+    failing = failing_sources(clock, catalog, standings)
     return CurrentStatus(
         is_processing=bool(active),
         current_status=active[0] if active else None,
@@ -63,13 +68,15 @@ def current_status(
         else None,
         websocket_available=_websocket(settings),
         queued=Queued.of(queue.waiting()),
+        failing_sources=len(failing),
+        failing=failing[:LISTED_SOURCES],
         timestamp=clock.now(),
         recent_runs=(
             describe(catalog, live, runs.page(RunFilter(ended=True), wanted.recent_limit).runs)
             if wanted.include_recent
             else []
         ),
-        statistics=make_statistics(clock, catalog, failures, runs, StatisticsQuery())
+        statistics=make_statistics(clock, catalog, failures, runs, standings, StatisticsQuery())
         if wanted.include_stats
         else None,
     )
@@ -83,9 +90,11 @@ def status(
     failures: NamedDependency[Failures],
     live: NamedDependency[Live],
     queue: NamedDependency[WorkQueue],
+    standings: NamedDependency[Standings],
 ) -> ProcessingStatus:
     """What is being processed and whether anything failed: cheap enough to ask every second."""
     active = active_runs(catalog, live)
+    failing = failing_sources(clock, catalog, standings)
     return ProcessingStatus(
         is_processing=bool(active),
         current_status=active[0] if active else None,
@@ -93,6 +102,8 @@ def status(
         failure_summary=summarise(clock, catalog, failures),
         websocket_available=_websocket(settings),
         queued=Queued.of(queue.waiting()),
+        failing_sources=len(failing),
+        failing=failing[:LISTED_SOURCES],
         timestamp=clock.now(),
     )
 
@@ -104,6 +115,13 @@ def _websocket(settings: Settings) -> bool:
 def active_runs(catalog: Catalog, live: Live) -> list[CurrentRun]:
     """All runs under way, most recently updated first."""
     return [CurrentRun.of(run, catalog) for run in live.active()]
+
+
+def failing_sources(clock: Clock, catalog: Catalog, standings: Standings) -> list[FailingSource]:
+    """All sources that fail, those that have failed longest first."""
+    failing = [standing for standing in standings.all() if standing.failing]
+    failing.sort(key=lambda standing: standing.failing_since or clock.now())
+    return [FailingSource.of_catalog(standing, catalog) for standing in failing]
 
 
 def summarise(clock: Clock, catalog: Catalog, failures: Failures) -> FailureSummary:

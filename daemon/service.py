@@ -261,6 +261,7 @@ class Daemon:
             queue=self.queue,
             gate=self.gate,
             live=self.live,
+            standings=self.standings,
             topics=self.topics,
             database=self.database,
             failures=self.failures,

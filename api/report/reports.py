@@ -7,6 +7,7 @@ from typing import NamedTuple
 from daemon.clock import Clock
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
+from daemon.standing import Standings
 from daemon.store.database import Database
 from daemon.store.runs import Runs
 
@@ -18,4 +19,5 @@ class Reports(NamedTuple):
     runs: Runs
     catalog: Catalog
     live: Live
+    standings: Standings
     clock: Clock

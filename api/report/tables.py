@@ -9,7 +9,6 @@ from api.report.span import Span
 from api.runs import describe
 from api.schemas import report as schemas
 from api.schemas.failures import FailureDetail, FailureRow
-from daemon.errors import NotFound
 from daemon.store import report_tables
 from daemon.store.failures import Answer, Failures
 from daemon.store.filters import FailureFilter
@@ -85,26 +84,26 @@ def source_rows(
 ) -> list[schemas.SourceRow]:
     """All sources that are configured or have stored runs or failures, by name."""
     with reports.database.read(Need.REPORT) as reader:
-        stored = {(row.pipeline, row.source): row for row in report_tables.sources(reader)}
-    for pipeline in reports.catalog.pipelines.values():
-        for name in pipeline.sources:
-            never = report_tables.SourceFigures(pipeline.name, name, None, None, None, 0, None, 0)
-            stored.setdefault((pipeline.name, name), never)
-    return [
-        _source(reports, row)
-        for _, row in sorted(stored.items())
-        if (pipelines is None or row.pipeline in pipelines)
-        and (sources is None or row.source in sources)
-        and (statuses is None or row.last_status in statuses)
+        latest = report_tables.latest_runs(reader)
+    failed = [(standing.pipeline, standing.source) for standing in reports.standings.all()]
+    configured = [
+        (pipeline.name, source)
+        for pipeline in reports.catalog.pipelines.values()
+        for source in pipeline.sources
     ]
+    rows = (
+        _source(reports, pipeline, source, latest.get((pipeline, source)))
+        for pipeline, source in sorted({*latest, *failed, *configured})
+        if (pipelines is None or pipeline in pipelines) and (sources is None or source in sources)
+    )
+    return [row for row in rows if statuses is None or row.last_status in statuses]
 
 
-def _source(reports: Reports, row: report_tables.SourceFigures) -> schemas.SourceRow:
-    try:
-        source = reports.catalog.source(row.pipeline, row.source)
-    except NotFound:
-        return schemas.SourceRow.of(row, None, enabled=False)
-    return schemas.SourceRow.of(row, source.email_address, enabled=source.enabled)
+def _source(
+    reports: Reports, pipeline: str, source: str, latest: report_tables.LatestRun | None
+) -> schemas.SourceRow:
+    standing = reports.standings.of(pipeline, source)
+    return schemas.SourceRow.of(standing, latest, reports.catalog.find(pipeline, source))
 
 
 def cycle_rows(

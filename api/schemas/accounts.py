@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from api.schemas import fields
+from api.schemas.standing import StandingDetail
 from api.schemas.waiting import WaitingSource
 from daemon.accounts.secret import port_of
 from daemon.pipelines.mail.config import MailSource
@@ -77,11 +78,15 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     ]
     latest_run_id: Annotated[str | None, Meta(description="Id of its newest run; null without.")]
     last_success_at: Annotated[
-        datetime | None, Meta(description="When a run last succeeded; null until one has.")
+        datetime | None,
+        Meta(description="When a run last succeeded and left no failure open; null until one has."),
     ]
     waiting: Annotated[
         WaitingSource | None,
         Meta(description="Why cycles leave it out for now; null if they do not."),
+    ]
+    standing: Annotated[
+        StandingDetail | None, Meta(description="How it stands; null when it is not in force.")
     ]
     created_at: Annotated[
         datetime | None, Meta(description="When it was made by API; null in the configuration.")

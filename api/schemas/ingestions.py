@@ -10,8 +10,10 @@ from msgspec import Meta
 
 from api.schemas import fields
 from api.schemas.runs import RunDetail
+from api.schemas.standing import StandingDetail
 from daemon.operations.files import FilesChanged
 from daemon.pipelines.ingest.config import IngestSource
+from daemon.standing import SourceStanding
 from daemon.store.ledgers.files import reading as stored
 from daemon.store.ledgers.files.rows import FileRow
 from daemon.taxonomy import CATEGORIES, Category, FileStatus, Group
@@ -79,10 +81,21 @@ class Ingestion(msgspec.Struct, frozen=True, kw_only=True):
     ]
     badge: Annotated[Badge, Meta(description="Its files at a glance.")]
     last_run: Annotated[RunDetail | None, Meta(description="Its newest run; null before any.")]
+    standing: Annotated[
+        StandingDetail,
+        Meta(
+            description="How it stands: it fails while failures are open, also when later runs skip the files."
+        ),
+    ]
 
     @classmethod
     def of(
-        cls, name: str, config: IngestSource, badge: stored.FileCounts, last_run: RunDetail | None
+        cls,
+        name: str,
+        config: IngestSource,
+        badge: stored.FileCounts,
+        last_run: RunDetail | None,
+        standing: SourceStanding,
     ) -> Ingestion:
         """The configured ingestion and how it stands."""
         return cls(
@@ -95,6 +108,7 @@ class Ingestion(msgspec.Struct, frozen=True, kw_only=True):
             mode_description=MODES[config.mode],
             badge=Badge.of(badge),
             last_run=last_run,
+            standing=StandingDetail.of(standing),
         )
 
 

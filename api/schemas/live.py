@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from api.schemas.failures import FailureDetail
 from api.schemas.runs import RunDetail
+from api.schemas.standing import FailingSource
 from api.schemas.statistics import Statistics
 from api.schemas.status import CurrentRun
 
@@ -66,6 +67,18 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     ]
     most_recent_failure: Annotated[
         FailureDetail | None, Meta(description="The newest of all failures; null without any.")
+    ]
+    failing_sources: Annotated[
+        int | None,
+        Meta(
+            description="Sources that fail: failures of them are open, whatever their latest run did; null while the "
+            "store cannot be read.",
+            examples=[1],
+        ),
+    ]
+    failing: Annotated[
+        list[FailingSource],
+        Meta(description="The 50 of them that have failed longest, these first."),
     ]
 
 

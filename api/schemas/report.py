@@ -11,6 +11,8 @@ from msgspec import Meta
 from api.schemas import fields
 from api.schemas.groups import FailureGroup
 from api.schemas.runs import RunDetail
+from daemon.pipelines.catalog import Source
+from daemon.standing import SourceStanding
 from daemon.store import report_annotations, report_series, report_tables, report_values
 from daemon.store.groups import StandingGroup as StoredGroup
 from daemon.taxonomy import Category, Group, GroupState, RunStatus, Trigger
@@ -123,20 +125,48 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
     ]
     last_run_at: Annotated[datetime | None, Meta(description="When its latest run began.")]
     last_success_at: Annotated[
-        datetime | None, Meta(description="When a run without any failure last ended.")
+        datetime | None,
+        Meta(description="When a run last ended without any failure, and left none open."),
     ]
     consecutive_failures: Annotated[
-        int, Meta(description="Failed runs since the last one that did not fail.", examples=[2])
+        int,
+        Meta(description="Runs that failed in a row; at least 1 while it fails.", examples=[2]),
     ]
-    failing_category: fields.CategoryOrNone
-    open_failures: Annotated[int, Meta(description="Failures not dealt with.", examples=[3])]
+    failing_category: Annotated[
+        Category | None,
+        Meta(
+            description="What it fails with most: its latest run, or failures that are open; null while it works.",
+            examples=["connection"],
+        ),
+    ]
+    open_failures: Annotated[
+        int,
+        Meta(
+            description="Open failures, without those of groups that a person ignored or resolved.",
+            examples=[3],
+        ),
+    ]
 
     @classmethod
     def of(
-        cls, row: report_tables.SourceFigures, email_address: str | None, *, enabled: bool
+        cls,
+        standing: SourceStanding,
+        latest: report_tables.LatestRun | None,
+        configured: Source | None,
     ) -> SourceRow:
-        """The stored source."""
-        return cls(**row._asdict(), email_address=email_address, enabled=enabled)
+        """How the source stands, with its latest run and what is configured of it."""
+        return cls(
+            pipeline=standing.pipeline,
+            source=standing.source,
+            email_address=configured.email_address if configured else None,
+            enabled=configured is not None and configured.enabled,
+            last_status=RunStatus(latest.status) if latest else None,
+            last_run_at=latest.started_at if latest else None,
+            last_success_at=standing.last_success,
+            consecutive_failures=standing.consecutive_failures,
+            failing_category=next(iter(standing.categories), None),
+            open_failures=standing.open_failures,
+        )
 
 
 class CycleRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,22 +9,23 @@ import msgspec
 from msgspec import Meta
 
 from api.schemas import fields
-from daemon.taxonomy import Category
-
-
-class CategoryCount(msgspec.Struct, frozen=True, kw_only=True):
-    """Failures of one category."""
-
-    category: Annotated[Category, Meta(description="The category.", examples=["connection"])]
-    count: Annotated[int, Meta(description="Failures of it.", examples=[5])]
+from api.schemas.standing import CategoryCount, StandingDetail
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     """How runs ended and what became of their items."""
 
     runs: Annotated[int, Meta(description="Runs that began in the time.", examples=[288])]
-    success: Annotated[int, Meta(description="Ended without a failure.", examples=[280])]
-    partial: Annotated[int, Meta(description="Some of their items failed.", examples=[6])]
+    success: Annotated[
+        int, Meta(description="Ended without a failure, and left none open.", examples=[280])
+    ]
+    partial: Annotated[
+        int,
+        Meta(
+            description="Some of their items failed, or failures of earlier runs were open still.",
+            examples=[6],
+        ),
+    ]
     failed: Annotated[int, Meta(description="Failed altogether.", examples=[2])]
     interrupted: Annotated[int, Meta(description="The daemon ended under them.", examples=[0])]
     cancelled: Annotated[int, Meta(description="Cancelled.", examples=[0])]
@@ -65,6 +66,7 @@ class SourceStatistics(Outcomes, frozen=True, kw_only=True):
     last_success_at: Annotated[
         datetime | None, Meta(description="When it last succeeded in the time; null if never.")
     ]
+    standing: Annotated[StandingDetail, Meta(description="How it stands now.")]
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from api.schemas import fields
 from api.schemas.failures import FailureDetail
 from api.schemas.queued import Queued
 from api.schemas.runs import ItemCounts, Progress, RunDetail
+from api.schemas.standing import FailingSource
 from api.schemas.statistics import Statistics
 from daemon.live import ActiveRun
 from daemon.pipelines.catalog import Catalog
@@ -91,6 +92,17 @@ class ProcessingStatus(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Whether `/ws/status` tells it live.", examples=[True])
     ]
     queued: Annotated[Queued, Meta(description="Runs that wait for their turn.")]
+    failing_sources: Annotated[
+        int,
+        Meta(
+            description="Sources that fail: failures of them are open, whatever their latest run did.",
+            examples=[1],
+        ),
+    ]
+    failing: Annotated[
+        list[FailingSource],
+        Meta(description="The 50 of them that have failed longest, these first."),
+    ]
     timestamp: fields.Timestamp
 
 

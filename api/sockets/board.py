@@ -17,11 +17,12 @@ from api.runs import describe
 from api.schemas import live
 from api.schemas.failures import FailureDetail
 from api.schemas.runs import RunDetail
+from api.schemas.standing import FailingSource
 from api.schemas.statistics import Statistics
 from api.schemas.status import FailureSummary
 from api.sockets.feed import stamped
 from api.statistics import StatisticsQuery, make_statistics
-from api.status import active_runs, summarise
+from api.status import LISTED_SOURCES, active_runs, failing_sources, summarise
 from daemon.composition.offered import Offered
 from daemon.errors import StoreError
 from daemon.store.entries import Committed
@@ -46,6 +47,7 @@ class Stored(msgspec.Struct, frozen=True):
     """The highest id of a failure."""
     recent_runs: list[RunDetail]
     summary: FailureSummary
+    failing: list[FailingSource]
     statistics: Statistics
     statistics_at: float
     statistics_commit: int
@@ -134,6 +136,7 @@ class Board:
             newest_failure=newest,
             recent_runs=self._read_runs(SHOWN_RUNS),
             summary=summarise(offered.clock, offered.catalog, offered.failures),
+            failing=failing_sources(offered.clock, offered.catalog, offered.standings),
             statistics=statistics,
             statistics_at=of_time,
             statistics_commit=of_commit,
@@ -148,7 +151,12 @@ class Board:
             return before.statistics, before.statistics_at, before.statistics_commit
         offered, wanted = self._offered, StatisticsQuery()
         counted = make_statistics(
-            offered.clock, offered.catalog, offered.failures, offered.runs, wanted
+            offered.clock,
+            offered.catalog,
+            offered.failures,
+            offered.runs,
+            offered.standings,
+            wanted,
         )
         return counted, now, commit
 
@@ -181,6 +189,8 @@ class Board:
             has_failures=summary.failure_count > 0 if summary else None,
             failure_count=summary.failure_count if summary else None,
             most_recent_failure=summary.most_recent_failure if summary else None,
+            failing_sources=len(stored.failing) if stored else None,
+            failing=stored.failing[:LISTED_SOURCES] if stored else [],
         )
         return stamped(live.StatusUpdate, data, self._clock.now())
 

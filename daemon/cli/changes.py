@@ -9,7 +9,7 @@ from api.schemas.failures import FailureDetail
 from api.schemas.runs import RunDetail
 from api.schemas.status import CurrentRun
 from daemon.cli.terminal import local, number, printable, seconds
-from daemon.taxonomy import RunState
+from daemon.taxonomy import RunState, RunStatus
 
 _REMEMBERED = 1000
 
@@ -67,5 +67,11 @@ def _outcome(run: RunDetail) -> str:
     counts = run.counts
     return (
         f"{run.status} after {seconds(run.duration_seconds)}: {number(counts.succeeded)} succeeded, "
-        f"{number(counts.failed)} failed, {number(counts.skipped)} skipped"
+        f"{number(counts.failed)} failed, {number(counts.skipped)} skipped{left_open(run)}"
     )
+
+
+def left_open(run: RunDetail) -> str:
+    """What a run says that is no success and in which nothing failed: that earlier failures are open."""
+    said = run.status is RunStatus.PARTIAL and not run.counts.failed and run.error_message
+    return f". {printable(said)}" if said else ""

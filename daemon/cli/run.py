@@ -18,7 +18,7 @@ from api.schemas.runs import RunDetail
 from daemon import logs
 from daemon.cli import terminal
 from daemon.cli.addresses import url_of
-from daemon.cli.changes import Changes
+from daemon.cli.changes import Changes, left_open
 from daemon.cli.main import Exit, complain, leave
 from daemon.cli.one_cycle import WatchedCycle
 from daemon.cli.reading import ALL
@@ -139,8 +139,12 @@ def _write(cycle: WatchedCycle) -> None:
 
 def _show(cycle: WatchedCycle) -> None:
     console = terminal.make_console()
-    console.print(runs_table(cycle.runs(), console.width))
+    runs = list(cycle.runs())
+    console.print(runs_table(runs, console.width))
     console.print()
+    for run in runs:
+        if said := left_open(run):
+            console.print(f"{run.pipeline}/{run.source}{said}")
     found = cycle.failures(SHOWN_FAILURES)
     if found.total:
         console.print(failures_table(found.records, console.width))

@@ -13,6 +13,7 @@ from rich.text import Text
 from api.schemas.failures import FailureDetail
 from api.schemas.groups import FailureGroup
 from api.schemas.runs import Progress, RunDetail
+from api.schemas.standing import FailingSource
 from api.schemas.status import CurrentRun
 from api.schemas.unclassified import UnclassifiedGroup
 from daemon.cli.terminal import (
@@ -160,6 +161,22 @@ def _narrow_runs(runs: Iterable[RunDetail]) -> Table:
             stacked(_name(run), cell(run.error_category, "bold"), cell(run.run_id, "dim")),
             status_cell(run.status),
             *_numbers(run),
+        )
+    return table
+
+
+def failing_table(sources: Iterable[FailingSource], width: int) -> Table:
+    """Sources that fail, a line each, with what they fail with."""
+    table = make_table("Failing since", "Source", "Open", "Category", right=("Open",))
+    for column in table.columns[1::2]:
+        column.no_wrap, column.overflow, column.max_width = True, "ellipsis", width // 3
+    for source in sources:
+        since = source.failing_since
+        table.add_row(
+            local(since) if since else "",
+            cell(f"{source.pipeline}/{source.source}", "bold"),
+            number(source.open_failures),
+            cell(", ".join(counted.category for counted in source.categories)),
         )
     return table
 

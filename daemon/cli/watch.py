@@ -19,11 +19,13 @@ from daemon.cli import terminal
 from daemon.cli.changes import Changes, failure_line
 from daemon.cli.client import Client, RequestRefused, Unreachable, make_client
 from daemon.cli.main import Exit
-from daemon.cli.tables import active_table, failures_table, recent_table
+from daemon.cli.tables import active_table, failing_table, failures_table, recent_table
 
 POLL_SECONDS = 1.0
 WAITS = (1.0, 2.0, 4.0, 8.0, 10.0)
 """Seconds between attempts to reach a daemon that is away; the last one goes on."""
+FAILING = 5
+"""Failing sources that are shown."""
 RECENT = 8
 """Runs that are shown; more are asked for, so that none is missed between two looks."""
 _ASKED = 50
@@ -108,6 +110,9 @@ def view(console: Console, url: str, seen: Seen | None, now: Seen | Away) -> Ren
     if status.active:
         active = sorted(status.active, key=lambda run: (run.pipeline, run.source))
         parts.append(active_table(active, width))
+    parts += [_title(f"Failing sources: {terminal.number(status.failing_sources)}")]
+    if status.failing:
+        parts.append(failing_table(status.failing[:FAILING], width))
     parts += [_title("Recent runs"), recent_table(status.recent_runs[:RECENT], width)]
     parts += [_title(f"Open failures: {terminal.number(seen.failures.total_failures)}")]
     if seen.failures.failures:

@@ -24,6 +24,7 @@ from daemon.operations.retries.worker import RetryWorker
 from daemon.pipelines.catalog import Catalog
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
+from daemon.standing import Standings
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.ledgers.files.reading import Files
@@ -52,6 +53,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     queue: WorkQueue
     gate: Gate
     live: Live
+    standings: Standings
     topics: Topics
 
     # What is stored.

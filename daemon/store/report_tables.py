@@ -1,4 +1,4 @@
-"""Tables of reports that have no queries of their own elsewhere: sources and cycles."""
+"""Tables of reports that have no queries of their own elsewhere: the latest runs of sources, and cycles."""
 
 from __future__ import annotations
 
@@ -10,19 +10,11 @@ from daemon.store.records import stored, utc
 from daemon.store.sql import SQL, query
 
 
-class SourceFigures(NamedTuple):
-    """How a source stands. Times are in UTC."""
+class LatestRun(NamedTuple):
+    """The latest run of a source. Times are in UTC."""
 
-    pipeline: str
-    source: str
-    last_status: str | None
-    """None before its first run."""
-    last_run_at: datetime | None
-    last_success_at: datetime | None
-    consecutive_failures: int
-    failing_category: str | None
-    """Of its latest run, if that failed."""
-    open_failures: int
+    status: str
+    started_at: datetime
 
 
 class CycleFigures(NamedTuple):
@@ -40,9 +32,10 @@ class CycleFigures(NamedTuple):
     items_failed: int
 
 
-def sources(reader: Reader) -> list[SourceFigures]:
-    """All sources that ever ran or failed, by name."""
-    return [SourceFigures(*map(utc, row)) for row in reader.rows(SQL["table_of_sources"])]
+def latest_runs(reader: Reader) -> dict[tuple[str, str], LatestRun]:
+    """The latest run of each source that ever ran, by pipeline and source."""
+    rows = reader.rows(SQL["latest_by_source"])
+    return {(pipeline, source): LatestRun(*map(utc, row)) for pipeline, source, *row in rows}
 
 
 def cycles(

@@ -141,11 +141,6 @@ class Runs:
         )
         return {run.source: run for run in map(RunRecord.of, rows)}
 
-    def last_success_by_source(self, pipeline: str) -> dict[str, datetime]:
-        """When a run of each source of a pipeline last succeeded; without those of which none has."""
-        rows = self._reader.rows(SQL["last_success_by_source"], [pipeline])
-        return {source: utc(ended) for source, ended in rows}
-
     def log(self, run_id: str) -> Iterator[LogLine]:
         """The log of a run, oldest line first, in flat memory. Raises `NotFound` at once."""
         run = self.get(run_id)

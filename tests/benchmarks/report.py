@@ -16,7 +16,7 @@ from daemon.store.report_annotations import marks
 from daemon.store.report_conditions import Comparison, Condition, Dimension
 from daemon.store.report_grid import DAY, Grid
 from daemon.store.report_series import failure_series, run_series
-from daemon.store.report_tables import sources
+from daemon.store.report_tables import latest_runs
 from daemon.store.runs import RunFilter
 from tests.benchmarks.figures import Bench, Figure, limited, median, percentile, reported
 from tests.benchmarks.generator import NEWEST, cached_store
@@ -100,7 +100,7 @@ def _others(database: Database, rounds: int) -> Iterator[Figure]:
         "series of runs over a quarter": lambda: run_series(
             database.read(Need.REPORT), runs, [Dimension.PIPELINE, Dimension.STATUS], grid, SERIES
         ),
-        "table of sources": lambda: sources(database.read()),
+        "latest runs of sources": lambda: latest_runs(database.read()),
         "marks over a quarter": lambda: marks(database.read(), since, NEWEST, 100),
         "100 failures at offset 500,000": lambda: Failures(database.read()).answer_at(
             FailureFilter(), 100, 500_000

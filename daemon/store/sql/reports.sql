@@ -63,27 +63,9 @@ top AS MATERIALIZED (
 SELECT least(place, ?), (SELECT count(*) FROM top), {shown}bucket, {figures}
 FROM cells JOIN top ON {same} GROUP BY ALL ORDER BY 1, bucket;
 
--- name: table_of_sources
--- How sources that ever ran or failed stand.
-WITH ran AS (
-    SELECT pipeline, source, arg_max(status, run_id) AS last_status,
-           max(started_at) AS last_run_at,
-           max(ended_at) FILTER (status = 'success') AS last_success_at,
-           max(run_id) FILTER (status IN ('success', 'partial')) AS last_good,
-           CASE WHEN arg_max(status, run_id) FILTER (status <> 'running') = 'failed'
-                THEN arg_max(category, run_id) FILTER (status = 'failed') END AS failing
-    FROM runs GROUP BY pipeline, source),
-failing AS (
-    SELECT pipeline, source, count(*) AS n FROM runs JOIN ran USING (pipeline, source)
-    WHERE status = 'failed' AND (last_good IS NULL OR run_id > last_good)
-    GROUP BY pipeline, source),
-pending AS (
-    SELECT pipeline, source, sum(n)::BIGINT AS n FROM failure_tally WHERE status = 'open'
-    GROUP BY pipeline, source)
-SELECT pipeline, source, last_status, last_run_at, last_success_at, coalesce(failing.n, 0),
-       ran.failing, coalesce(pending.n, 0)
-FROM ran FULL JOIN pending USING (pipeline, source) LEFT JOIN failing USING (pipeline, source)
-ORDER BY pipeline, source;
+-- name: latest_by_source
+-- The latest run of each source that ever ran.
+SELECT pipeline, source, arg_max(status, run_id), max(started_at) FROM runs GROUP BY pipeline, source;
 
 -- name: table_of_cycles
 -- Cycles with what their runs came to, newest first.

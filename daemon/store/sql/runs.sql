@@ -17,10 +17,6 @@ SELECT {columns} FROM runs WHERE run_id = ?;
 SELECT {columns} FROM runs
 WHERE run_id IN (SELECT max(run_id) FROM runs WHERE pipeline = ? GROUP BY source);
 
--- name: last_success_by_source
--- When a run of each source of a pipeline last succeeded.
-SELECT source, max(ended_at) FROM runs WHERE pipeline = ? AND status = 'success' GROUP BY source;
-
 -- name: last_cycles
 -- When the last cycle of each pipeline ended.
 SELECT pipeline, max(ended_at) FROM cycles WHERE outcome <> 'interrupted' GROUP BY ALL;

@@ -157,3 +157,52 @@ def test_the_number_of_recent_runs_is_bounded(served: Served, limit: str) -> Non
     assert problem["errors"] == [
         {"expected": "a whole number from 1 to 50", "parameter": "recent_limit"}
     ]
+
+
+@pytest.mark.requirement("I2", "F2", "S10")
+def test_everybody_says_the_same_of_a_source_whose_runs_skip_what_is_broken(
+    served: Served, tmp_path: Path
+) -> None:
+    (tmp_path / "inbox").mkdir(exist_ok=True)
+    (tmp_path / "inbox/good.csv").write_text("id,amount\n1,2\n")
+    (tmp_path / "inbox/bad.csv").write_text("id,amount\n1,many\n")
+    for _ in range(3):
+        served.run("ingest")
+    status = served.get("/api/processing/current-status", include_stats=True)
+    assert [run["final_state"] for run in status["recent_runs"]] == ["PARTIAL"] * 3
+    assert status["recent_runs"][0]["user_message"].startswith("1 failure of an earlier run")
+    assert status["failing_sources"] == 1
+    (failing,) = status["failing"]
+    assert (failing["pipeline"], failing["source"], failing["enabled"]) == (
+        "ingest",
+        "orders",
+        True,
+    )
+    (pipeline,) = [p for p in served.get("/api/pipelines")["pipelines"] if p["failing_sources"]]
+    (source,) = pipeline["sources"]
+    (statistics,) = status["statistics"]["sources"]
+    standing = served.get("/api/ingestions/orders")["standing"]
+    assert standing == source["standing"] == statistics["standing"]
+    assert standing.items() <= failing.items()
+    assert standing["failing"] is True
+    assert standing["open_failures"] == standing["consecutive_failures"] == 1
+    assert standing["last_success_at"] is None
+    assert standing["last_worked_at"] is not None
+    assert statistics["success"] == 0
+    rows = served.get("/api/report/sources", source="orders")
+    assert (rows[0]["failing_category"], rows[0]["open_failures"]) == (
+        standing["categories"][0]["category"],
+        1,
+    )
+    (tmp_path / "inbox/bad.csv").write_text("id,amount\n1,3\n")
+    served.run("ingest")
+    assert served.get("/api/processing/status")["failing"] == []
+    assert served.get("/api/ingestions/orders")["standing"]["last_success_at"] is not None
+
+
+@pytest.mark.requirement("I2")
+def test_a_source_that_is_gone_fails_with_what_it_left_open(served: Served) -> None:
+    served.run("mailbox")
+    served.daemon.catalog.remove_source("mailbox", "sales")
+    failing = {s["source"]: s["enabled"] for s in served.get("/api/processing/status")["failing"]}
+    assert failing == {"sales": False, "support": True}
