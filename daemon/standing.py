@@ -41,6 +41,8 @@ class SourceStanding(msgspec.Struct, frozen=True, kw_only=True):
     """What it fails with, and how often; most frequent first. What is being tried again counts as open."""
     failing_since: datetime | None
     """When it began to fail; None while it does not."""
+    runs_failing_since: datetime | None
+    """When the first of the runs that failed in a row ended; None when the latest run did not fail."""
     pending_since: dict[Category, datetime]
     """When the oldest pending failure of each of the categories occurred."""
     last_success: datetime | None
@@ -148,6 +150,7 @@ class Standings:
             open_failures=sum(_loud_open(counts, kinds).values()),
             categories={Category(c): n for c, n in categories.most_common()},
             failing_since=min(began, default=None) if failing else None,
+            runs_failing_since=streak.failing_since if failing else None,
             pending_since=pending_since,
             last_success=streak.last_success,
             last_worked=streak.last_worked,

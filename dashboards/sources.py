@@ -195,8 +195,8 @@ def _in_a_row(thresholds: Thresholds) -> Panel:
 def _failing_for() -> Panel:
     return lines(
         "Failing for",
-        "How long ago the first of the runs that failed in a row ended, or the oldest open failure occurred: the 20 "
-        "sources that have failed longest. A source that works has no line.",
+        "How long ago the first of the runs that failed in a row ended: the 20 sources that have failed "
+        "longest. A source whose runs work, be it in part, has no line.",
         each(
             those_with_most(f"(time() - {SINCE})", f"-({SINCE} @ end())"),
             "{{pipeline}} / {{source}}",

@@ -31,8 +31,7 @@ class SourceGauges:
         )
         self._since = _by_source(
             "triaged_source_failing_since_timestamp_seconds",
-            "When the source began to fail: the first of the runs that failed in a row ended, or the oldest open "
-            "failure occurred; absent while the source works.",
+            "When the first of the runs that failed in a row ended; absent unless the latest run failed.",
         )
         self._success = _by_source(
             "triaged_source_last_success_timestamp_seconds",
@@ -58,7 +57,7 @@ class SourceGauges:
         for category, since in standing.pending_since.items():
             self._pending.add_metric([*labels, category], since.timestamp())
         for family, moment in (
-            (self._since, standing.failing_since),
+            (self._since, standing.runs_failing_since),
             (self._success, standing.last_success),
             (self._worked, standing.last_worked),
         ):

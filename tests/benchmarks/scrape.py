@@ -68,6 +68,7 @@ def _metrics() -> Metrics:
         open_failures=1,
         categories={Category.CONNECTION: 1},
         failing_since=now,
+        runs_failing_since=now,
         pending_since={Category.CONNECTION: now},
         last_success=now,
         last_worked=now,
