@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from daemon.access.roles import Role
-from daemon.cli.options import command, json, limit, reading, time_range
+from daemon.cli.options import command, config, json, limit, reading, time_range
 
 if TYPE_CHECKING:
     from daemon.cli.options import Commands
@@ -37,8 +37,7 @@ def add_token(commands: Commands) -> None:
     revoke = command(actions, "revoke", "make a key useless for good")
     revoke.add_argument("name", metavar="NAME")
     for action in (create, listing, revoke):
-        about = "the configuration, which says where keys are kept"
-        action.add_argument("--config", metavar="FILE", type=Path, required=True, help=about)
+        config(action, "the configuration, which says where keys are kept")
     for action in (create, listing):
         json(action, "JSON Lines")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
 from typing import TYPE_CHECKING
 
-from daemon.cli.options import command, json, key, url
+from daemon.cli.options import command, json, where
 from daemon.config.values import Duration
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def _action(actions: Commands, name: str, about: str) -> ArgumentParser:
 
 
 def _finish(parser: ArgumentParser) -> None:
-    url(parser)
-    key(parser)
+    where(parser)
     json(parser, "JSON Lines")
 
 

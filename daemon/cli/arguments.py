@@ -11,17 +11,17 @@ from daemon import __version__
 from daemon.cli.access_arguments import add_audit, add_token
 from daemon.cli.account_arguments import add_accounts
 from daemon.cli.options import (
+    ANY,
     command,
     config,
     json,
-    key,
     limit,
     positive,
     reading,
     time_range,
-    url,
     where,
 )
+from daemon.config.places import CONFIG_VARIABLE
 from daemon.taxonomy import (
     CATEGORY_ALIASES,
     Category,
@@ -65,23 +65,25 @@ def _serve(commands: Commands) -> None:
         "",
         "example:  triaged serve --config triaged.toml",
     )
-    config(parser, required=True)
+    config(parser)
 
 
 def _run(commands: Commands) -> None:
     parser = command(
         commands,
         "run",
-        "run one cycle now, in this process, and show what failed",
-        "Needs the store for itself: while a daemon runs, ask that one to run the cycle.",
+        "run one cycle now and show what failed",
+        "With --config in this process, which needs the store for itself; while a daemon runs, ask",
+        "that one with --url, also for a cycle of a pipeline that is paused.",
         "Exit codes: 0 success, 1 failures, 2 mistakes in the configuration, 3 the store cannot be",
-        "used, 130 interrupted.",
+        "used, 5 no daemon answers, 130 interrupted.",
         "",
         "example:  triaged run ingest orders --config triaged.toml",
+        "example:  triaged run ingest --url http://127.0.0.1:8080",
     )
     parser.add_argument("pipeline", metavar="PIPELINE")
     parser.add_argument("source", metavar="SOURCE", nargs="?", help="only this one; else all")
-    config(parser, required=True)
+    where(parser, "run in this process, with this configuration")
     json(parser, "one JSON line for each run and each failure")
 
 
@@ -95,7 +97,14 @@ def _check(commands: Commands) -> None:
         "",
         "example:  triaged check-config triaged.toml",
     )
-    parser.add_argument("config", metavar="FILE", type=Path)
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the configuration")
+    files.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help=f"the same ({CONFIG_VARIABLE} in the environment)",
+    )
     json(parser, "a JSON object with `valid`, `problems` and `pipelines`")
 
 
@@ -104,7 +113,8 @@ def _failures(commands: Commands) -> None:
         commands,
         "failures",
         "show failures with their advice, newest first",
-        "Asks the daemon that runs, or reads the store of one that does not (--config).",
+        "Asks the daemon that runs, or reads the store of one that does not (--config). The table shows",
+        "what is open; --status all, --json and --csv also what is dealt with.",
         "",
         "example:  triaged failures --category auth --since 2h",
         "example:  triaged failures --groups",
@@ -113,30 +123,41 @@ def _failures(commands: Commands) -> None:
     parser.add_argument(
         "--groups", action="store_true", help="failures with the same cause as one line"
     )
-    states = [*map(str, GroupState)]
+    _state(parser, "with --groups: ")
+    _filters(parser, [*map(str, FailureStatus), ANY], "failures")
+    _failure_filters(parser)
+    reading(parser)
+
+
+def _state(parser: ArgumentParser, condition: str = "") -> None:
+    states = [*map(str, GroupState), ANY]
     parser.add_argument(
         "--state",
         metavar="S",
         choices=states,
-        help=f"with --groups: only groups that stand so, one of {', '.join(states)}",
+        help=f"{condition}only groups that stand so, one of {', '.join(states)}",
     )
-    _filters(parser, [*map(str, FailureStatus)], "failures")
-    _failure_filters(parser, "--failure-group")
-    reading(parser)
 
 
 def _groups(commands: Commands) -> None:
     parser = command(
         commands,
         "groups",
-        "decide about failure groups: resolve, ignore, reopen, merge, unmerge, split",
-        "`triaged failures --groups` lists them. Asks the daemon that runs.",
+        "list failure groups, and decide about them: resolve, ignore, reopen, merge, unmerge, split",
+        "Asks the daemon that runs; `list` also reads the store of one that does not (--config).",
         "",
+        "example:  triaged groups list",
         'example:  triaged groups resolve 9f86d081884c7d65 --note "fixed in 2.4.1"',
         "example:  triaged groups ignore 9f86d081884c7d65 --for 7d",
         "example:  triaged groups split 9f86d081884c7d65 --text customers.csv",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    about = "list groups; the table shows those with something open, --state all shows all"
+    listing = command(actions, "list", about)
+    _state(listing)
+    _filters(listing, [*map(str, FailureStatus), ANY], "groups")
+    _failure_filters(listing)
+    reading(listing)
     _group_action(actions, "show", "show a group with its sources and its newest failure")
     resolve = _group_action(actions, "resolve", "say that the cause is gone")
     ignore = _group_action(actions, "ignore", "leave a group alone, for good or for a time")
@@ -166,8 +187,7 @@ def _groups(commands: Commands) -> None:
 def _group_action(actions: Commands, name: str, about: str) -> ArgumentParser:
     parser = command(actions, name, about)
     parser.add_argument("group", metavar="GROUP", help="id of the group")
-    url(parser)
-    key(parser)
+    where(parser)
     json(parser, "the answer of the daemon")
     return parser
 
@@ -203,7 +223,7 @@ def _retry(commands: Commands) -> None:
         "failure_ids", metavar="FAILURE_ID", nargs="*", type=positive, help="these failures"
     )
     _scope(parser, [*map(str, FailureStatus)])
-    _failure_filters(parser, "--group", "--failure-group")
+    _failure_filters(parser)
     parser.add_argument("--rate", metavar="N", type=positive, help="items a minute at most")
     parser.add_argument(
         "--include-not-retryable",
@@ -219,9 +239,9 @@ def _retry(commands: Commands) -> None:
     others.add_argument("--list", action="store_true", help="show retries, newest first")
     others.add_argument("--watch", metavar="ID", help="follow a retry to its end")
     others.add_argument("--cancel", metavar="ID", help="end a retry")
+    limit(parser, "retries, with --list,", "20")
     json(parser, "JSON Lines")
-    url(parser)
-    key(parser)
+    where(parser)
 
 
 def _watch(commands: Commands) -> None:
@@ -234,8 +254,7 @@ def _watch(commands: Commands) -> None:
         "",
         "example:  triaged watch --url http://127.0.0.1:8080",
     )
-    url(parser)
-    key(parser)
+    where(parser)
 
 
 def _classify(commands: Commands) -> None:
@@ -258,7 +277,7 @@ def _classify(commands: Commands) -> None:
     parser.add_argument("--pipeline", metavar="P", default="", help="the pipeline it comes from")
     parser.add_argument("--exception", metavar="TYPE", help="the type of the exception")
     _facts(parser)
-    parser.add_argument("--rules", metavar="FILE", type=Path, help="rules of your own")
+    _rules_file(parser)
     parser.add_argument(
         "--explain",
         action="store_true",
@@ -300,11 +319,14 @@ def _unclassified(commands: Commands) -> None:
     where(parser)
 
 
-def _failure_filters(parser: ArgumentParser, *group: str) -> None:
+def _failure_filters(parser: ArgumentParser) -> None:
     parser.add_argument("--q", metavar="TEXT", help="text in message, item or advice, in any case")
     parser.add_argument("--run-id", metavar="ID", help="only of this run")
     parser.add_argument(
-        *group, metavar="ID", dest="failure_group", help="only of this failure group"
+        *("--group", "--failure-group"),
+        metavar="ID",
+        dest="failure_group",
+        help="only of this failure group",
     )
 
 
@@ -346,9 +368,8 @@ def _rules_file(parser: ArgumentParser) -> Any:
     """Whose rules besides the bundled ones."""
     places = parser.add_mutually_exclusive_group()
     places.add_argument("--rules", metavar="FILE", type=Path, help="with rules of your own")
-    places.add_argument(
-        "--config", metavar="FILE", type=Path, help="with the rules that this configuration names"
-    )
+    about = f"with the rules that this configuration names ({CONFIG_VARIABLE} in the environment)"
+    places.add_argument("--config", metavar="FILE", type=Path, help=about)
     return places
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from api.schemas.failures import FailureDetail
 from api.schemas.runs import RunDetail
 from api.schemas.status import CurrentRun
-from daemon.cli.terminal import local, number, printable, seconds
+from daemon.cli.tables import outcome
+from daemon.cli.terminal import local, printable, seconds
 from daemon.taxonomy import RunState, RunStatus
 
 _REMEMBERED = 1000
@@ -64,11 +65,8 @@ def _line(moment: datetime, pipeline: str, source: str, text: str) -> str:
 
 
 def _outcome(run: RunDetail) -> str:
-    counts = run.counts
-    return (
-        f"{run.status} after {seconds(run.duration_seconds)}: {number(counts.succeeded)} succeeded, "
-        f"{number(counts.failed)} failed, {number(counts.skipped)} skipped{left_open(run)}"
-    )
+    said = f"{run.status} after {seconds(run.duration_seconds)}: {outcome(run)}"
+    return f"{said}{left_open(run)}"
 
 
 def left_open(run: RunDetail) -> str:

@@ -8,10 +8,12 @@ from pathlib import Path
 import msgspec
 
 from daemon.cli import terminal
+from daemon.cli.addresses import config_of
 from daemon.cli.main import Exit, complain
 from daemon.composition.checks import check
 from daemon.config import PipelineConfig, Settings
 from daemon.config.load import decode_sound_part, parse_file
+from daemon.config.places import CONFIG_VARIABLE
 from daemon.errors import ConfigError, Problem
 from daemon.pipelines.kinds import TO_CHECK, load_settings
 
@@ -38,7 +40,10 @@ class PipelineSummary(msgspec.Struct, frozen=True):
 
 def run(args: Namespace) -> int:
     """Checks a configuration file."""
-    settings, found = find_problems(args.config)
+    file = args.file or config_of(args)
+    if file is None:
+        raise ConfigError([Problem("", f"expected a configuration: FILE or {CONFIG_VARIABLE}")])
+    settings, found = find_problems(file)
     problems = [problem for problem in found if not problem.harmless]
     notes = [problem for problem in found if problem.harmless]
     valid = settings is not None and not problems
@@ -48,7 +53,7 @@ def run(args: Namespace) -> int:
         return Exit.SUCCESS if valid else Exit.CONFIG
     if not valid:
         return complain(Exit.CONFIG, *map(str, found))
-    _show(args.config, summary)
+    _show(file, summary)
     return complain(Exit.SUCCESS, *map(str, notes))
 
 
@@ -105,4 +110,4 @@ def _show(file: Path, pipelines: list[PipelineSummary]) -> None:
                 terminal.cell(", ".join([*pipeline.sources, *disabled])),
             )
         console.print(table)
-    console.print(terminal.cell(f"{file} has no mistakes."))
+    console.print(terminal.cell(f"{file} has no mistakes."), soft_wrap=True)

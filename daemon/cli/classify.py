@@ -13,6 +13,7 @@ import msgspec
 
 from daemon.cli.explanation import show_explanation
 from daemon.cli.main import Exit, complain
+from daemon.cli.rules import own_rules
 from daemon.cli.terminal import printable, write_line
 from daemon.errors import TriagedError
 from daemon.taxonomy import RunState
@@ -85,7 +86,7 @@ class Classified(msgspec.Struct, frozen=True):
 
 def run(args: Namespace) -> int:
     """Classifies a message, or every line of a file."""
-    triage = Triage.load(args.rules)
+    triage = Triage.load(own_rules(args))
     if args.jsonl is not None:
         with _opened(args.jsonl) as lines:
             return _classify_lines(triage, lines, args)

@@ -17,11 +17,16 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 
 import msgspec
 
+from daemon import __version__
+from daemon.cli.addresses import place_of, url_of
 from daemon.cli.main import Exit
 from daemon.cli.options import DEFAULT_URL
+from daemon.cli.terminal import printable
 from daemon.config import is_loopback
 from daemon.config.secrets import resolve_secret
+from daemon.config.values import Listen
 from daemon.errors import ConfigError, Problem, TriagedError
+from daemon.pipelines.kinds import load_settings
 
 KEY_VARIABLE = "TRIAGED_API_KEY"
 COMMAND_SECONDS = 90.0
@@ -45,9 +50,15 @@ class RequestRefused(TriagedError):
 
     exit_code = Exit.UNREACHABLE
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, detail: str) -> None:
+        """`detail` is what the daemon itself says."""
         self.status = status
+        self.detail = detail
         super().__init__(message)
+
+
+class _Version(msgspec.Struct, frozen=True):
+    version: str
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -95,8 +106,18 @@ class Client:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Unreachable(
-                f"what answers at {self.url} is not a triaged of this version: {error}"
+                f"what answers at {self.url} is not a triaged of this version"
+                f"{self._versions()}: {error}"
             ) from None
+
+    def _versions(self) -> str:
+        """Which version answers, where one says so."""
+        try:
+            with self._open("/healthz", {}) as response:
+                version = msgspec.json.decode(response.read(), type=_Version).version
+        except (TriagedError, msgspec.DecodeError, UnicodeDecodeError):
+            return ""
+        return f" (it is {printable(version)}, this command {__version__})"
 
     def stream(self, path: str, **query: Any) -> Iterator[bytes]:
         """The bytes at `path` as they come. Raises `Unreachable`, `RequestRefused`."""
@@ -122,7 +143,7 @@ class Client:
                 yield response
         except HTTPError as error:
             with error:
-                raise RequestRefused(_refusal(self.url, error), error.code) from None
+                raise _refusal(self.url, error) from None
         except (OSError, HTTPException) as error:
             raise Unreachable(_silence(self.url, error)) from None
 
@@ -145,7 +166,10 @@ class Client:
 
 
 def make_client(args: Namespace, url: str | None = None) -> Client:
-    """The client that `--url` and `--key-file` ask for. Raises `ConfigError`."""
+    """The client that `--url` or `--config`, and `--key-file`, ask for, or one for `url`. Raises `ConfigError`."""
+    if url is None:
+        place = place_of(args)
+        url = place if isinstance(place, str) else url_of(_listen(place))
     key = os.environ.get(KEY_VARIABLE)
     if args.key_file is not None:
         key, wrong = resolve_secret(None, str(args.key_file), Path(), {})
@@ -153,7 +177,11 @@ def make_client(args: Namespace, url: str | None = None) -> Client:
             raise ConfigError([Problem("--key-file", wrong)])
     if key and not (key.isascii() and key.isprintable()):
         raise ConfigError([Problem(KEY_VARIABLE, "the key has characters that no key has")])
-    return Client(args.url or url or DEFAULT_URL, key)
+    return Client(url, key)
+
+
+def _listen(config: Path) -> Listen:
+    return load_settings(config, check_keys=False).config.server.listen
 
 
 def _checked(url: str) -> str:
@@ -173,14 +201,17 @@ def _opener(host: str) -> OpenerDirector:
     return build_opener(_NoRedirects, *proxies)
 
 
-def _refusal(url: str, error: HTTPError) -> str:
-    if error.code == 401:
-        return f"{url} needs an API key: set {KEY_VARIABLE}, or name a file with --key-file"
+def _refusal(url: str, error: HTTPError) -> RequestRefused:
     try:
-        detail = msgspec.json.decode(error.read(64 * 1024), type=dict[str, Any]).get("detail")
+        said = msgspec.json.decode(error.read(64 * 1024), type=dict[str, Any]).get("detail")
     except (msgspec.DecodeError, UnicodeDecodeError, OSError, HTTPException):
-        detail = None
-    return f"{url} answered {error.code}: {detail or error.reason}"
+        said = None
+    detail = str(said or error.reason)
+    if error.code == HTTPStatus.UNAUTHORIZED:
+        text = f"{url} needs an API key: set {KEY_VARIABLE}, or name a file with --key-file"
+    else:
+        text = f"{url} answered {error.code}: {detail}"
+    return RequestRefused(text, error.code, detail)
 
 
 def _silence(url: str, error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from datetime import datetime, timedelta
 
+from daemon.cli.options import ANY
 from daemon.clock import SystemClock
 from daemon.config.values import Duration
 from daemon.errors import ConfigError, Problem
@@ -23,7 +24,7 @@ def failure_filter(args: Namespace) -> FailureFilter:
         pipeline=args.pipeline,
         source=args.source,
         category=_category(args.category),
-        status=args.status,
+        status=None if args.status == ANY else args.status,
         since=since,
         until=until,
         q=args.q,

@@ -1,4 +1,4 @@
-"""`triaged groups`: shows a failure group, or tells a running daemon what to do with it."""
+"""`triaged groups`: lists failure groups, shows one, or tells a running daemon what to do with it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import quote
 from api.schemas.groups import FailureGroup, FailureGroupDetail, GroupsUnmerged
 from daemon.cli import terminal
 from daemon.cli.client import Client, make_client
+from daemon.cli.failures import list_groups
 from daemon.cli.filters import moment
 from daemon.cli.main import Exit
 from daemon.cli.tables import groups_table
@@ -21,14 +22,17 @@ PATH = "/api/failures/groups"
 
 
 def run(args: Namespace) -> int:
-    """Carries out one action and shows how the group stands then."""
+    """Lists groups, or carries out one action and shows how the group stands then."""
+    if args.action == "list":
+        return list_groups(args)
     client = make_client(args)
     answer = _unmerge(client, args) if args.action == "unmerge" else _group(client, args)
     if args.json:
         terminal.write_json([answer])
     elif isinstance(answer, GroupsUnmerged):
         freed = ", ".join(answer.failure_groups)
-        terminal.make_console().print(terminal.cell(f"By themselves again: {freed}"))
+        text = terminal.cell(f"By themselves again: {freed}")
+        terminal.make_console().print(text, soft_wrap=True)
     else:
         _show(answer)
     return Exit.SUCCESS
@@ -77,7 +81,7 @@ def _show(group: FailureGroupDetail) -> None:
     console = terminal.make_console()
     console.print(groups_table([group], console.width))
     for line in _lines(group):
-        console.print(terminal.cell(line), style="dim")
+        console.print(terminal.cell(line), style="dim", soft_wrap=True)
 
 
 def _lines(group: FailureGroupDetail) -> list[str]:

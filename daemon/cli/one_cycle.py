@@ -22,6 +22,9 @@ from daemon.taxonomy import RunStatus, Trigger
 class WatchedCycle:
     """One cycle of a pipeline, while somebody looks on."""
 
+    tick = 0.1
+    """Seconds between two looks."""
+
     def __init__(self, daemon: Daemon, pipeline: Registered, sources: list[Source]) -> None:
         self.daemon = daemon
         self.reader = StoreReader(daemon.database, daemon.catalog)

@@ -6,12 +6,18 @@ from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from daemon.config.places import CONFIG_VARIABLE, URL_VARIABLE, config_in_environment
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     Commands = _SubParsersAction[ArgumentParser]
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+
+ANY = "all"
+"""For a status or state: whatever it is."""
+STORE = "read the store that this configuration names, or ask the daemon that has it"
 
 
 def command(commands: Commands, name: str, about: str, *notes: str) -> ArgumentParser:
@@ -52,20 +58,27 @@ def reading(parser: ArgumentParser) -> None:
     forms = parser.add_mutually_exclusive_group()
     json(forms, "JSON Lines")
     forms.add_argument("--csv", action="store_true", help="CSV")
-    where(parser)
+    where(parser, STORE)
 
 
-def where(parser: ArgumentParser) -> None:
-    """A running daemon, or the store of a stopped one."""
+def where(parser: ArgumentParser, about: str = "") -> None:
+    """A running daemon, by its address or its configuration; `about` says what else that is for."""
     places = parser.add_mutually_exclusive_group()
     url(places)
-    config(places, required=False)
+    about = about or "the configuration of the daemon, which says where it listens"
+    places.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help=f"{about} ({CONFIG_VARIABLE} in the environment)",
+    )
     key(parser)
 
 
 def url(parser: Any) -> None:
     """Which daemon."""
-    parser.add_argument("--url", help=f"address of the daemon ({DEFAULT_URL})")
+    about = f"address of the daemon ({URL_VARIABLE} in the environment; else {DEFAULT_URL})"
+    parser.add_argument("--url", help=about)
 
 
 def key(parser: ArgumentParser) -> None:
@@ -78,10 +91,17 @@ def key(parser: ArgumentParser) -> None:
     )
 
 
-def config(parser: Any, *, required: bool) -> None:
-    """The configuration."""
-    about = "the configuration" if required else "read the store that this configuration names"
-    parser.add_argument("--config", metavar="FILE", type=Path, required=required, help=about)
+def config(parser: Any, about: str = "the configuration") -> None:
+    """The configuration, for commands that cannot do without."""
+    given = config_in_environment()
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        required=not given,
+        default=given,
+        help=f"{about} ({CONFIG_VARIABLE} in the environment)",
+    )
 
 
 def json(parser: Any, about: str) -> None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote
 
 from api.schemas.audit import AuditEntry, AuditList
 from api.schemas.failures import FailureDetail, FailureList
-from api.schemas.groups import FailureGroup, FailureGroupList
+from api.schemas.groups import FailureGroup, FailureGroupDetail, FailureGroupList
+from api.schemas.report import VariableValue
 from api.schemas.runs import RunDetail, RunList
 from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
-from daemon.cli.addresses import url_of
-from daemon.cli.client import Client, make_client
+from daemon.cli.addresses import place_of, url_of
+from daemon.cli.client import Client, RequestRefused, make_client
+from daemon.cli.known import NameReader
 from daemon.clock import SystemClock
-from daemon.config import Settings
-from daemon.errors import StoreLocked, StoreUnavailable
+from daemon.config import Config, Settings
+from daemon.errors import NotFound, StoreLocked, StoreUnavailable
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.kinds import KINDS, load_settings
 from daemon.store.audit import Audit, AuditFilter, audit_csv
@@ -26,7 +30,10 @@ from daemon.store.database import Database
 from daemon.store.export import failures_csv
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
+from daemon.store.groups import Groups
 from daemon.store.ledger import Ledgers
+from daemon.store.report_conditions import Dimension
+from daemon.store.report_values import values
 from daemon.store.runs import RunFilter, Runs
 from daemon.store.unmatched import Unmatched
 from daemon.taxonomy import GroupState
@@ -52,7 +59,7 @@ class _Page(NamedTuple, Generic[Record]):
     total: int
 
 
-class AnyReader(Protocol):
+class AnyReader(NameReader, Protocol):
     """What can be read, wherever it is. `limit` counts records, not pages."""
 
     def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]: ...
@@ -132,15 +139,48 @@ class DaemonReader:
     def audit_csv(self, f: AuditFilter) -> Iterator[bytes]:
         return self._client.stream("/api/export/audit.csv", **_query(f))
 
+    def pipelines(self) -> list[str]:
+        return self._values("pipeline")
+
+    def sources(self, pipeline: str | None) -> list[str]:
+        return self._values("source", pipeline=pipeline)
+
+    def _values(self, of: str, **chosen: str | None) -> list[str]:
+        path = "/api/report/variables"
+        return [v.value for v in self._client.get(path, list[VariableValue], of=of, **chosen)]
+
+    def require_group(self, group: str) -> None:
+        self._require(f"/api/failures/groups/{quote(group, safe='')}", FailureGroupDetail)
+
+    def require_run(self, run_id: str) -> None:
+        self._require(f"/api/runs/{quote(run_id, safe='')}", RunDetail)
+
+    def _require(self, path: str, kind: type[Any]) -> None:
+        try:
+            self._client.get(path, kind)
+        except RequestRefused as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise NotFound(error.detail) from None
+            raise
+
 
 class StoreReader:
-    """Reads the store itself. The addresses of accounts are not in it, but in the catalog."""
+    """Reads the store itself. The addresses of accounts are not in it, but in the catalog.
 
-    def __init__(self, database: Database, catalog: Catalog | None = None) -> None:
+    `configured` has the sources of each pipeline, whether or not they ever ran.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog | None = None,
+        configured: Mapping[str, list[str]] | None = None,
+    ) -> None:
         self._database = database
         self._failures = Failures(database.read())
         self._runs = Runs(database)
         self._catalog = catalog or Catalog({})
+        self._configured = configured or {}
 
     def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]:
         total = self._failures.total(f)
@@ -206,6 +246,24 @@ class StoreReader:
     def audit_csv(self, f: AuditFilter) -> Iterator[bytes]:
         return audit_csv(self._database, f)
 
+    def pipelines(self) -> list[str]:
+        return self._values(Dimension.PIPELINE, None)
+
+    def sources(self, pipeline: str | None) -> list[str]:
+        return self._values(Dimension.SOURCE, None if pipeline is None else (pipeline,))
+
+    def _values(self, of: Dimension, pipelines: tuple[str, ...] | None) -> list[str]:
+        with self._database.read() as reader:
+            found = values(reader, of, pipelines=pipelines, configured=self._configured)
+        return [value.value for value in found]
+
+    def require_group(self, group: str) -> None:
+        with self._database.read() as reader:
+            Groups(reader).get(group, SystemClock().now())
+
+    def require_run(self, run_id: str) -> None:
+        self._runs.get(run_id)
+
 
 def _follow(page: Callable[[int, Cursor], _Page[Record]], limit: int) -> Found[Record]:
     """All pages up to `limit` records, each read when it is needed."""
@@ -242,19 +300,28 @@ def open_reader(args: Namespace) -> Iterator[AnyReader]:
 
     The store of a configuration whose daemon runs is in use, so then that daemon is asked.
     """
-    if args.config is None:
-        yield DaemonReader(make_client(args))
+    place = place_of(args)
+    if isinstance(place, str):
+        yield DaemonReader(make_client(args, place))
         return
-    settings = load_settings(args.config)
+    settings = load_settings(place)
     try:
         database = _open_store(settings)
     except StoreLocked:
         yield DaemonReader(make_client(args, url_of(settings.config.server.listen)))
         return
     try:
-        yield StoreReader(database)
+        yield StoreReader(database, configured=sources_of(settings.config))
     finally:
         database.close()
+
+
+def sources_of(config: Config) -> dict[str, list[str]]:
+    """The sources of each pipeline; one of a function that names none is itself its only source."""
+    return {
+        name: list(pipeline.sources) or ([name] if pipeline.is_own_source else [])
+        for name, pipeline in config.pipelines.items()
+    }
 
 
 def _open_store(settings: Settings) -> Database:

@@ -11,6 +11,7 @@ import msgspec
 from rich.table import Table
 
 from daemon.cli import terminal
+from daemon.cli.addresses import config_of
 from daemon.cli.main import Exit, complain
 from daemon.cli.rule_records import ListedLine, ShownRule
 from daemon.cli.terminal import cell, make_table, number, printable
@@ -33,16 +34,15 @@ def run(args: Namespace) -> int:
     return {"list": _list, "show": _show, "test": _test}[args.action](args)
 
 
-def _own_file(args: Namespace) -> Path | None:
+def own_rules(args: Namespace) -> Path | None:
     """The user's rule file, if one is named. Raises `ConfigError`."""
-    if args.config is not None:
-        return load_settings(args.config).rules_path
     named: Path | None = args.rules
-    return named
+    config = config_of(args)
+    return load_settings(config).rules_path if named is None and config else named
 
 
 def _list(args: Namespace) -> int:
-    wanted = [listed for listed in listed_rules(_own_file(args)) if _is_wanted(listed, args)]
+    wanted = [listed for listed in listed_rules(own_rules(args)) if _is_wanted(listed, args)]
     if args.json:
         terminal.write_json(map(ListedLine.of, wanted))
         return Exit.SUCCESS
@@ -75,7 +75,7 @@ def _table(rules: Sequence[ListedRule]) -> Table:
 
 
 def _show(args: Namespace) -> int:
-    rules = listed_rules(_own_file(args))
+    rules = listed_rules(own_rules(args))
     found = [listed for listed in rules if listed.rule.name == args.name]
     if not found:
         raise NoSuchRule(_unknown(args.name, [listed.rule.name for listed in rules]))
@@ -104,7 +104,7 @@ def _in_words(rule: ShownRule) -> str:
 
 
 def _test(args: Namespace) -> int:
-    checked = list(check_examples(load_rules(args.file or _own_file(args))))
+    checked = list(check_examples(load_rules(args.file or own_rules(args))))
     failed = [example for example in checked if not example.ok]
     if args.json:
         terminal.write_json(checked)

@@ -1,4 +1,4 @@
-"""`triaged run`: one cycle now, in this process, with neither scheduler nor API."""
+"""`triaged run`: one cycle now, in this process with neither scheduler nor API, or in a running daemon."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import sys
 from argparse import Namespace
 from itertools import chain
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -17,8 +18,10 @@ from api.schemas.failures import FailureDetail
 from api.schemas.runs import RunDetail
 from daemon import logs
 from daemon.cli import terminal
-from daemon.cli.addresses import url_of
+from daemon.cli.addresses import place_of, url_of
+from daemon.cli.asked_cycle import AskedCycle
 from daemon.cli.changes import Changes, left_open
+from daemon.cli.client import make_client
 from daemon.cli.main import Exit, complain, leave
 from daemon.cli.one_cycle import WatchedCycle
 from daemon.cli.reading import ALL
@@ -32,7 +35,6 @@ from daemon.taxonomy import RunStatus
 from daemon.triage import Triage
 
 SHOWN_FAILURES = 20
-_TICK = 0.1
 
 
 class RunLine(msgspec.Struct, frozen=True):
@@ -48,8 +50,25 @@ class FailureLine(msgspec.Struct, frozen=True):
 
 
 def run(args: Namespace) -> int:
-    """Runs one cycle and shows what came of it. Ends the process."""
-    settings = load_settings(args.config)
+    """Runs one cycle and shows what came of it."""
+    place = place_of(args)
+    return _ask(args, place) if isinstance(place, str) else _run_here(args, place)
+
+
+def _ask(args: Namespace, url: str) -> int:
+    """In the daemon at `url`; Ctrl-C leaves it running there."""
+    cycle = AskedCycle(make_client(args, url), args.pipeline, args.source)
+    try:
+        _follow(cycle, quiet=args.json)
+    except KeyboardInterrupt:
+        return complain(Exit.INTERRUPTED, "the cycle goes on: `triaged watch` shows it")
+    (_write if args.json else _show)(cycle)
+    return Exit.SUCCESS if cycle.outcome is RunStatus.SUCCESS else Exit.FAILURES
+
+
+def _run_here(args: Namespace, config: Path) -> int:
+    """In this process, which it ends."""
+    settings = load_settings(config)
     os.chdir(settings.base)  # own functions find their files from there, as settings do
     logs.configure("error", settings.config.log.format, Triage.mask)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -73,10 +92,12 @@ def _open(settings: Settings, args: Namespace) -> Daemon:
     except StoreLocked as error:
         body = msgspec.json.encode({"source": args.source} if args.source else {}).decode()
         url = f"{url_of(settings.config.server.listen)}/api/pipelines/{args.pipeline}/run"
+        words = [args.pipeline, *([args.source] if args.source else [])]
         json = "-H 'Content-Type: application/json'"
         raise StoreLocked(
-            f"{error}\nIf that one is `triaged serve`, ask it to run the cycle, and see how it goes "
-            f"with `triaged watch`:\n  curl -X POST {shlex.quote(url)} {json} -d {shlex.quote(body)}"
+            f"{error}\nIf that one is `triaged serve`, ask it to run the cycle:\n"
+            f"  triaged run {shlex.join(words)} --url {url_of(settings.config.server.listen)}\nor, "
+            f"without waiting for its end:\n  curl -X POST {shlex.quote(url)} {json} -d {shlex.quote(body)}"
         ) from error
 
 
@@ -115,29 +136,29 @@ def _carry_out(cycle: WatchedCycle, grace: float, *, quiet: bool) -> Exit:
     return Exit.SUCCESS if cycle.outcome is RunStatus.SUCCESS else Exit.FAILURES
 
 
-def _follow(cycle: WatchedCycle, *, quiet: bool) -> None:
+def _follow(cycle: WatchedCycle | AskedCycle, *, quiet: bool) -> None:
     """Shows progress until the cycle has ended: bars on a terminal, else a line for each change."""
     if sys.stderr.isatty():
         screen = Console(stderr=True, markup=False, highlight=False, emoji=False)
         with Live(console=screen, transient=True, auto_refresh=False) as live:
-            while not cycle.wait(_TICK):
+            while not cycle.wait(cycle.tick):
                 live.update(active_table(cycle.active(), screen.width), refresh=True)
         return
     changes = Changes()
     ended = False
     while not ended:
-        ended = cycle.wait(_TICK)
+        ended = cycle.wait(cycle.tick)
         if not quiet:
             for line in chain(changes.started(cycle.active()), changes.ended(cycle.ended())):
                 print(line, flush=True)
 
 
-def _write(cycle: WatchedCycle) -> None:
+def _write(cycle: WatchedCycle | AskedCycle) -> None:
     terminal.write_json(map(RunLine, cycle.runs()))
     terminal.write_json(map(FailureLine, cycle.failures(ALL).records))
 
 
-def _show(cycle: WatchedCycle) -> None:
+def _show(cycle: WatchedCycle | AskedCycle) -> None:
     console = terminal.make_console()
     runs = list(cycle.runs())
     console.print(runs_table(runs, console.width))
@@ -151,6 +172,6 @@ def _show(cycle: WatchedCycle) -> None:
     if found.total > SHOWN_FAILURES:
         console.print(
             f"{terminal.number(SHOWN_FAILURES)} of {terminal.number(found.total)} failures; "
-            "`triaged failures --config FILE` shows all.",
+            "`triaged failures` shows all.",
             style="dim",
         )

@@ -7,6 +7,7 @@ from argparse import Namespace
 from api.schemas.runs import RunDetail
 from daemon.cli import terminal
 from daemon.cli.filters import DEFAULT_LIMIT, run_filter
+from daemon.cli.known import require_known
 from daemon.cli.main import Exit
 from daemon.cli.reading import ALL, Found, open_reader
 from daemon.cli.tables import runs_table
@@ -16,6 +17,8 @@ def run(args: Namespace) -> int:
     """Shows runs."""
     wanted = run_filter(args)
     with open_reader(args) as reader:
+        if not reader.runs(wanted, 1).total:
+            require_known(reader, wanted)
         if args.csv:
             terminal.write_csv(reader.runs(wanted, args.limit or ALL).records, RunDetail)
         elif args.json:

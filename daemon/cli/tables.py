@@ -20,6 +20,8 @@ from daemon.cli.terminal import (
     WIDE,
     cell,
     clock,
+    entry,
+    in_line,
     local,
     make_table,
     number,
@@ -29,51 +31,58 @@ from daemon.cli.terminal import (
 )
 
 ADVICE = "What happened and what to do"
-RUN_ID_WIDTH = 27
 NUMBERS = ("Took", "OK", "Fail", "Skip")
 
 
-def failures_table(failures: Iterable[FailureDetail], width: int) -> Table:
-    """Failures with what happened and what to do."""
+def failures_table(failures: Iterable[FailureDetail], width: int) -> RenderableType:
+    """Failures with their ids, what happened and what to do."""
     return (_wide_failures if width >= WIDE else _narrow_failures)(failures)
 
 
 def _wide_failures(failures: Iterable[FailureDetail]) -> Table:
-    columns = ("Time", "Source", "Item", "Category", "Retry", "Status", ADVICE)
-    table = make_table(*columns, fixed=("Time", "Category", "Status"))
+    columns = ("Id", "Time", "Source", "Item", "Category", "Retry", "Status", "Group", ADVICE)
+    fixed = ("Id", "Time", "Category", "Status", "Group")
+    table = make_table(*columns, right=columns[:1], fixed=fixed)
     table.columns[-1].ratio = 1
     for failure in failures:
         table.add_row(
+            str(failure.id),
             cell(local(failure.error_time)),
             _name(failure),
             cell(failure.item),
             cell(failure.error_category, "bold"),
             "yes" if failure.is_retryable else "no",
             status_cell(failure.status),
+            cell(failure.failure_group),
             _advice(failure),
         )
     return table
 
 
-def _narrow_failures(failures: Iterable[FailureDetail]) -> Table:
-    table = make_table("Time", "Failed", ADVICE)
-    table.columns[0].min_width = 12
-    table.columns[-1].ratio = 1
-    for failure in failures:
-        status = status_cell(failure.status)
-        if failure.is_retryable:
-            status.append(", retryable", style="default")
-        table.add_row(
-            _stacked_time(failure.error_time),
-            stacked(
-                _name(failure), cell(failure.item), cell(failure.error_category, "bold"), status
-            ),
-            _advice(failure),
+def _narrow_failures(failures: Iterable[FailureDetail]) -> RenderableType:
+    return Group(
+        *(
+            entry(
+                in_line(
+                    cell(failure.id, "bold"),
+                    cell(local(failure.error_time)),
+                    status_cell(failure.status),
+                    cell("retryable" if failure.is_retryable else ""),
+                ),
+                in_line(
+                    _name(failure),
+                    cell(failure.item),
+                    cell(failure.error_category, "bold"),
+                    cell(f"group {failure.failure_group}"),
+                ),
+                _advice(failure),
+            )
+            for failure in failures
         )
-    return table
+    )
 
 
-def groups_table(groups: Iterable[FailureGroup], width: int) -> Table:
+def groups_table(groups: Iterable[FailureGroup], width: int) -> RenderableType:
     """Failure groups, each with its message and advice."""
     return (_wide_groups if width >= WIDE else _narrow_groups)(groups)
 
@@ -97,22 +106,22 @@ def _wide_groups(groups: Iterable[FailureGroup]) -> Table:
     return table
 
 
-def _narrow_groups(groups: Iterable[FailureGroup]) -> Table:
-    table = make_table("Open", "All", "Group", ADVICE, right=("Open", "All"))
-    table.columns[-1].ratio = 1
-    for group in groups:
-        table.add_row(
-            number(group.counts.open),
-            number(group.count),
-            stacked(
-                cell(group.failure_group),
-                status_cell(group.state),
-                cell(_sources(group)),
-                cell(group.error_category, "bold"),
-            ),
-            _advice(group),
+def _narrow_groups(groups: Iterable[FailureGroup]) -> RenderableType:
+    return Group(
+        *(
+            entry(
+                in_line(
+                    cell(group.failure_group, "bold"),
+                    status_cell(group.state),
+                    cell(f"{number(group.counts.open)} of {number(group.count)} open"),
+                    cell(f"last {local(group.last_seen)}"),
+                ),
+                in_line(cell(_sources(group)), cell(group.error_category, "bold")),
+                _advice(group),
+            )
+            for group in groups
         )
-    return table
+    )
 
 
 def messages_table(groups: Iterable[UnclassifiedGroup]) -> Table:
@@ -130,7 +139,7 @@ def messages_table(groups: Iterable[UnclassifiedGroup]) -> Table:
     return table
 
 
-def runs_table(runs: Iterable[RunDetail], width: int) -> Table:
+def runs_table(runs: Iterable[RunDetail], width: int) -> RenderableType:
     """Runs with their outcome in numbers."""
     return (_wide_runs if width >= WIDE else _narrow_runs)(runs)
 
@@ -152,17 +161,22 @@ def _wide_runs(runs: Iterable[RunDetail]) -> Table:
     return table
 
 
-def _narrow_runs(runs: Iterable[RunDetail]) -> Table:
-    table = make_table("Started", "Run", "Status", *NUMBERS, right=NUMBERS)
-    table.columns[1].min_width = RUN_ID_WIDTH
-    for run in runs:
-        table.add_row(
-            _stacked_time(run.start_time),
-            stacked(_name(run), cell(run.error_category, "bold"), cell(run.run_id, "dim")),
-            status_cell(run.status),
-            *_numbers(run),
+def _narrow_runs(runs: Iterable[RunDetail]) -> RenderableType:
+    return Group(
+        *(
+            entry(
+                in_line(
+                    _name(run),
+                    status_cell(run.status),
+                    cell(run.error_category, "bold"),
+                    cell(f"{local(run.start_time)}"),
+                    cell(f"took {seconds(run.duration_seconds)}" if run.end_time else ""),
+                ),
+                in_line(cell(f"run {run.run_id}", "dim"), cell(outcome(run))),
+            )
+            for run in runs
         )
-    return table
+    )
 
 
 def failing_table(sources: Iterable[FailingSource], width: int) -> Table:
@@ -267,6 +281,15 @@ def _sources(group: FailureGroup) -> str:
 
 def _stacked_time(moment: datetime) -> Text:
     return Text(local(moment).replace(" ", "\n", 1))
+
+
+def outcome(run: RunDetail) -> str:
+    """How many of its items came to what."""
+    counts = run.counts
+    return (
+        f"{number(counts.succeeded)} succeeded, {number(counts.failed)} failed, "
+        f"{number(counts.skipped)} skipped"
+    )
 
 
 def _numbers(run: RunDetail) -> tuple[str, ...]:

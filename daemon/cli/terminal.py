@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -81,6 +82,21 @@ def status_cell(status: str) -> Text:
 def stacked(*lines: Text) -> Text:
     """Several lines in one cell, empty ones left out."""
     return Text("\n").join(line for line in lines if line.plain)
+
+
+def in_line(*parts: Text) -> Text:
+    """Several things in one line, empty ones left out; where it is too narrow, none of them is cut."""
+    return Text("  ").join(part for part in parts if part.plain)
+
+
+def entry(*lines: Text) -> Group:
+    """A thing on a terminal too narrow for a table: its name and, indented, what is said of it.
+
+    It fits any width: lines break between words, so that an id stays whole.
+    """
+    first, *others = (line for line in lines if line.plain)
+    rest = Padding(stacked(*others), (0, 0, 1, 2), expand=False)
+    return Group(first, rest)
 
 
 def number(value: int) -> str:

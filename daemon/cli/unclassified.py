@@ -7,6 +7,7 @@ from argparse import Namespace
 from api.schemas.unclassified import UnclassifiedGroup
 from daemon.cli import terminal
 from daemon.cli.filters import DEFAULT_LIMIT, unclassified_filter
+from daemon.cli.known import require_known
 from daemon.cli.main import Exit
 from daemon.cli.reading import Found, open_reader
 from daemon.cli.tables import messages_table
@@ -20,7 +21,10 @@ HINT = (
 def run(args: Namespace) -> int:
     """Shows groups of unmatched messages, those with the most failures first."""
     with open_reader(args) as reader:
-        found = reader.unclassified(unclassified_filter(args), args.limit or DEFAULT_LIMIT)
+        wanted = unclassified_filter(args)
+        found = reader.unclassified(wanted, args.limit or DEFAULT_LIMIT)
+        if not found.total:
+            require_known(reader, wanted)
         if args.json:
             terminal.write_json(found.records)
         elif args.toml:

@@ -296,7 +296,7 @@ def test_on_a_terminal_a_person_is_asked_and_ctrl_c_leaves_the_retry_running(
     assert asked.wait(30) == 0
     assert "15 of 15 items to retry" in asked.communicate()[0]
     assert product.get("/api/retries")["retries"] == []
-    told = launched(product, "--pipeline", "jobs", stdin=inside, stderr=subprocess.PIPE)
+    told = launched(product, "--pipeline", "jobs", "--yes", stdin=inside, stderr=subprocess.PIPE)
     os.close(inside)
     assert told.stderr is not None
     assert any("waits: the pipeline jobs is paused" in line for line in told.stderr)
