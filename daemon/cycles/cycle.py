@@ -15,6 +15,7 @@ from daemon.cycles.counts import SourceCounts
 from daemon.errors import Conflict
 from daemon.pipelines.catalog import Catalog, Registered
 from daemon.recorder import Recorder
+from daemon.runners.cut_short import DaemonDied
 from daemon.runners.runner import Runner
 from daemon.taxonomy import RunStatus, Trigger
 from daemon.work.queue import WorkQueue
@@ -35,6 +36,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Sources that still wait after a failure: they make no cycle a success."""
     begun: bool = False
     """Whether it has begun in an earlier process, which died."""
+    given_up: frozenset[str] = frozenset()
+    """Sources that are not run any more, because the daemon died in it each time: their runs fail."""
 
 
 class Means(NamedTuple):
@@ -125,9 +128,13 @@ class Cycle:
         if now is None:
             self._log_skipped(f"{order.pipeline.name}/{source} is gone")
             return None
+        error = None
+        if source in order.given_up:
+            error = DaemonDied()
+            log_given_up(order.pipeline.name, source, str(error))
         try:
             return self._means.runner.run(
-                order.pipeline, now, self.cycle_id, order.trigger, order.wanted
+                order.pipeline, now, self.cycle_id, order.trigger, order.wanted, error
             )
         except Conflict as conflict:
             self._log_skipped(str(conflict))
@@ -165,6 +172,19 @@ class Cycle:
             outcome=self.outcome,
             duration_seconds=self._means.clock.monotonic() - began,
         )
+
+
+def log_given_up(pipeline: str, source: str, reason: str) -> None:
+    """Work that was asked for is not done."""
+    log.error(
+        "work that was asked for is given up",
+        extra={
+            "event": "work_given_up",
+            "pipeline": pipeline,
+            "source": source,
+            "reason": reason,
+        },
+    )
 
 
 def cycle_outcome(statuses: Iterable[RunStatus]) -> RunStatus:

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import msgspec
 
 from daemon.cycles.counts import SourceCounts
-from daemon.cycles.cycle import Cycle, Means, Order
+from daemon.cycles.cycle import Cycle, Means, Order, log_given_up
 from daemon.events import Work
 from daemon.ids import new_id
 from daemon.pipelines.catalog import Registered, Source
 from daemon.store.work import KeptWork
 from daemon.taxonomy import Priority, RunStatus, Trigger
 
-log = logging.getLogger("triaged.cycles")
-
 MOST_CLAIMS = 3
-"""Work that the daemon died in so often is given up: it may be what it died of."""
+"""Work that the daemon died in so often is given up: its run fails, since it may be what the daemon died of."""
 
 
 class SourceTask:
     """One source of a cycle, as the queue knows it. See `Task`."""
 
-    def __init__(self, cycle: Cycle, work: Work, *, kept: bool) -> None:
+    def __init__(self, cycle: Cycle, work: Work, *, kept: bool, is_suspect: bool = False) -> None:
         self.work = work
         self.kept = kept
+        self.is_suspect = is_suspect
         self.waits_for_source = work.priority is not Priority.CYCLE
         self._cycle = cycle
 
@@ -39,6 +37,12 @@ class SourceTask:
 
     def abandon(self) -> None:
         self._cycle.abandon()
+
+
+def _again(cycle: Cycle, kept: KeptWork) -> SourceTask:
+    """Work that an earlier process left. What it died in is done alone, till it is known what it died of."""
+    is_suspect = 0 < kept.claims < MOST_CLAIMS
+    return SourceTask(cycle, kept.work, kept=True, is_suspect=is_suspect)
 
 
 class Cycles:
@@ -104,23 +108,15 @@ class Cycles:
                 sources=tuple(each.work.source for each in found),
                 trigger=first.trigger,
                 begun=found[0].begun,
+                given_up=frozenset(e.work.source for e in found if e.claims >= MOST_CLAIMS),
             )
             cycle = self._add(order)
-            tasks = [SourceTask(cycle, each.work, kept=True) for each in found]
-            self._means.queue.put(tasks, again=True)
+            self._means.queue.put([_again(cycle, each) for each in found], again=True)
 
     def _lasts(self, kept: KeptWork) -> bool:
         """Whether it is to be done still; what is not, is forgotten."""
         if reason := self._reason_to_forget(kept):
-            log.error(
-                "work that was asked for is given up",
-                extra={
-                    "event": "work_given_up",
-                    "pipeline": kept.work.pipeline,
-                    "source": kept.work.source,
-                    "reason": reason,
-                },
-            )
+            log_given_up(kept.work.pipeline, kept.work.source, reason)
             self._means.queue.forget(kept.work)
             return False
         return True
@@ -130,7 +126,7 @@ class Cycles:
             return "its pipeline is gone"
         if self._means.catalog.find(kept.work.pipeline, kept.work.source) is None:
             return "its source is gone"
-        return "the daemon died in it each time" if kept.claims >= MOST_CLAIMS else None
+        return None
 
     def _open(
         self,

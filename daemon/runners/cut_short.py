@@ -3,7 +3,8 @@
 RunCutShort
 ├── RunProcessDied           its process crashed, was killed, or ended itself
 ├── RunOutOfMemory           it needed more memory than it may
-└── RunOutOfTime             it took longer than it may
+├── RunOutOfTime             it took longer than it may
+└── DaemonDied               the daemon itself died in it, each time that it was begun
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class RunOutOfTime(RunCutShort):
     def __init__(self, limit: float) -> None:
         """`limit` is in seconds."""
         super().__init__(f"The run took longer than its limit of {limit:,g} s.")
+
+
+class DaemonDied(RunCutShort):
+    """The daemon died each time that this run was under way."""
 
 
 def _how(returncode: int) -> str:

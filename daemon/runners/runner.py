@@ -59,8 +59,12 @@ class Runner:
         cycle_id: str,
         trigger: Trigger,
         wanted: frozenset[str] | None = None,
+        refusal: Exception | None = None,
     ) -> RunStatus:
-        """One run, of the items `wanted` or all. Returns how it ended; raises `Conflict` when the source is running already."""
+        """One run, of the items `wanted` or all; with a `refusal` it fails for that reason, and nothing is called.
+
+        Returns how it ended; raises `Conflict` when the source is running already.
+        """
         with self._claimed(pipeline.name, source.name):
             order = RunOrder(
                 run_id=new_id(self._clock),
@@ -73,7 +77,7 @@ class Runner:
                 wanted=wanted,
             )
             run = self._begin(order)
-            ending = self._carry_out(pipeline, run)
+            ending = run.fail(refusal) if refusal else self._carry_out(pipeline, run)
             return run.close(run.outcome(ending, stopping=self._stopping))
 
     def _carry_out(self, pipeline: Registered, run: OpenRun) -> Ending:

@@ -257,9 +257,8 @@ class Writer(Part):
             self.standing.replace(Standing.read(self._database))
         except (duckdb.Error, StoreError, OSError, MemoryError) as error:
             self._note(error)
-            return self._write(
-                []
-            )  # nobody may have anything to store for long, but all want to read
+            # Nobody may have anything to store for long, but all want to read.
+            return self._write([])
         except Exception:
             log.exception("upkeep of the store failed", extra={"event": "upkeep_failed"})
         return True

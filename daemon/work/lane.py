@@ -35,6 +35,11 @@ class Task(Protocol):
         """Whether the store keeps it until it is done, for a daemon that dies before."""
         ...
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the daemon may have died of it: of such tasks one is done at a time, so that no other is blamed."""
+        ...
+
     def carry_out(self) -> bool:
         """Does it, in a thread of the queue. Its source is not run for anybody else meanwhile.
 
@@ -81,11 +86,21 @@ class Lane:
         """Lets a task wait for its turn."""
         insort(self.waiting, task, key=_turn)
 
-    def claim(self) -> Claim:
-        """Takes the next task whose source is free, and has room where it goes, unless the limit is reached."""
+    @property
+    def has_suspect(self) -> bool:
+        """Whether one is claimed."""
+        return any(task.is_suspect for task in self.claimed.values())
+
+    def claim(self, *, suspects: bool = True) -> Claim:
+        """Takes the next task whose source is free, and has room where it goes, unless the limit is reached.
+
+        A suspect only if it may.
+        """
         left_out: list[Task] = []
         if len(self.claimed) < self.limit:
             for task in self.waiting.copy():
+                if task.is_suspect and not suspects:
+                    continue
                 source = task.work.source
                 if source not in self.claimed and self._has_room(source, self.claimed):
                     self.waiting.remove(task)

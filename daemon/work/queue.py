@@ -68,7 +68,7 @@ class WorkQueue:
             self._begin(lane)
 
     def look(self) -> None:
-        """Begins what waits though nothing is in its way: there was no thread for it before."""
+        """Begins what waits though nothing is in its way any more: no thread, or another suspect."""
         with self._changed:
             lanes = list(self._lanes.values())
         for lane in lanes:
@@ -97,7 +97,7 @@ class WorkQueue:
 
     def _claim(self, lane: Lane) -> Task | None:
         with self._changed:
-            claim = lane.claim()
+            claim = lane.claim(suspects=not any(e.has_suspect for e in self._lanes.values()))
         for task in claim.left_out:
             _guarded(task, task.leave_out)
         return claim.task
@@ -136,6 +136,8 @@ class WorkQueue:
             with self._changed:
                 lane.finish(task)
                 self._changed.notify_all()
+            if task.is_suspect:
+                self.look()  # the next may wait in any lane
             task = self._claim(lane)
 
     def _carry_out(self, task: Task) -> None:

@@ -86,6 +86,56 @@ def test_what_waits_is_shown_and_not_taken_twice(product: Product) -> None:
     assert product.get("/api/processing/status")["queued"] == {"count": 0, "first": []}
 
 
+DEADLY = """
+import os, pathlib, signal, time
+def work(run):
+    while not (pathlib.Path(run.options["sign"]).exists() or run.cancelled):
+        time.sleep(0.005)
+    if run.options["deadly"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    run.succeed("all")
+"""
+
+
+@pytest.mark.requirement("X3", "X8")
+def test_a_run_that_kills_the_daemon_each_time_fails_and_what_ran_beside_it_is_done(
+    product: Product,
+) -> None:
+    kill, go = product.folder / "kill", product.folder / "go"
+    (product.folder / "jobs.py").write_text(DEADLY)
+    product.configure(
+        '[pipelines.jobs]\nrun = "jobs:work"\nconcurrency = 2\n'
+        + "".join(
+            f'[pipelines.jobs.sources.{name}]\noptions = {{ sign = "{sign}", deadly = {deadly} }}\n'
+            for name, sign, deadly in (("a", kill, "true"), ("b", go, "false"))
+        )
+    )
+    product.start()
+    asked = [ask(product, source) for source in "ab"]
+    wait_for(lambda: len(runs(product)) == 2)
+    for _ in range(3):
+        wait_for(lambda: any(run["status"] == "running" for run in runs(product)))
+        kill.touch()
+        product.process.wait()
+        kill.unlink()
+        product.start()
+    go.touch()
+
+    def came_to(source: str) -> list[str]:
+        return [run["status"] for run in runs(product) if run["source"] == source]
+
+    wait_for(lambda: came_to("a") == [*["interrupted"] * 3, "failed"])
+    wait_for(lambda: came_to("b") == ["interrupted", "success"])
+    assert {run["source"]: run["cycle_id"] for run in runs(product)} == dict(
+        zip("ab", asked, strict=True)
+    )
+    (failure,) = product.failures()
+    assert (failure["source"], failure["item"]) == ("a", None)
+    assert (failure["error_category"], failure["is_retryable"]) == ("resource", False)
+    assert "The daemon itself died" in failure["user_message"]
+    assert product.metrics()['triaged_runs_total{pipeline="jobs",status="failed"}'] == 1
+
+
 @pytest.mark.slow
 @pytest.mark.requirement("X3", "X8")
 def test_kill_9_at_random_moments_loses_no_run_that_was_asked_for(product: Product) -> None:

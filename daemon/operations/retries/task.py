@@ -11,6 +11,7 @@ class ChunkTask:
     """A chunk, as the queue knows it. See `Task`."""
 
     waits_for_source = True
+    is_suspect = False
     kept = False  # what is left of an operation is in the store already
 
     def __init__(self, work: Work, carry_out: Callable[[], None], over: Callable[[], None]) -> None:

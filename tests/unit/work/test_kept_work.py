@@ -130,7 +130,7 @@ def test_a_run_that_had_ended_is_not_run_again_though_that_was_not_noted(tmp_pat
 
 
 @pytest.mark.requirement("X8")
-def test_what_the_daemon_dies_in_each_time_is_given_up(
+def test_a_run_that_the_daemon_dies_in_each_time_fails_and_is_not_begun_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     killed(tmp_path, pipeline(Waiting(), "a"), "a")
@@ -147,7 +147,10 @@ def test_what_the_daemon_dies_in_each_time_is_given_up(
         machinery = taken_up(target, pipeline(nothing, "a"))
         assert machinery.queue.wait(PATIENCE)
         assert kept(target) == []
-        assert [status for *_, status in ended(target)] == ["interrupted"] * MOST_CLAIMS
+        statuses = [status for *_, status in ended(target)]
+        assert statuses == [*["interrupted"] * MOST_CLAIMS, "failed"]
+        asked = "SELECT source, item, category, retryable, retry_at FROM failures"
+        assert target.database.read().rows(asked) == [("a", None, "resource", False, None)]
     assert "work that was asked for is given up" in caplog.text
 
 

@@ -17,7 +17,14 @@ START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 class Asked:
     """A task of which only is seen when its turn comes."""
 
-    def __init__(self, source: str, priority: Priority = Priority.PERSON, after: float = 0) -> None:
+    def __init__(
+        self,
+        source: str,
+        priority: Priority = Priority.PERSON,
+        after: float = 0,
+        *,
+        is_suspect: bool = False,
+    ) -> None:
         self.work = Work(
             cycle_id="cycle",
             pipeline="nightly",
@@ -27,6 +34,7 @@ class Asked:
             asked_at=START + timedelta(seconds=after),
         )
         self.waits_for_source = priority is not Priority.CYCLE
+        self.is_suspect = is_suspect
 
     def __repr__(self) -> str:
         return f"{self.work.priority}/{self.work.source}"
@@ -94,6 +102,15 @@ def test_a_cycle_leaves_out_a_source_that_runs_when_its_turn_comes_and_no_sooner
 asked = st.builds(
     Asked, st.sampled_from("abcd"), st.sampled_from(list(Priority)), st.integers(0, 100)
 )
+
+
+def test_a_suspect_waits_for_another_and_lets_others_pass() -> None:
+    suspects = [Asked(name, is_suspect=True) for name in "ab"]
+    made = lane(3, *suspects, Asked("c", after=1))
+    claimed = [made.claim(suspects=not made.has_suspect).task for _ in range(3)]
+    assert [repr(task) for task in claimed] == ["person/a", "person/c", "None"]
+    made.finish(suspects[0])
+    assert made.claim(suspects=not made.has_suspect).task is suspects[1]
 
 
 @given(
