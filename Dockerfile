@@ -11,7 +11,7 @@ WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
 RUN python -m venv /opt/triaged && /opt/triaged/bin/pip install --only-binary :all: --no-deps --require-hashes --requirement requirements.lock
 RUN python -m venv /opt/build && /opt/build/bin/pip install --only-binary :all: --no-deps --require-hashes --requirement requirements-build.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml hatch_build.py README.md ./
 COPY daemon daemon/
 COPY api api/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . && /opt/triaged/bin/pip install --no-deps --no-index /opt/wheels/*.whl

@@ -42,7 +42,13 @@ class HealthStatus(msgspec.Struct, frozen=True, kw_only=True):
     status: Annotated[
         Literal["ok", "degraded", "stopping"], Meta(description="In one word.", examples=["ok"])
     ]
-    version: Annotated[str, Meta(description="Version of triaged.", examples=["0.1.0"])]
+    version: Annotated[
+        str,
+        Meta(
+            description="Version of triaged, with its commit where that is known.",
+            examples=["0.1.0+g4f2a90c1d3e5"],
+        ),
+    ]
     checks: Annotated[list[CheckResult], Meta(description="What must work, one by one.")]
     pending_events: Annotated[int, Meta(description="Events that wait to be stored.", examples=[0])]
 

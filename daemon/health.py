@@ -6,10 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from daemon import __version__
 from daemon.access.keyring import Keyring
 from daemon.clock import Clock
 from daemon.store.writer import Trouble, Writer
+from daemon.version import VERSION
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -25,6 +25,7 @@ class Health(msgspec.Struct, frozen=True):
 
     status: Literal["ok", "degraded", "stopping"]
     version: str
+    """With its commit, where that is known."""
     checks: list[Check]
     pending_events: int
     """Events that wait to be stored."""
@@ -44,7 +45,7 @@ def health_of(writer: Writer, keyring: Keyring, clock: Clock, *, stopping: bool)
     well = all(check.ok for check in checks)
     status: Literal["ok", "degraded", "stopping"]
     status = "stopping" if stopping else "ok" if well else "degraded"
-    return Health(status, __version__, checks, writer.pending)
+    return Health(status, VERSION, checks, writer.pending)
 
 
 def _store(trouble: Trouble | None, clock: Clock) -> str:

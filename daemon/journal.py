@@ -67,6 +67,7 @@ def _failure(event: events.ItemFailed, entry: Entry) -> None:
             "file_path": entry.shown_item,
             "error_category": assessment.category.value,
             "retryable": assessment.retryable,
+            "error_message": assessment.message,
             "rule": assessment.rule,
             "failure_group": assessment.failure_group,
             "row_count": event.row_count,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import sys
 from argparse import ArgumentParser
@@ -35,7 +36,7 @@ PEOPLE = ("ada", "ben", "chloe", "dmitri", "eva", "farid", "grace", "hiro", "ine
 QUESTIONS = ("Where is my order?", "A broken cup", "Which tea do you like?", "Two lids too many")
 
 
-async def main(host: str, port: int, *, while_open: bool) -> None:
+async def main(host: str, port: int, *, while_open: bool, tell_ready: int | None) -> None:
     """Serves until it is stopped."""
     keep_keywords()
     backend, config = await DictBackend.init(arguments(host, port))
@@ -48,6 +49,8 @@ async def main(host: str, port: int, *, while_open: bool) -> None:
             await deliver(mailbox, message(choose, number, received), received)
     async with AsyncExitStack() as stack:
         await IMAPService(backend, config).start(stack)
+        if tell_ready is not None:
+            os.close(tell_ready)
         mail = asyncio.create_task(keep_writing(mailboxes, choose))
         if while_open:
             await asyncio.to_thread(sys.stdin.read)
@@ -126,13 +129,20 @@ def message(choose: random.Random, number: int, sent: datetime) -> EmailMessage:
 if __name__ == "__main__":
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--while-open", action="store_true", help="end when standard input does")
+    parser.add_argument("--tell-ready", type=int, help="file descriptor to close once it listens")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=PORT, help="port to listen on")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     with suppress(KeyboardInterrupt):
         try:
-            asyncio.run(main(options.host, options.port, while_open=options.while_open))
+            served = main(
+                options.host,
+                options.port,
+                while_open=options.while_open,
+                tell_ready=options.tell_ready,
+            )
+            asyncio.run(served)
         except OSError as error:
             sys.exit(
                 f"The example's mail server cannot listen on port {options.port}: {error.strerror}"

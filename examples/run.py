@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     """Does not return. The mail server ends when this process does, however it ends."""
     open_while_we_live, kept = os.pipe()
+    ready, tells = os.pipe()
     subprocess.Popen(
         [
             sys.executable,
@@ -23,12 +24,19 @@ def main() -> None:
             "ignore",
             str(HERE / "mail_server.py"),
             "--while-open",
+            "--tell-ready",
+            str(tells),
             *sys.argv[1:],
         ],
         stdin=open_while_we_live,
+        pass_fds=[tells],
         start_new_session=True,  # Ctrl-C is for triaged
     )
     os.close(open_while_we_live)
+    os.close(tells)
+    os.read(
+        ready, 1
+    )  # until it listens, or has said why it cannot: the first cycle finds its accounts
     os.set_inheritable(kept, True)
     os.chdir(HERE.parent)
     serve = ["-m", "daemon", "serve", "--config", "examples/triaged.toml"]

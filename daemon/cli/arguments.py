@@ -7,7 +7,6 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daemon import __version__
 from daemon.cli.access_arguments import add_audit, add_token
 from daemon.cli.account_arguments import add_accounts
 from daemon.cli.options import (
@@ -29,6 +28,7 @@ from daemon.taxonomy import (
     GroupState,
     RunStatus,
 )
+from daemon.version import VERSION
 
 if TYPE_CHECKING:
     from daemon.cli.options import Commands
@@ -43,7 +43,7 @@ def make_parser() -> ArgumentParser:
         epilog="`triaged COMMAND --help` explains a command.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"triaged {__version__}")
+    parser.add_argument("--version", action="version", version=f"triaged {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     add_commands = (
         *(_serve, _run, _check, _failures, _groups, _runs, _retry, _watch, _classify),

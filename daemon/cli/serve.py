@@ -22,7 +22,7 @@ from uvicorn.config import WS_PROTOCOLS
 from uvicorn.importer import import_from_string
 
 from api.app import create_app
-from daemon import __version__, logs
+from daemon import logs
 from daemon.cli.addresses import url_of
 from daemon.cli.main import Exit, complain, leave
 from daemon.cli.websocket import BoundedProtocol
@@ -32,6 +32,7 @@ from daemon.pipelines.kinds import load_settings
 from daemon.runners.forks import let_go_in_forks
 from daemon.service import Daemon
 from daemon.triage import Triage
+from daemon.version import VERSION
 
 log = logging.getLogger("triaged")
 
@@ -178,7 +179,7 @@ def announce(listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     log.info(
         "serving",
-        extra={"event": "serving", "listen": str(Listen(host, port)), "version": __version__},
+        extra={"event": "serving", "listen": str(Listen(host, port)), "version": VERSION},
     )
     if sys.stderr.isatty():
         print(_welcome(url_of(Listen(host, port))), file=sys.stderr, flush=True)
@@ -187,4 +188,4 @@ def announce(listener: socket.socket) -> None:
 def _welcome(url: str) -> str:
     width = max(len(path) for path, _ in OPEN_THIS)
     lines = [f"  {url}{path:<{width}}  {about}" for path, about in OPEN_THIS]
-    return "\n".join([f"\ntriaged {__version__} is running. Open:", *lines, "Ctrl-C stops it.\n"])
+    return "\n".join([f"\ntriaged {VERSION} is running. Open:", *lines, "Ctrl-C stops it.\n"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from daemon import __version__
 from daemon.cycles.cycles import Cycles
 from daemon.live import Live
 from daemon.metrics import Measured, Metrics
@@ -15,6 +14,7 @@ from daemon.standing import Standings
 from daemon.store.database import Database
 from daemon.store.runs import Runs
 from daemon.store.writer import Writer
+from daemon.version import VERSION
 from daemon.work.queue import WorkQueue
 
 Counting = Callable[[], Mapping[str, int]]
@@ -35,7 +35,7 @@ def make_metrics(
     most_sources: int,
 ) -> Metrics:
     """Metrics that begin where the store says that the last process ended."""
-    metrics = Metrics(__version__, catalog, live, most_sources)
+    metrics = Metrics(VERSION, catalog, live, most_sources)
     metrics.seed(runs.last_cycles())
     metrics.measure(
         Measured(

@@ -33,7 +33,12 @@ class Declared:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
-        info = Gauge("triaged_build_info", "Version of triaged.", ["version"], registry=registry)
+        info = Gauge(
+            "triaged_build_info",
+            "Version of triaged, with its commit.",
+            ["version"],
+            registry=registry,
+        )
         info.labels(version).set(1)
 
         def counter(name: str, text: str, *labels: str) -> Counter:

@@ -288,6 +288,7 @@ def test_each_log_line_about_a_failure_names_run_file_category_and_retryable(
 ) -> None:
     orders.drop("bad.csv", BAD)
     file = orders.wait_for_file("bad.csv", "partial")
+    messages = {failure["error_message"] for failure in orders.failures()}
     assert orders.stop() == 0
     lines = [json.loads(line) for line in orders.log.read_text().splitlines()]
     about = [line for line in lines if line["event"] == "failure"]
@@ -297,6 +298,7 @@ def test_each_log_line_about_a_failure_names_run_file_category_and_retryable(
         assert line["file_path"] == "bad.csv"
         assert line["error_category"] in ("schema_mismatch", "data_malformed")
         assert line["retryable"] is False
+    assert {line["error_message"] for line in about} == messages
 
 
 @pytest.mark.requirement("I1")

@@ -13,8 +13,10 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from daemon import __version__
+from daemon.version import commit_of
 from tests.support.imap_login import ImapLogin, imap_login
-from tests.support.product import BAD, GOOD, ORDERS, Product, wait_for
+from tests.support.product import BAD, GOOD, ORDERS, ROOT, Product, wait_for
 from tests.support.prometheus import Prometheus
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -152,6 +154,16 @@ def test_every_metric_of_the_contract_is_there_with_exactly_its_labels(busy: Pro
     assert (dropped.labels, dropped.value) == ({"channel": "socket"}, 0)
     pipelines = {s.labels["pipeline"] for s in found["triaged_runs"].samples}
     assert pipelines == {"ingest", "mail", "mine", "patient"}
+
+
+@pytest.mark.requirement("M1")
+def test_metrics_health_and_command_name_the_same_version_with_its_commit(busy: Product) -> None:
+    (info,) = families(busy)["triaged_build_info"].samples
+    said = busy.command("--version").stdout.strip()
+    assert said == f"triaged {info.labels['version']}"
+    assert busy.get("/healthz")["version"] == info.labels["version"]
+    commit = commit_of(ROOT / "daemon")
+    assert info.labels["version"] == (f"{__version__}+g{commit[:12]}" if commit else __version__)
 
 
 @pytest.mark.requirement("M1")

@@ -8,7 +8,7 @@ from tests.architecture.source_tree import MODULES, run_time_imports
 
 LAYERS = [
     {"daemon", "daemon.clock", "daemon.durable", "daemon.errors", "daemon.formulas"},
-    {"daemon.interpreter", "daemon.parts", "daemon.taxonomy"},
+    {"daemon.interpreter", "daemon.parts", "daemon.taxonomy", "daemon.version"},
     {"daemon.events", "daemon.ids", "daemon.item_key", "daemon.logs", "daemon.topics"},
     {"daemon.access", "daemon.event_codec", "daemon.live", "daemon.triage"},
     {"daemon.config"},

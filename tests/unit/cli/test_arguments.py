@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from daemon import __version__
 from daemon.cli import main
 from daemon.cli.arguments import make_parser
+from daemon.version import VERSION
 
 COMMANDS = [
     "serve", "run", "check-config", "failures", "runs", "watch", "classify", "unclassified", "rules", "accounts"
@@ -37,7 +37,7 @@ def test_the_version_is_shown(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
-    assert capsys.readouterr().out == f"triaged {__version__}\n"
+    assert capsys.readouterr().out == f"triaged {VERSION}\n"
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,8 @@ def test_a_run_logs_its_start_its_failures_and_its_end_in_order(
     for line in found[1:3]:
         assert {"file_path", "error_category", "retryable", "rule", "failure_group"} <= set(line)
     assert (found[1]["error_category"], found[1]["retryable"]) == ("connection", True)
+    assert "refused by [email]" in found[1]["error_message"]
+    assert found[2]["error_message"] == "a second cause"
     end = found[-1]
     assert (end["status"], end["succeeded"], end["failed"], end["skipped"]) == ("partial", 1, 1, 0)
     assert ADDRESS not in logged.text
