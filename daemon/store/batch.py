@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from datetime import datetime
 from typing import assert_never
 
@@ -9,7 +10,7 @@ from daemon import events
 from daemon.item_key import item_key
 from daemon.store import rows
 from daemon.store.columns.audit import AuditRow
-from daemon.store.columns.runs import RunEndRow, RunRow
+from daemon.store.columns.runs import RunCountRow, RunEndRow, RunRow
 from daemon.store.entries import Entry, NewFailure
 from daemon.store.ledger import ItemDecision, LedgerBatches
 from daemon.taxonomy import FailureStatus, RunStatus
@@ -27,6 +28,8 @@ class Batch:
         self.cycle_ends: list[rows.Row] = []
         self.runs: list[rows.Row] = []
         self.run_ends: list[rows.Row] = []
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """By run what it did, of those that go on."""
         self.run_log: list[rows.Row] = []
         self.failures: list[NewFailure] = []
         self.decisions: list[rows.ItemRow] = []
@@ -48,6 +51,10 @@ class Batch:
             batch.add(entry)
         return batch
 
+    def counted(self) -> list[rows.Row]:
+        """What runs that go on did: should the daemon die in one, it is known."""
+        return [RunCountRow(run_id=run, **counts) for run, counts in self._counts.items()]
+
     def add(self, entry: Entry) -> None:  # noqa: C901, PLR0912 (one case for each kind)
         """Takes one entry in."""
         match entry.event:
@@ -61,6 +68,7 @@ class Batch:
             case events.RunEnded() as event:
                 assert entry.summary is not None, "the recorder sums up every run"
                 self.run_ends.append(RunEndRow.of(event, entry.summary))
+                self._counts.pop(event.run_id, None)
                 if event.status in (RunStatus.SUCCESS, RunStatus.PARTIAL):
                     key = item_key(event.pipeline, event.source, None)
                     self._decide(event, key, FailureStatus.RESOLVED, event.at, event.run_id)
@@ -84,7 +92,9 @@ class Batch:
                 self.work.append(event)
             case events.Audited() as event:
                 self.audit.append(AuditRow.of(event))
-            case events.ItemSkipped() | events.CycleSkipped() | events.ProgressMade():
+            case events.ItemSkipped() as event:
+                self._counts[event.run_id]["skipped"] += event.count
+            case events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
             case _:
                 assert_never(entry.event)
@@ -93,6 +103,9 @@ class Batch:
         self, event: events.ItemFailed, assessment: Assessment, shown_item: str | None
     ) -> None:
         key = item_key(event.pipeline, event.source, event.item)
+        counts = self._counts[event.run_id]
+        counts["failed"] += event.item is not None and event.first_cause
+        counts["retryable"] += assessment.retryable
         if self._latest_run.get(key) != event.run_id:
             self._decide(event, key, FailureStatus.RETRYING, event.at, event.run_id)
         new = NewFailure(self.next_id, key, event, assessment, shown_item)
@@ -104,6 +117,7 @@ class Batch:
         self.next_id += 1
 
     def _add_success(self, event: events.ItemSucceeded) -> None:
+        self._counts[event.run_id]["succeeded"] += 1
         key = item_key(event.pipeline, event.source, event.item)
         self._decide(event, key, FailureStatus.RESOLVED, event.at, event.run_id)
         if event.facts is not None:

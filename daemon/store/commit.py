@@ -79,6 +79,7 @@ class Transaction:
         tables.insert("run_log", batch.run_log)
         tables.insert("audit", batch.audit)
         tables.run(SQL["insert_runs"], batch.runs)
+        tables.run(SQL["count_in_running"], batch.counted())
         tables.run(SQL["end_runs"], batch.run_ends)
         tables.run(SQL["end_cycles"], batch.cycle_ends)
         for pause in batch.pauses:

@@ -39,6 +39,16 @@ class RunRow(Row, frozen=True):
         )
 
 
+class RunCountRow(Row, frozen=True):
+    """What a run did since it was counted last."""
+
+    run_id: str
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    retryable: int = 0
+
+
 class RunColumns(Row, frozen=True):
     """How a run stands or ended."""
 

@@ -19,6 +19,13 @@ SELECT *, 'running' AS status, 'idle' AS state, '' AS step,
        0 AS succeeded, 0 AS failed, 0 AS skipped, 0 AS retryable
 FROM {rows};
 
+-- name: count_in_running
+-- What runs did that go on. The end of one says it all anew.
+UPDATE runs SET
+    succeeded = runs.succeeded + more.succeeded, failed = runs.failed + more.failed,
+    skipped = runs.skipped + more.skipped, retryable = runs.retryable + more.retryable
+FROM {rows} AS more WHERE runs.run_id = more.run_id;
+
 -- name: end_runs
 -- Runs that ended.
 UPDATE runs SET

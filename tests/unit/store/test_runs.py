@@ -230,6 +230,13 @@ def test_what_the_daemon_died_in_is_interrupted_at_the_next_start(tmp_path: Path
         target.writer.start()
         target.recorder.wait(target.recorder.record(cycle))
         dead, done = target.run(), target.run()
+        dead.succeed("a")
+        assert target.writer.flush(10)
+        dead.succeed("b")
+        dead.fail("c", "TimeoutError: timed out")
+        dead.fail("c", "TimeoutError: timed out again")
+        dead.fail("d", "KeyError: 'id'")
+        dead.skip(count=7)
         target.end(done)
     with store(tmp_path) as target:
         upkeep.interrupt_unfinished(target.database.writer, later)
@@ -237,6 +244,7 @@ def test_what_the_daemon_died_in_is_interrupted_at_the_next_start(tmp_path: Path
         found = target.runs.get(dead.run_id)
         assert (found.status, found.state, found.ended_at) == ("interrupted", "error", later)
         assert found.suggested_action
+        assert (found.succeeded, found.failed, found.skipped, found.retryable) == (2, 2, 7, 2)
         assert target.runs.get(done.run_id).status == "success"
         assert target.database.read().rows("SELECT outcome FROM cycles") == [("interrupted",)]
         assert target.runs.last_cycles() == {}
