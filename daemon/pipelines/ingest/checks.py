@@ -26,6 +26,7 @@ def problems_of(config: IngestConfig, base: Path) -> list[Problem]:
         for name, source in config.sources.items():
             where = f"pipelines.ingest.sources.{name}"
             problems += _of_source(where, source, base)
+            problems += _of_timezone(connection, f"{where}.timezone", source.timezone)
             problems += _of_columns(connection, f"{where}.columns", source.columns or {})
     return problems + list(_disagreements(config))
 
@@ -40,6 +41,11 @@ def _of_source(where: str, source: IngestSource, base: Path) -> Iterator[Problem
         yield Problem(f"{where}.table", f"{ledger.TABLE} is the record of loaded files")
     if source.delimiter in ('"', "\n", "\r"):
         yield Problem(f"{where}.delimiter", "expected a character that separates cells")
+
+
+def _of_timezone(connection: duckdb.DuckDBPyConnection, where: str, name: str) -> Iterator[Problem]:
+    if not connection.execute("FROM pg_timezone_names() WHERE name = ?", [name]).fetchall():
+        yield Problem(where, "expected a time zone, such as Europe/Berlin or UTC")
 
 
 def _of_columns(

@@ -24,9 +24,15 @@ ColumnName = Annotated[str, Meta(min_length=1, max_length=128)]
 ColumnType = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z][A-Za-z ]{0,30}(\( *[0-9]{1,2} *(, *[0-9]{1,2} *)?\))?(\[\])?$",
-        description="a DuckDB type, such as BIGINT, VARCHAR, DECIMAL(10,2) or TIMESTAMP",
+        pattern=r"^[A-Za-z][A-Za-z0-9_ ]*([(\[].*)?$",
+        max_length=10_000,
+        description="a DuckDB type, such as BIGINT, DECIMAL(10,2), TIMESTAMP or VARCHAR[]",
     ),
+]
+
+
+Timezone = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="a time zone, such as Europe/Berlin")
 ]
 
 
@@ -45,6 +51,8 @@ class IngestSource(ConfigTable, frozen=True, kw_only=True):
     """Columns and their DuckDB types; without them they are inferred from the first file."""
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
     """CSV delimiter; found out when not given."""
+    timezone: Timezone = "UTC"
+    """Zone of times that name none, such as Europe/Berlin: in columns with a zone they are taken for times of that one."""
     settle: Duration = Duration(2)
     """A file changed more recently than this may still be growing and waits for the next cycle."""
     enabled: bool = True

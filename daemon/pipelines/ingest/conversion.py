@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from daemon.pipelines.ingest.exactness import exact
+from daemon.pipelines.ingest.nested import nested_text
 from daemon.pipelines.ingest.sql import literal, texts
+from daemon.pipelines.ingest.types import is_nested
 
 NUMBERED = "row_number() OVER ()"
 """Numbers rows as they are read."""
@@ -38,6 +40,8 @@ class Conversion(msgspec.Struct, frozen=True):
     """Error class of a value that does not fit its column."""
     doubtful: bool = True
     """Whether a cast may change a value. Planning the checks costs more than a small file."""
+    given: Sequence[str] = ()
+    """Types of the values, where they are not text."""
 
     def good_rows(self) -> str:
         """SELECT of the columns, in order, of the rows without fault."""
@@ -63,6 +67,15 @@ class Conversion(msgspec.Struct, frozen=True):
             WHERE (defect IS NOT NULL OR misfit IS NOT NULL)
                 AND raw IS NOT NULL AND trim(raw, ' \t\r\n') <> ''"""
 
+    def fitting(self) -> str:
+        """SELECT of one list: for each column, whether all its values fit."""
+        fits = dict(self._checks())
+        found = (
+            f"coalesce(bool_and(v{at} IS NULL OR {fits[at]}), true)" if at in fits else "true"
+            for at in range(len(self.columns))
+        )
+        return f"SELECT [{', '.join(found)}] FROM ({self._converted()}) WHERE defect IS NULL"
+
     def _judged(self) -> str:
         misfits = " ".join(
             f"WHEN v{at} IS NOT NULL AND NOT {fits} THEN {at}" for at, fits in self._checks()
@@ -75,13 +88,25 @@ class Conversion(msgspec.Struct, frozen=True):
     def _checks(self) -> Iterator[tuple[int, str]]:
         """For each column that not every value fits, SQL of whether one that is not NULL does."""
         for at, column in enumerate(self.columns):
-            if column.type == "VARCHAR":
+            if column.type == "VARCHAR" or self._is_given(at):
                 continue
-            unchanged = exact(f"v{at}", f"c{at}", column.type) if self.doubtful else None
+            value = f"t{at}" if is_nested(column.type) else f"v{at}"
+            unchanged = exact(value, f"c{at}", column.type) if self.doubtful else None
             yield at, f"(c{at} IS NOT NULL{f' AND {unchanged}' if unchanged else ''})"
 
+    def _is_given(self, at: int) -> bool:
+        return bool(self.given) and self.given[at] == self.columns[at].type
+
+    def _is_nested(self, at: int) -> bool:
+        return bool(self.given) and is_nested(self.given[at])
+
     def _converted(self) -> str:
-        casts = ", ".join(
-            f"TRY_CAST(v{at} AS {column.type}) AS c{at}" for at, column in enumerate(self.columns)
-        )
-        return f"SELECT *, {casts} FROM ({self.relation})"
+        relation, casts = self.relation, []
+        for at, column in enumerate(self.columns):
+            value = f"v{at}"
+            if is_nested(column.type) and not self._is_given(at):
+                text = f"to_json({value})::VARCHAR" if self._is_nested(at) else f"{value}::VARCHAR"
+                relation = f"SELECT *, {nested_text(text, column.type)} AS t{at} FROM ({relation})"
+                value = f"t{at}"
+            casts.append(f"TRY_CAST({value} AS {column.type}) AS c{at}")
+        return f"SELECT *, {', '.join(casts)} FROM ({relation})"

@@ -17,6 +17,8 @@ from daemon.pipelines.ingest.source_file import unpacked
 
 ADDED_PREFIX = "_triaged_"
 """Starts the names of the columns that an export of rejected rows adds and an import leaves out."""
+RAW_COLUMN = ADDED_PREFIX + "raw"
+"""Holds the text of a row that the other columns cannot hold."""
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 1 << 18

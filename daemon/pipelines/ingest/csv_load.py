@@ -13,6 +13,7 @@ from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.load import Contents, Load, NeedsCare
 from daemon.pipelines.ingest.memory import TooMuchMemory, bounded
 from daemon.pipelines.ingest.sql import identifier, literal
+from daemon.pipelines.ingest.types import is_nested
 
 _BUFFER = 4 * LONGEST_LINE
 """Bytes read at a time. Between two of these DuckDB notices that it is to stop."""
@@ -34,6 +35,8 @@ def load_csv(load: Load, contents: Contents, allowance: int) -> None:
 
     `allowance` is the memory in bytes that DuckDB may use.
     """
+    if any(is_nested(column.type) for column in load.columns):
+        raise NeedsCare
     positions = contents.layout.positions([column.name for column in load.columns])
     columns = dict(zip(positions, load.columns, strict=True))
     rejects, scans = (f"triaged_{kind}_{secrets.token_hex(8)}" for kind in ("rejects", "scans"))

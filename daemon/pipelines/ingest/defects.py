@@ -9,6 +9,8 @@ DEFECTS = {
     "JSON_SYNTAX": "not valid JSON",
     "JSON_NOT_OBJECT": "not a JSON object",
     "JSON_NO_COLUMN": "none of its keys is a column of the table",
+    "JSON_TWIN_KEYS": "a column's key is there twice, or in two spellings",
+    "NOT_CORRECTED": "sent in again as it was rejected (`_triaged_raw` says what the row was)",
     "TOO MANY COLUMNS": "more cells than the header has",
     "MISSING COLUMNS": "fewer cells than the header has",
     "UNQUOTED VALUE": "a quote that is not closed, or not doubled inside a quoted cell",

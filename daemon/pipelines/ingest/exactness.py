@@ -1,4 +1,4 @@
-"""Values that a column would change: a number rounded to its scale, a time cut off to its day.
+"""Values that a column would change: a number rounded to its scale, a time without its offset or its PM.
 
 DuckDB's casts do so without a word. Here such a value does not fit, as any other that cannot be cast.
 FLOAT and DOUBLE hold the nearest number by their nature; only what becomes infinite does not fit.
@@ -9,9 +9,40 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from daemon.pipelines.ingest.types import (
+    ListType,
+    MapType,
+    StructType,
+    TypeTree,
+    is_nested,
+    parsed,
+)
+
 _INTEGERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM")
 _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
-_DOUBTS: Mapping[str, str] = {"FLOAT": "[eE]|[0-9_]{39}", "DOUBLE": "[eE]|[0-9_]{309}", "DATE": ":"}
+_SHORT_YEAR = r"^ *-?[0-9]{1,3}[-/ \\]"
+"""A year of two digits is one of the first century to DuckDB."""
+_FRACTIONS: Mapping[str, int] = {
+    "TIMESTAMP_S": 0,
+    "TIMESTAMP_MS": 3,
+    "TIMESTAMP": 6,
+    "TIMESTAMP WITH TIME ZONE": 6,
+    "TIMESTAMP_NS": 9,
+    "TIME": 6,
+}
+"""Digits of a second that a type keeps."""
+_TIMESTAMP = rf"[^-0-9T:./ \\]|:.*-|:[0-9.]* +.|{_SHORT_YEAR}"
+_DOUBTS: Mapping[str, str] = {
+    "FLOAT": "[eE]|[0-9_]{39}",
+    "DOUBLE": "[eE]|[0-9_]{309}",
+    "DATE": rf"[^-0-9/ \\]|{_SHORT_YEAR}",
+    "TIME": "[^0-9:.]",
+    "TIMESTAMP_S": _TIMESTAMP,
+    "TIMESTAMP_MS": _TIMESTAMP,
+    "TIMESTAMP": _TIMESTAMP,
+    "TIMESTAMP_NS": _TIMESTAMP,
+    "TIMESTAMP WITH TIME ZONE": _SHORT_YEAR,
+}
 
 
 def doubts(type_: str) -> str | None:
@@ -19,6 +50,10 @@ def doubts(type_: str) -> str | None:
 
     `type_` is the type as a table shows it. Both Python and DuckDB (RE2) understand the pattern.
     """
+    if is_nested(type_):
+        return "."
+    if type_ in _FRACTIONS:
+        return rf"{_DOUBTS[type_]}|\.[0-9]{{{_FRACTIONS[type_] + 1}}}"
     scale = _scale(type_)
     return _DOUBTS.get(type_) if scale is None else rf"[eE]|\.[0-9_]{{{scale + 1}}}"
 
@@ -26,13 +61,42 @@ def doubts(type_: str) -> str | None:
 def exact(value: str, converted: str, type_: str) -> str | None:
     """SQL of whether `converted` is all of `value`; None where a cast that works is always exact.
 
-    `value` may be text or of any type.
+    `value` may be text or of any type; of a nested one, its nested text (see `textual`). Neither is NULL.
     """
+    if is_nested(type_):
+        return _all_exact(value, converted, parsed(type_))
     doubtful = doubts(type_)
     if doubtful is None:
         return None
     text = f"{value}::VARCHAR"
-    return f"(NOT regexp_matches({text}, '{doubtful}') OR {_kept(text, converted, type_)})"
+    kept = f"coalesce({_kept(text, converted, type_)}, false)"
+    return f"(NOT regexp_matches({text}, '{doubtful}') OR {kept})"
+
+
+def _all_exact(value: str, converted: str, type_: TypeTree, depth: int = 0) -> str:
+    """SQL of whether all that a nested value is made of arrived as it was."""
+    match type_:
+        case ListType(of):
+            inner = _all_exact(f"p{depth}[1]", f"p{depth}[2]", of, depth + 1)
+            zipped = f"list_zip({value}, {converted}::{_shown(of)}[])"
+            checked = f"list_bool_and(list_transform({zipped}, lambda p{depth}: {inner}))"
+            return f"coalesce({checked}, true)"
+        case StructType(fields):
+            return " AND ".join(
+                f"({_all_exact(f'{value}.{name}', f'{converted}.{name}', of, depth)})"
+                for name, of in fields
+            )
+        case MapType(key, of):
+            keys, values = (
+                _all_exact(
+                    f"map_{part}({value})", f"map_{part}({converted})", ListType(part_type), depth
+                )
+                for part, part_type in (("keys", key), ("values", of))
+            )
+            return f"{keys} AND {values}"
+        case _:
+            check = exact(value, converted, type_) or "true"
+            return f"({value} IS NULL OR ({converted} IS NOT NULL AND {check}))"
 
 
 def _kept(text: str, converted: str, type_: str) -> str:
@@ -40,9 +104,39 @@ def _kept(text: str, converted: str, type_: str) -> str:
     if scale is not None:
         # DuckDB lets 10.5e2 into a DECIMAL(4,1), which has no place for it
         return f"({_fits(text, scale)} AND TRY_CAST({converted}::VARCHAR AS {type_}) IS NOT NULL)"
-    if type_ == "DATE":
-        return f"TRY_CAST({text} AS TIMESTAMP) = {converted}"
-    return f"NOT isinf({converted})"
+    if type_ in ("FLOAT", "DOUBLE"):
+        return f"NOT isinf({converted})"
+    return f"({_whole(text, type_)} AND {_same_time(text, converted, type_)})"
+
+
+def _whole(text: str, type_: str) -> str:
+    """SQL of whether neither the century nor a part of a second is left out."""
+    beyond = rf"\.[0-9]{{{_FRACTIONS.get(type_, 0)}}}[0-9]*[1-9]"
+    return f"NOT regexp_matches({text}, '{beyond}|{_SHORT_YEAR}')"
+
+
+def _same_time(text: str, converted: str, type_: str) -> str:
+    """SQL of whether a time is that of the text with what casts leave out: a zone, PM, other words.
+
+    The casts to types with a zone read all of a text, or refuse it.
+    """
+    if type_ == "TIME":
+        return f"{converted}::TIMETZ = TRY_CAST({text} AS TIMETZ)"
+    if type_ == "TIMESTAMP WITH TIME ZONE":
+        return "true"
+    return f"TRY_CAST({text} AS TIMESTAMPTZ)::TIMESTAMP = {converted}::TIMESTAMP"
+
+
+def _shown(type_: TypeTree) -> str:
+    match type_:
+        case ListType(of):
+            return f"{_shown(of)}[]"
+        case StructType(fields):
+            return f"STRUCT({', '.join(f'{name} {_shown(of)}' for name, of in fields)})"
+        case MapType(key, value):
+            return f"MAP({_shown(key)}, {_shown(value)})"
+        case _:
+            return type_
 
 
 def _scale(type_: str) -> int | None:

@@ -21,7 +21,7 @@ from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.formats import Encoding, Format
 from daemon.pipelines.ingest.identity import FileIdentity, Identification, Ingestions
 from daemon.pipelines.ingest.inference import infer_columns
-from daemon.pipelines.ingest.json_load import load_json
+from daemon.pipelines.ingest.json_load import load_json, load_json_carefully
 from daemon.pipelines.ingest.ledger import LoadedFiles, LoadedVersion
 from daemon.pipelines.ingest.load import FILE_ID, REJECTED, Contents, Load, NeedsCare
 from daemon.pipelines.ingest.outcome import Outcome
@@ -124,7 +124,9 @@ class FileLoader:
             try:
                 return self._attempt(file, identity, contents, self._reader(contents), run_id)
             except NeedsCare:
-                return self._attempt(file, identity, contents, load_carefully, run_id)
+                is_csv = contents.encoding.format is Format.CSV
+                careful = load_carefully if is_csv else load_json_carefully
+                return self._attempt(file, identity, contents, careful, run_id)
 
     def _recalled(
         self,

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import BinaryIO
 
 import duckdb
+import msgspec
 
-from daemon.pipelines.ingest.conversion import TargetColumn
-from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
+from daemon.pipelines.ingest.conversion import Conversion, TargetColumn
+from daemon.pipelines.ingest.csv_careful import records
+from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX, text_of
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.formats import Format
+from daemon.pipelines.ingest.in_memory import memory_file
 from daemon.pipelines.ingest.json_load import texts_of
-from daemon.pipelines.ingest.lines import lines_of
 from daemon.pipelines.ingest.load import FILE_ID, Contents
 from daemon.pipelines.ingest.parquet_load import parquet_columns
-from daemon.pipelines.ingest.sql import literal, value_of
+from daemon.pipelines.ingest.records import Record, relation_of
+from daemon.pipelines.ingest.sql import value_of
 
 _SAMPLE = 20_480
 """Records that types are found out from, as DuckDB does."""
+_NO_NUMBER = re.compile(r" *(\+|[-+]?0[0-9])")
+"""Begins what only looks like a number, such as a postcode: it would lose what it begins with."""
+_KEPT = ("VARCHAR", "JSON", "DATE", "TIME")
+
+Row = Sequence[str | None]
 
 
 def infer_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
@@ -35,52 +47,112 @@ def infer_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> 
 
 
 def _infer_csv(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
+    """Types from rows that are whole, so that a broken one at the start decides nothing."""
     layout = contents.layout
-    place, compression = literal(contents.place), literal(contents.encoding.compression)
-    types = value_of(
-        connection,
-        f"""SELECT list_transform(columns, lambda c: c.type) FROM sniff_csv({place},
-            compression = {compression}, delim = {literal(layout.delimiter)}, quote = '"',
-            escape = '"', header = true, ignore_errors = true, null_padding = true)""",
-    )
-    if len(types) < len(layout.header) or not _has_rows(connection, contents):
+    at = [n for n, name in enumerate(layout.header) if not name.startswith(ADDED_PREFIX)]
+    names = [layout.header[n] for n in at]
+    with text_of(contents.file, contents.encoding.compression) as text:
+        whole = (record for record in records(text, layout) if not record.defect)
+        rows = [[record.cells[n] or None for n in at] for record in islice(whole, _SAMPLE)]
+    if not rows:
         return []
-    return [
-        TargetColumn(name, type_)
-        for name, type_ in zip(layout.header, types, strict=False)
-        if not name.startswith(ADDED_PREFIX)
-    ]
+    with memory_file(lambda file: _write_csv(file, len(at), rows)) as place:
+        types = value_of(
+            connection,
+            f"""SELECT list_transform(columns, lambda c: c.type) FROM sniff_csv('{place}',
+                delim = ',', quote = '"', escape = '"', header = true, sample_size = -1)""",
+        )
+    columns = [TargetColumn(name, type_) for name, type_ in zip(names, types, strict=True)]
+    return _agreeing(connection, columns, rows)
 
 
-def _has_rows(connection: duckdb.DuckDBPyConnection, contents: Contents) -> bool:
-    lines = lines_of(contents.place, contents.encoding.compression)
-    return bool(value_of(connection, f"SELECT count(line) > 1 FROM (FROM ({lines}) LIMIT 100)"))
+def _write_csv(file: BinaryIO, width: int, rows: Sequence[Row]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(f"c{at}" for at in range(width))
+    writer.writerows(rows)
+    file.write(text.getvalue().encode())
 
 
 def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
-    """Types from the objects alone, so that a broken line at the start decides nothing."""
-    objects = connection.execute(
+    """Types from the objects alone, so that a broken line at the start decides nothing.
+
+    Keys that differ in their case only are one column, as they are when they load.
+    """
+    found = connection.execute(
         f"""SELECT raw FROM (SELECT raw FROM ({texts_of(contents)}) LIMIT {_SAMPLE})
-            WHERE CASE WHEN json_valid(raw) THEN json_type(raw) = 'OBJECT' END"""
+            WHERE TRY(json_type(raw)) = 'OBJECT'"""
     ).fetchall()
-    if not objects:
+    names: dict[str, str] = {}
+    objects = [_object(raw, names) for (raw,) in found]
+    keys = {key: f"c{at}" for at, key in enumerate(names)}
+    if not keys:
         return []
-    descriptor = os.memfd_create("triaged-sample")
+    lines = [{keys[key]: value for key, value in each.items()} for each in objects]
+    with memory_file(lambda file: file.write(msgspec.json.Encoder().encode_lines(lines))) as place:
+        types = dict(
+            connection.execute(
+                f"""SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_json(
+                    '{place}', format = 'newline_delimited', records = true,
+                    map_inference_threshold = -1, sample_size = -1))"""
+            ).fetchall()
+        )
+    columns = [TargetColumn(names[key], _flat(types[at])) for key, at in keys.items()]
+    rows = [[_text(each.get(key)) for key in names] for each in objects]
+    return _agreeing(connection, columns, rows)
+
+
+def _object(raw: str, names: dict[str, str]) -> dict[str, msgspec.Raw]:
+    """The values by key without regard to case, of which `names` learns the first spelling."""
     try:
-        with open(descriptor, "w", encoding="utf-8", closefd=False) as sample:
-            sample.writelines(raw.replace("\n", " ") + "\n" for (raw,) in objects)
-        found = connection.execute(
-            f"""DESCRIBE SELECT * FROM read_json('/dev/fd/{descriptor}',
-                format = 'newline_delimited', records = true, map_inference_threshold = -1)"""
-        ).fetchall()
-    finally:
-        os.close(descriptor)
-    return [TargetColumn(name, _flat(type_)) for name, type_, *_ in found]
+        found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:  # what only DuckDB takes for JSON, such as NaN
+        return {}
+    values = {}
+    for name, value in found.items():
+        if not name.startswith(ADDED_PREFIX):
+            key = name.strip().lower()
+            names.setdefault(key, name)
+            values[key] = _NESTED if bytes(value)[:1] in (b"{", b"[") else value
+    return values
+
+
+_NESTED = msgspec.Raw(b"[null]")
+
+
+def _text(value: msgspec.Raw | None) -> str | None:
+    if value is None or value == b"null":
+        return None
+    data = bytes(value)
+    return msgspec.json.decode(data, type=str) if data.startswith(b'"') else data.decode()
 
 
 def _flat(type_: str) -> str:
     """Nested values stay JSON: their shape may differ from one record to the next."""
     return "JSON" if type_.startswith(("STRUCT", "MAP")) or type_.endswith("[]") else type_
+
+
+def _agreeing(
+    connection: duckdb.DuckDBPyConnection, columns: Sequence[TargetColumn], rows: Sequence[Row]
+) -> list[TargetColumn]:
+    """The columns as text where a value of the sample would not load, or not as it is written.
+
+    DuckDB recognises more notations than its casts understand, such as 25/12/2024 and 10:00 PM.
+    """
+    sample = [Record(0, "", None, row) for row in rows]
+    with relation_of(sample, len(columns)) as relation:
+        fits = value_of(connection, Conversion(relation, columns).fitting())
+    return [
+        column if fit and not _loses(column, at, rows) else TargetColumn(column.name, "VARCHAR")
+        for at, (column, fit) in enumerate(zip(columns, fits, strict=True))
+    ]
+
+
+def _loses(column: TargetColumn, at: int, rows: Sequence[Row]) -> bool:
+    """Whether a number of the column would lose zeros or a sign that it begins with."""
+    if column.type in _KEPT or column.type.startswith("TIMESTAMP"):
+        return False
+    return any(_NO_NUMBER.match(row[at] or "") for row in rows)
 
 
 _INFERENCES: dict[Format, Callable[[duckdb.DuckDBPyConnection, Contents], list[TargetColumn]]] = {

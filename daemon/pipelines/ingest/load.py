@@ -27,7 +27,7 @@ _SMALL = 200_000
 
 
 class NeedsCare(TriagedError):
-    """DuckDB's CSV reader cannot say exactly what is wrong with this file."""
+    """The fast way cannot say exactly what is in this file."""
 
 
 class Contents(msgspec.Struct, frozen=True):

@@ -18,8 +18,7 @@ def load_parquet(load: Load, contents: Contents) -> None:
     names = _names_in_file(found, load.columns)
     conversion = _conversion(contents, found, names, load.columns)
     load.insert(conversion.good_rows())
-    types = {column.name: column.type for column in found}
-    if any(types[name] != column.type for name, column in zip(names, load.columns, strict=True)):
+    if any(given != c.type for given, c in zip(conversion.given, load.columns, strict=True)):
         load.reject(conversion.bad_rows())
 
 
@@ -50,10 +49,12 @@ def _conversion(
     columns: Sequence[TargetColumn],
 ) -> Conversion:
     values = ", ".join(f"{identifier(name)} AS v{at}" for at, name in enumerate(names))
+    types = {column.name: column.type for column in found}
     record = ", ".join(f"{identifier(c.name)} := {identifier(c.name)}" for c in found)
     return Conversion(
         f"""SELECT file_row_number, to_json(struct_pack({record}))::VARCHAR AS raw, NULL::VARCHAR AS defect, {values}
             FROM read_parquet({literal(contents.place)}, file_row_number = true)""",
         columns,
         row_number="file_row_number + 1",
+        given=[types[name] for name in names],
     )

@@ -48,7 +48,7 @@ class IngestPipeline:
         folder = InputFolder(self._base, source.files)
         run.step(RunState.FETCHING, "Listing files")
         known = KnownFiles(run.known)
-        with self._warehouse.session() as session:
+        with self._warehouse.session(source.timezone) as session:
             loader = FileLoader(
                 session, self._rejects, self._clock, run.source, source, folder, self._ingestions
             )

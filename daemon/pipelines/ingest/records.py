@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
 import msgspec
 
 from daemon.pipelines.ingest.conversion import Conversion, TargetColumn
 from daemon.pipelines.ingest.exactness import doubts
+from daemon.pipelines.ingest.in_memory import memory_file
 from daemon.pipelines.ingest.load import Load
 
 _BATCH = 20_000
@@ -51,22 +52,22 @@ def _is_doubtful(batch: Sequence[Record], patterns: Sequence[tuple[int, re.Patte
 
 
 def _load_batch(load: Load, batch: Sequence[Record], misfit: str, *, doubtful: bool) -> None:
-    data = _ENCODER.encode_lines(batch)
-    descriptor = os.memfd_create("triaged-records")
-    try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        relation = _relation(f"/dev/fd/{descriptor}", len(data), len(load.columns))
+    with relation_of(batch, len(load.columns)) as relation:
         conversion = Conversion(relation, load.columns, "number", misfit, doubtful)
         if load.insert(conversion.good_rows()) < len(batch):
             load.reject(conversion.bad_rows())
-    finally:
-        os.close(descriptor)
 
 
-def _relation(place: str, size: int, width: int) -> str:
-    """Reading takes several buffers for the largest object that there may be: `size`, no more."""
+@contextmanager
+def relation_of(batch: Sequence[Record], width: int) -> Iterator[str]:
+    """SQL of records with as many cells each, as `Conversion` takes it.
+
+    Reading takes several buffers for the largest object that there may be: all of them, no more.
+    """
+    data = _ENCODER.encode_lines(batch)
     values = ", ".join(f"cells[{at + 1}] AS v{at}" for at in range(width))
-    return f"""SELECT number, raw, defect, {values}
-        FROM read_json('{place}', format = 'newline_delimited', maximum_object_size = {size},
-            columns = {{number: 'BIGINT', raw: 'VARCHAR', defect: 'VARCHAR', cells: 'VARCHAR[]'}})"""
+    with memory_file(lambda file: file.write(data)) as place:
+        yield f"""SELECT number, raw, defect, {values}
+            FROM read_json('{place}', format = 'newline_delimited',
+                maximum_object_size = {len(data)}, columns = {{number: 'BIGINT', raw: 'VARCHAR',
+                defect: 'VARCHAR', cells: 'VARCHAR[]'}})"""

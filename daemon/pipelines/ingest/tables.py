@@ -10,6 +10,7 @@ from daemon.pipelines.ingest.conversion import TargetColumn
 from daemon.pipelines.ingest.failures import WarehouseError
 from daemon.pipelines.ingest.load import FILE_ID
 from daemon.pipelines.ingest.sql import identifier, value_of
+from daemon.pipelines.ingest.types import is_type
 
 
 def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[TargetColumn]:
@@ -62,6 +63,8 @@ def _add_file_id(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 
 def type_problem(connection: duckdb.DuckDBPyConnection, type_: str) -> str | None:
     """Why DuckDB does not know a type, as it says; None when it does."""
+    if not is_type(type_):
+        return "it is not made of names, numbers, texts and brackets"
     try:
         _canonical(connection, type_)
     except duckdb.Error as error:

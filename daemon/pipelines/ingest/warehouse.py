@@ -14,6 +14,7 @@ import duckdb
 
 from daemon.durable import make_private_folder
 from daemon.pipelines.ingest import failures, ledger, memory
+from daemon.pipelines.ingest.sql import literal
 from daemon.pipelines.ingest.trial import TrialReader
 
 _THREADS = 2
@@ -36,9 +37,9 @@ class Warehouse:
         """Sources of which the store was compared with the ledger since its owner changed anything."""
 
     @contextmanager
-    def session(self) -> Iterator[WarehouseSession]:
-        """Access for one run; nothing is opened until it is used."""
-        session = WarehouseSession(self)
+    def session(self, timezone: str) -> Iterator[WarehouseSession]:
+        """Access for one run, for which times are in a zone; nothing is opened until it is used."""
+        session = WarehouseSession(self, timezone)
         try:
             yield session
         finally:
@@ -127,8 +128,9 @@ def _stamp_of(place: Path) -> tuple[int, ...] | None:
 class WarehouseSession:
     """One run's use of the warehouse."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, timezone: str) -> None:
         self.warehouse = warehouse
+        self._timezone = timezone
         self.trial = TrialReader(_THREADS, warehouse.memory_limit)
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -141,6 +143,7 @@ class WarehouseSession:
         """The connection, opened by its first use; raises `WarehouseError`."""
         if self._connection is None:
             self._connection = self.warehouse.acquire()
+            self._connection.execute(f"SET TimeZone = {literal(self._timezone)}")
         return self._connection
 
     def interrupt(self) -> None:

@@ -113,3 +113,53 @@ def test_failfast_names_the_line(tmp_path: Path):
     [failure] = ingestion.run().failures
     assert failure.error_class == "JSON_SYNTAX"
     assert "row 2" in failure.message
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_keys_are_found_by_name_and_failing_that_without_regard_to_case(tmp_path, form):
+    ingestion = Ingestion(tmp_path, columns={"id": "BIGINT", "v/1": "VARCHAR", "j": "JSON"})
+    records = [
+        '{"id":1,"v/1":"a","j":{"x":12345678901234567890}}',
+        '{"ID":12345678901234567,"V/1":"b","J":[1]}',
+        '{" Id ":3,"v/1":"c","other":1,"j":null}',
+        '{"ID":7,"id":4,"v/1":"d"}',
+        '{"v/1":"e"}',
+    ]
+    ingestion.put(f"a.{form}", "\n".join(records) if form == "jsonl" else f"[{','.join(records)}]")
+    assert not ingestion.run().failures
+    assert sorted(ingestion.rows(), key=lambda row: row[1]) == [
+        (1, "a", '{"x":12345678901234567890}'),
+        (12345678901234567, "b", "[1]"),
+        (3, "c", None),
+        (4, "d", None),
+        (None, "e", None),
+    ]
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_a_record_with_two_keys_for_one_column_is_set_aside(tmp_path, form):
+    ingestion = Ingestion(tmp_path, columns={"id": "BIGINT", "v": "VARCHAR"})
+    records = [
+        '{"id":1,"v":"a"}',
+        '{"id":2,"v":"b","id":3}',
+        '{"Id":4,"ID":5,"v":"c"}',
+        '{"x":1,"id":6,"x":2}',
+    ]
+    ingestion.put(f"a.{form}", "\n".join(records) if form == "jsonl" else f"[{','.join(records)}]")
+    run = ingestion.run()
+    assert run.causes == [(f"a.{form}", "JSON_TWIN_KEYS", None, 2)]
+    assert [row.row_number for row in ingestion.rejected()] == [2, 3]
+    assert ingestion.rows() == [(1, "a"), (6, None)]
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize("record", ['{"a":{"x":1,"X":2},"b":[1]}', '{"a":1,"A":2,"b":3}'])
+def test_keys_that_differ_in_case_are_no_hindrance_to_find_out_columns(tmp_path, record):
+    ingestion = Ingestion(tmp_path, columns=None)
+    ingestion.put("a.jsonl", record + "\n" + record.replace("b", "B") + "\n")
+    run = ingestion.run()
+    assert not run.failures
+    assert [name for name, *_ in ingestion.query("DESCRIBE orders")] == ["a", "b", "_file_id"]
+    assert ingestion.query("SELECT count(*), count(a), count(b) FROM orders") == [(2, 2, 2)]

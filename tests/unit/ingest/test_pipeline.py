@@ -584,7 +584,7 @@ def test_sources_run_at_the_same_time_into_one_warehouse_and_one_table(tmp_path:
 @pytest.mark.requirement("X4")
 def test_check_finds_every_mistake_and_says_where(tmp_path: Path):
     ingestion = Ingestion(tmp_path)
-    assert problems_of(ingestion.config) == []
+    assert problems_of(ingestion.config, ingestion.base) == []
     ingestion.config = IngestConfig(
         sources={
             "a": IngestSource(files="in/", table="triaged_files", delimiter='"'),
@@ -595,7 +595,7 @@ def test_check_finds_every_mistake_and_says_where(tmp_path: Path):
             "c": IngestSource(files="in/*", table="T", columns={"y": "DECIMAL(50,2)"}),
         }
     )  # fmt: skip
-    places = [problem.where for problem in problems_of(ingestion.config)]
+    places = [problem.where for problem in problems_of(ingestion.config, ingestion.base)]
     prefix = "pipelines.ingest.sources"
     assert places == [
         f"{prefix}.a.files",
