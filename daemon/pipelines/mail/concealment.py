@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
-from daemon.pipelines.mail.account import Credentials, Password
-from daemon.triage.masking.masker import MASK
-
-SHORTEST_HIDDEN = 4
-"""Shorter texts are in too many words to be looked for."""
+from daemon.pipelines.mail.account import MailAccount, Password
+from daemon.pipelines.mail.secret_text import SecretText
 
 
-@contextmanager
-def concealed(credentials: Credentials) -> Iterator[None]:
-    """Whatever is raised inside tells nothing of the credentials."""
-    try:
-        yield
-    except Exception as raised:
-        error: BaseException | None = raised
+class Concealment:
+    """Whatever is raised within its `with` block tells nothing of what it knows, however that is written."""
+
+    def __init__(self, account: MailAccount) -> None:
+        credentials = account.credentials
+        if isinstance(credentials, Password):
+            # What is sent to log in is a secret as a whole: of a short password little is left to go by.
+            found = [credentials.value, f"\0{account.source.username}\0{credentials.value}"]
+        else:
+            found = [credentials.refresh_token, credentials.client_secret or ""]
+        self._secrets = [secret for secret in found if secret]
+
+    def add(self, secret: str) -> None:
+        """Knows of another one from now on, such as an access token."""
+        if secret and secret not in self._secrets:
+            self._secrets.append(secret)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        # The longest first: one may be part of another.
+        secrets = (
+            [SecretText(s) for s in sorted(self._secrets, key=len, reverse=True)] if error else []
+        )
         while error is not None:
-            error.args = tuple(_without(argument, credentials) for argument in error.args)
+            error.args = tuple(_without(argument, secrets) for argument in error.args)
             error = error.__cause__ or error.__context__
-        raise
 
 
-def _without(argument: object, credentials: Credentials) -> object:
+def _without(argument: object, secrets: list[SecretText]) -> object:
+    if isinstance(argument, bytes):
+        argument = argument.decode("utf-8", "replace")
     if not isinstance(argument, str):
         return argument
-    for secret in _secrets_of(credentials):
-        argument = argument.replace(secret, MASK)
+    for secret in secrets:
+        argument = secret.conceal(argument)
     return argument
-
-
-def _secrets_of(credentials: Credentials) -> list[str]:
-    """The longest first: one may be part of another."""
-    if isinstance(credentials, Password):
-        found: tuple[str | None, ...] = (credentials.value,)
-    else:
-        found = (credentials.refresh_token, credentials.client_secret)
-    secrets = (secret for secret in found if secret and len(secret) >= SHORTEST_HIDDEN)
-    return sorted(secrets, key=len, reverse=True)

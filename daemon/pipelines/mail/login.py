@@ -82,7 +82,7 @@ class _XOAuth2:
     """The exchange: the token, and on refusal a challenge of the server that says why."""
 
     def __init__(self, user: str, token: str) -> None:
-        self._first = f"user={user}\1auth=Bearer {token}\1\1"
+        self._first = xoauth2(user, token)
         self._sent = False
         self.refused_with: str | None = None
 
@@ -95,6 +95,11 @@ class _XOAuth2:
             return ""
         self._sent = True
         return self._first
+
+
+def xoauth2(user: str, token: str) -> str:
+    """What is said to log in with an access token."""
+    return f"user={user}\1auth=Bearer {token}\1\1"
 
 
 def _status_in(challenge: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.account import MailAccount, OAuth
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.conversation import ImapConversation
-from daemon.pipelines.mail.login import log_in
+from daemon.pipelines.mail.login import log_in, xoauth2
 from daemon.pipelines.mail.ports import Watch
 from daemon.pipelines.mail.watchdog import Watchdog
 from daemon.taxonomy import RunState
@@ -32,12 +32,19 @@ class Opener:
     """Opens the folder of one account, as often as a run needs it."""
 
     def __init__(
-        self, account: MailAccount, watch: Watch, watchdog: Watchdog, clock: Clock
+        self,
+        account: MailAccount,
+        watch: Watch,
+        watchdog: Watchdog,
+        clock: Clock,
+        conceal: Callable[[str], None],
     ) -> None:
+        """`conceal` is told every secret that turns up on the way."""
         self._account = account
         self._watch = watch
         self._watchdog = watchdog
         self._clock = clock
+        self._conceal = conceal
 
     def open(self) -> tuple[ImapConversation, SelectedFolder]:
         """A connection that is logged in, and its folder. Raises what goes wrong, all closed again."""
@@ -73,7 +80,10 @@ class Opener:
         # httpx only where an account needs it: it takes memory for as long as the daemon lives.
         from daemon.pipelines.mail.oauth import TOKENS
 
-        return TOKENS.token(oauth, self._clock, self._watchdog, self._account.source.timeout)
+        token = TOKENS.token(oauth, self._clock, self._watchdog, self._account.source.timeout)
+        self._conceal(token)
+        self._conceal(xoauth2(self._account.source.username, token))
+        return token
 
 
 def select(conversation: ImapConversation, source: MailSource) -> SelectedFolder:

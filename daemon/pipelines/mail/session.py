@@ -12,7 +12,7 @@ import msgspec
 from daemon.clock import Clock
 from daemon.pipelines.mail import errors, labels
 from daemon.pipelines.mail.account import MailAccount
-from daemon.pipelines.mail.concealment import concealed
+from daemon.pipelines.mail.concealment import Concealment
 from daemon.pipelines.mail.conversation import ImapConversation
 from daemon.pipelines.mail.fetch import fetch
 from daemon.pipelines.mail.message import Fetched
@@ -38,10 +38,12 @@ def open_mailbox(account: MailAccount, watch: Watch, clock: Clock) -> Iterator[M
     httpx for a token endpoint that cannot be reached; none of them repeats a secret.
     """
     with (
-        concealed(account.credentials),
+        Concealment(account) as concealment,
         Watchdog(watch, clock, account.source.deadline) as watchdog,
     ):
-        mailbox = ImapMailbox(account, Opener(account, watch, watchdog, clock), clock)
+        mailbox = ImapMailbox(
+            account, Opener(account, watch, watchdog, clock, concealment.add), clock
+        )
         try:
             yield mailbox
         finally:
