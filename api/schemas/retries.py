@@ -50,11 +50,12 @@ _STATES = {
     RetryState.CANCELLED: "was cancelled",
     RetryState.FAILED: "could not go on",
 }
-_LONGEST_TEXT = 200
+LONGEST_TEXT = 200
+"""Characters of a text that is filtered by."""
 _SHOWN_IDS = 100
 
 _Name = Annotated[str, Meta(min_length=1, max_length=128)]
-_Text = Annotated[str, Meta(min_length=1, max_length=_LONGEST_TEXT)]
+_Text = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
 _Time = Annotated[datetime, Meta(tz=True)]
 _FailureId = Annotated[int, Meta(ge=1, le=9_007_199_254_740_991)]
 FailureIds = Annotated[list[_FailureId], Meta(min_length=1, max_length=10_000)]
@@ -109,7 +110,7 @@ class RetryFilter(
 
 
 def _masked(text: str | None) -> str | None:
-    return None if text is None else Triage.mask(text)[:_LONGEST_TEXT]
+    return None if text is None else Triage.mask(text)[:LONGEST_TEXT]
 
 
 class RetrySelection(

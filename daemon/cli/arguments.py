@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.cli.access_arguments import add_audit, add_token
 from daemon.cli.account_arguments import add_accounts
+from daemon.cli.operating_arguments import (
+    add_completion,
+    add_files,
+    add_pipelines,
+    add_rejected,
+)
 from daemon.cli.options import (
     ANY,
+    STORE,
     command,
     config,
     json,
@@ -47,7 +54,8 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     add_commands = (
         *(_serve, _run, _check, _failures, _groups, _runs, _retry, _watch, _classify),
-        *(_unclassified, _rules, add_accounts, add_token, add_audit),
+        *(_log, add_pipelines, add_files, add_rejected),
+        *(_unclassified, _rules, add_accounts, add_token, add_audit, add_completion),
     )
     for add in add_commands:
         add(commands)
@@ -203,6 +211,20 @@ def _runs(commands: Commands) -> None:
     )
     _filters(parser, [*map(str, RunStatus)], "runs")
     reading(parser)
+
+
+def _log(commands: Commands) -> None:
+    parser = command(
+        commands,
+        "log",
+        "show the log of a run: its steps, and its failures with their full text",
+        "Asks the daemon that runs, or reads the store of one that does not (--config).",
+        "",
+        "example:  triaged log 20260131T080000000-5f0c7d1e",
+    )
+    parser.add_argument("run_id", metavar="RUN", help="id of the run, as `triaged runs` shows it")
+    json(parser, "JSON Lines")
+    where(parser, STORE)
 
 
 def _retry(commands: Commands) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from http import HTTPStatus
 from itertools import chain, islice, takewhile
 from urllib.parse import quote
 
@@ -13,8 +12,8 @@ from api.schemas.failures import FailureDetail
 from api.schemas.report import CycleRow
 from api.schemas.runs import RunDetail
 from api.schemas.status import CurrentRun, CurrentStatus
-from daemon.cli.client import Client, RequestRefused, Unreachable
-from daemon.cli.known import require_known
+from daemon.cli.asking import ask_about
+from daemon.cli.client import Client, Unreachable
 from daemon.cli.reading import ALL, DaemonReader, Found
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter
@@ -38,12 +37,8 @@ class AskedCycle:
         self.outcome: RunStatus | None = None
         """What it came to, once it has ended."""
         path = f"/api/pipelines/{quote(pipeline, safe='')}/run"
-        try:
+        with ask_about(client, self._wanted):
             started = client.post(path, CycleStarted, RunRequest(source=source))
-        except RequestRefused as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                require_known(self._reader, self._wanted)
-            raise
         self.cycle_id = started.cycle_id
 
     def wait(self, seconds: float) -> bool:

@@ -80,7 +80,7 @@ class Client:
         self._timeout = timeout
         self._opener = _opener(urlsplit(self.url).hostname or "")
 
-    def get(self, path: str, kind: type[Answer], **query: Any) -> Answer:
+    def get(self, path: str, kind: type[Answer], /, **query: Any) -> Answer:
         """The answer at `path` as a `kind`. Raises `Unreachable`, `RequestRefused`."""
         with self._open(path, query) as response:
             return self._decoded(response.read(), kind)
@@ -119,7 +119,7 @@ class Client:
             return ""
         return f" (it is {printable(version)}, this command {__version__})"
 
-    def stream(self, path: str, **query: Any) -> Iterator[bytes]:
+    def stream(self, path: str, /, **query: Any) -> Iterator[bytes]:
         """The bytes at `path` as they come. Raises `Unreachable`, `RequestRefused`."""
         with self._open(path, query) as response:
             while chunk := response.read1(_CHUNK):

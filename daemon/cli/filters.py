@@ -23,7 +23,7 @@ def failure_filter(args: Namespace) -> FailureFilter:
     return FailureFilter(
         pipeline=args.pipeline,
         source=args.source,
-        category=_category(args.category),
+        category=stored_category(args.category),
         status=None if args.status == ANY else args.status,
         since=since,
         until=until,
@@ -39,7 +39,7 @@ def run_filter(args: Namespace) -> RunFilter:
     return RunFilter(
         pipeline=args.pipeline,
         source=args.source,
-        category=_category(args.category),
+        category=stored_category(args.category),
         status=args.status,
         since=since,
         until=until,
@@ -62,7 +62,8 @@ def audit_filter(args: Namespace) -> AuditFilter:
     )
 
 
-def _category(name: str | None) -> str | None:
+def stored_category(name: str | None) -> str | None:
+    """The category by the name that is stored."""
     return CATEGORY_ALIASES.get(name, name) if name else None
 
 

@@ -11,6 +11,8 @@ from http import HTTPStatus
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
+import msgspec
+
 from api.schemas.audit import AuditEntry, AuditList
 from api.schemas.failures import FailureDetail, FailureList
 from api.schemas.groups import FailureGroup, FailureGroupDetail, FailureGroupList
@@ -34,7 +36,7 @@ from daemon.store.groups import Groups
 from daemon.store.ledger import Ledgers
 from daemon.store.report_conditions import Dimension
 from daemon.store.report_values import values
-from daemon.store.runs import RunFilter, Runs
+from daemon.store.runs import LogLine, RunFilter, Runs
 from daemon.store.unmatched import Unmatched
 from daemon.taxonomy import GroupState
 
@@ -53,7 +55,9 @@ class Found(NamedTuple, Generic[Record]):
     records: Iterator[Record]
 
 
-class _Page(NamedTuple, Generic[Record]):
+class Page(NamedTuple, Generic[Record]):
+    """Some records, where those after them are, and how many there are."""
+
     records: list[Record]
     next: Cursor
     total: int
@@ -78,6 +82,9 @@ class AnyReader(NameReader, Protocol):
 
     def audit_csv(self, f: AuditFilter) -> Iterator[bytes]: ...
 
+    def log(self, run_id: str) -> Iterator[LogLine]:
+        """Of a run, oldest first. Raises `NotFound`."""
+
 
 class DaemonReader:
     """Asks a running daemon."""
@@ -86,55 +93,55 @@ class DaemonReader:
         self._client = client
 
     def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]:
-        def page(size: int, cursor: Cursor) -> _Page[FailureDetail]:
+        def page(size: int, cursor: Cursor) -> Page[FailureDetail]:
             path = "/api/processing/failures"
             answer = self._client.get(path, FailureList, **_query(f), limit=size, cursor=cursor)
-            return _Page(answer.failures, answer.next_cursor, answer.total_failures)
+            return Page(answer.failures, answer.next_cursor, answer.total_failures)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def groups(
         self, f: FailureFilter, limit: int, state: GroupState | None = None
     ) -> Found[FailureGroup]:
-        def page(size: int, offset: Cursor) -> _Page[FailureGroup]:
+        def page(size: int, offset: Cursor) -> Page[FailureGroup]:
             path = "/api/failures/groups"
             answer = self._client.get(
                 path, FailureGroupList, **_query(f), state=state, limit=size, offset=offset
             )
-            return _Page(answer.groups, answer.next_offset, answer.total_groups)
+            return Page(answer.groups, answer.next_offset, answer.total_groups)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def unclassified(self, f: FailureFilter, limit: int) -> Found[UnclassifiedGroup]:
         scope = {"pipeline": f.pipeline, "since": f.since, "until": f.until}
 
-        def page(size: int, offset: Cursor) -> _Page[UnclassifiedGroup]:
+        def page(size: int, offset: Cursor) -> Page[UnclassifiedGroup]:
             path = "/api/failures/unclassified"
             answer = self._client.get(
                 path, UnclassifiedList, **_given(scope), limit=size, offset=offset
             )
-            return _Page(answer.groups, answer.next_offset, answer.total_groups)
+            return Page(answer.groups, answer.next_offset, answer.total_groups)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]:
-        def page(size: int, cursor: Cursor) -> _Page[RunDetail]:
+        def page(size: int, cursor: Cursor) -> Page[RunDetail]:
             path = "/api/runs"
             answer = self._client.get(path, RunList, **_query(f), limit=size, cursor=cursor)
-            return _Page(answer.runs, answer.next_cursor, answer.total_runs)
+            return Page(answer.runs, answer.next_cursor, answer.total_runs)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def failures_csv(self, f: FailureFilter) -> Iterator[bytes]:
         return self._client.stream("/api/export/failures.csv", **_query(f))
 
     def audit(self, f: AuditFilter, limit: int) -> Found[AuditEntry]:
-        def page(size: int, cursor: Cursor) -> _Page[AuditEntry]:
+        def page(size: int, cursor: Cursor) -> Page[AuditEntry]:
             path = "/api/audit"
             answer = self._client.get(path, AuditList, **_query(f), limit=size, cursor=cursor)
-            return _Page(answer.entries, answer.next_cursor, answer.total_entries)
+            return Page(answer.entries, answer.next_cursor, answer.total_entries)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def audit_csv(self, f: AuditFilter) -> Iterator[bytes]:
         return self._client.stream("/api/export/audit.csv", **_query(f))
@@ -154,6 +161,13 @@ class DaemonReader:
 
     def require_run(self, run_id: str) -> None:
         self._require(f"/api/runs/{quote(run_id, safe='')}", RunDetail)
+
+    def log(self, run_id: str) -> Iterator[LogLine]:
+        self.require_run(run_id)
+        decoder, rest = msgspec.json.Decoder(LogLine), b""
+        for chunk in self._client.stream(f"/api/runs/{quote(run_id, safe='')}/log"):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from map(decoder.decode, filter(None, lines))
 
     def _require(self, path: str, kind: type[Any]) -> None:
         try:
@@ -185,48 +199,48 @@ class StoreReader:
     def failures(self, f: FailureFilter, limit: int) -> Found[FailureDetail]:
         total = self._failures.total(f)
 
-        def page(size: int, cursor: Cursor) -> _Page[FailureDetail]:
+        def page(size: int, cursor: Cursor) -> Page[FailureDetail]:
             found = self._failures.page(f, size, str(cursor) if cursor else None)
             details = [FailureDetail.of(record, self._catalog) for record in found.failures]
-            return _Page(details, found.next_cursor, total)
+            return Page(details, found.next_cursor, total)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def groups(
         self, f: FailureFilter, limit: int, state: GroupState | None = None
     ) -> Found[FailureGroup]:
         now = SystemClock().now()
 
-        def page(size: int, offset: Cursor) -> _Page[FailureGroup]:
+        def page(size: int, offset: Cursor) -> Page[FailureGroup]:
             start = int(offset or 0)
             groups, total = self._failures.groups(f, size, start, now=now, state=state)
             after = start + len(groups)
             more = after if groups and after < total else None
-            return _Page([FailureGroup.of(group) for group in groups], more, total)
+            return Page([FailureGroup.of(group) for group in groups], more, total)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def unclassified(self, f: FailureFilter, limit: int) -> Found[UnclassifiedGroup]:
         unmatched = Unmatched(self._database.read())
 
-        def page(size: int, offset: Cursor) -> _Page[UnclassifiedGroup]:
+        def page(size: int, offset: Cursor) -> Page[UnclassifiedGroup]:
             start = int(offset or 0)
             groups, total = unmatched.groups(f, size, start)
             after = start + len(groups)
             more = after if groups and after < total else None
-            return _Page([UnclassifiedGroup.of(group) for group in groups], more, total)
+            return Page([UnclassifiedGroup.of(group) for group in groups], more, total)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def runs(self, f: RunFilter, limit: int) -> Found[RunDetail]:
         total = self._runs.total(f)
 
-        def page(size: int, cursor: Cursor) -> _Page[RunDetail]:
+        def page(size: int, cursor: Cursor) -> Page[RunDetail]:
             found = self._runs.page(f, size, str(cursor) if cursor else None)
             details = [RunDetail.of(record, self._catalog) for record in found.runs]
-            return _Page(details, found.next_cursor, total)
+            return Page(details, found.next_cursor, total)
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def failures_csv(self, f: FailureFilter) -> Iterator[bytes]:
         return failures_csv(self._database, f)
@@ -235,13 +249,13 @@ class StoreReader:
         audit = Audit(self._database.read())
         total = audit.total(f)
 
-        def page(size: int, cursor: Cursor) -> _Page[AuditEntry]:
+        def page(size: int, cursor: Cursor) -> Page[AuditEntry]:
             found = audit.page(f, size, str(cursor) if cursor else None)
-            return _Page(
+            return Page(
                 [AuditEntry.of(record) for record in found.entries], found.next_cursor, total
             )
 
-        return _follow(page, limit)
+        return follow(page, limit)
 
     def audit_csv(self, f: AuditFilter) -> Iterator[bytes]:
         return audit_csv(self._database, f)
@@ -264,8 +278,11 @@ class StoreReader:
     def require_run(self, run_id: str) -> None:
         self._runs.get(run_id)
 
+    def log(self, run_id: str) -> Iterator[LogLine]:
+        return self._runs.log(run_id)
 
-def _follow(page: Callable[[int, Cursor], _Page[Record]], limit: int) -> Found[Record]:
+
+def follow(page: Callable[[int, Cursor], Page[Record]], limit: int) -> Found[Record]:
     """All pages up to `limit` records, each read when it is needed."""
     first = page(min(limit, PAGE), None)
 

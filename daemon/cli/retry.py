@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from urllib.parse import quote
 
 import msgspec
 
+from api.schemas.failures import FailureDetail
 from api.schemas.retries import (
+    LONGEST_TEXT,
     RetryFailure,
     RetryFailureList,
     RetryFilter,
@@ -19,16 +21,20 @@ from api.schemas.retries import (
 )
 from daemon.cli import terminal
 from daemon.cli.client import Client, make_client
-from daemon.cli.filters import failure_filter
+from daemon.cli.filters import DEFAULT_LIMIT, failure_filter
+from daemon.cli.known import require_known
 from daemon.cli.main import Exit, complain
+from daemon.cli.reading import ALL, Cursor, DaemonReader, Found, Page
+from daemon.cli.reading import follow as follow_pages
 from daemon.cli.retry_progress import follow
 from daemon.cli.retry_tables import (
     preview_lines,
-    retries_table,
-    retry_failures_table,
+    retry_entry,
+    retry_failures,
     sources_table,
 )
 from daemon.errors import ConfigError, Problem
+from daemon.store.filters import FailureFilter
 from daemon.taxonomy import RetryState
 
 PATH = "/api/retries"
@@ -66,9 +72,16 @@ def run(args: Namespace) -> int:
 
 def _retry(client: Client, order: RetryOrder, args: Namespace) -> int:
     preview = client.post(PATH, RetryOperation, msgspec.structs.replace(order, dry_run=True))
+    if not preview.totals.selected and order.filter is not None:
+        require_known(DaemonReader(client), failure_filter(args))
     _show_preview(preview, args)
-    if args.dry_run or not preview.totals.to_retry:
+    if preview.totals.left_out.superseded:
+        complain(Exit.FAILURES, *_newer(client, args.failure_ids))
+    if args.dry_run:
         return Exit.SUCCESS
+    if not preview.totals.to_retry:
+        left_out = preview.totals.selected - preview.totals.left_out.resolved
+        return Exit.FAILURES if left_out else Exit.SUCCESS
     if not args.yes and not terminal.confirmed("Retry them?"):
         return complain(Exit.SUCCESS, "nothing was changed")
     operation = client.post(PATH, RetryOperation, order)
@@ -76,6 +89,19 @@ def _retry(client: Client, order: RetryOrder, args: Namespace) -> int:
         _show(operation, args)
         return Exit.SUCCESS
     return _follow(client, operation, args)
+
+
+def _newer(client: Client, failure_ids: Iterable[int]) -> Iterator[str]:
+    """Of failures that failed again since: which failure of the item is the newest."""
+    reader = DaemonReader(client)
+    for asked in islice(failure_ids, SHOWN_FAILURES):
+        old = client.get(f"/api/failures/{asked}", FailureDetail)
+        wanted = FailureFilter(
+            pipeline=old.pipeline, source=old.source, q=old.item and old.item[:LONGEST_TEXT]
+        )
+        newest = next(f for f in reader.failures(wanted, ALL).records if f.item == old.item)
+        if newest.id != asked:
+            yield f"failure {asked} failed again since: retry failure {newest.id} in its place"
 
 
 def order_of(args: Namespace) -> RetryOrder | None:
@@ -109,15 +135,19 @@ def _get(client: Client, retry_id: str) -> RetryOperation:
 
 
 def _list(client: Client, args: Namespace) -> int:
-    found = client.get(PATH, RetryOperationList)
+    def page(size: int, cursor: Cursor) -> Page[RetryOperation]:
+        answer = client.get(PATH, RetryOperationList, limit=size, cursor=cursor)
+        return Page(answer.retries, answer.next_cursor, answer.total_retries)
+
+    found: Found[RetryOperation] = follow_pages(page, args.limit or DEFAULT_LIMIT)
     if args.json:
-        terminal.write_json(found.retries)
+        terminal.write_json(found.records)
         return Exit.SUCCESS
     console = terminal.make_console()
-    if found.retries:
-        console.print(retries_table(found.retries))
-    shown, total = len(found.retries), found.total_retries
-    text = f"The newest {shown} of {total} retries." if shown < total else f"{total} retries."
+    shown = list(found.records)
+    for line in map(retry_entry, shown):
+        console.print(line)
+    text = terminal.summary("retry", len(shown), found.total, "retries")
     console.print(text, style="dim")
     return Exit.SUCCESS
 
@@ -132,7 +162,7 @@ def _show(operation: RetryOperation, args: Namespace) -> None:
     if args.json:
         terminal.write_json([RetryLine(operation)])
     else:
-        terminal.make_console().print(retries_table([operation]))
+        terminal.make_console().print(retry_entry(operation))
 
 
 def _show_preview(preview: RetryOperation, args: Namespace) -> None:
@@ -165,11 +195,11 @@ def _follow(client: Client, operation: RetryOperation, args: Namespace) -> int:
     elif failed:
         console = terminal.make_console()
         shown = list(islice(_failures(client, retry_id), SHOWN_FAILURES))
-        console.print(retry_failures_table(shown))
+        console.print(retry_failures(shown))
         if len(shown) < failed:
-            path = f"{PATH}/{retry_id}/failures"
-            more = f"{terminal.number(len(shown))} of {terminal.number(failed)}; {path} has all."
-            console.print(more, style="dim")
+            all_of_them = f"`triaged retry --watch {retry_id} --json` has all"
+            more = f"{terminal.number(len(shown))} of {terminal.number(failed)}; {all_of_them}."
+            console.print(more, style="dim", soft_wrap=True)
     return Exit.FAILURES if failed or operation.state != RetryState.COMPLETED else Exit.SUCCESS
 
 

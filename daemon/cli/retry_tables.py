@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import msgspec
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from api.schemas.retries import RetryFailure, RetryOperation
-from daemon.cli.terminal import cell, local, make_table, number, stacked, status_cell
+from daemon.cli.terminal import (
+    cell,
+    counted,
+    entry,
+    in_line,
+    local,
+    make_table,
+    number,
+    status_cell,
+)
 
-NUMBERS = ("Items", "Done", "OK", "Failed", "Not tried")
 _LEFT_OUT = {
     "not_retryable": "a retry cannot help (--include-not-retryable retries them all the same)",
     "resolved": "a later attempt succeeded",
     "set_aside": "quarantined or ignored",
-    "superseded": "failed again since, for another cause",
+    "superseded": "failed again since: the newer failure is the one to retry",
     "in_other_operation": "another retry has still to do them",
 }
 
@@ -25,8 +34,8 @@ def preview_lines(preview: RetryOperation) -> Iterator[str]:
     """What a retry comes to, in sentences."""
     totals = preview.totals
     yield (
-        f"{number(totals.to_retry)} of {number(totals.selected)} items to retry, which "
-        f"{number(totals.failures)} failures belong to."
+        f"{number(totals.to_retry)} of {counted(totals.selected, 'item')} to retry; the failures asked "
+        f"for are {number(totals.failures)}."
     )
     for name, why in _LEFT_OUT.items():
         if count := getattr(totals.left_out, name):
@@ -41,20 +50,23 @@ def sources_table(operation: RetryOperation) -> Table:
     return table
 
 
-def retries_table(operations: Iterable[RetryOperation]) -> Table:
-    """Operations with what came of them."""
-    table = make_table("Asked", "Retry", "State", *NUMBERS, right=NUMBERS)
-    table.columns[1].ratio = 1
-    for operation in operations:
-        totals = operation.totals
-        counts = (totals.to_retry, totals.done, totals.succeeded)
-        table.add_row(
-            cell(local(operation.asked_at)) if operation.asked_at else "",
-            stacked(cell(operation.id, "bold"), _asked(operation)),
-            stacked(status_cell(operation.state or ""), cell(operation.state_text, "dim")),
-            *map(number, (*counts, totals.failed_again, totals.not_retried)),
-        )
-    return table
+def retry_entry(operation: RetryOperation) -> Group:
+    """An operation with what came of it."""
+    totals = operation.totals
+    return entry(
+        in_line(
+            cell(operation.id, "bold"),
+            status_cell(operation.state or ""),
+            cell(f"asked {local(operation.asked_at)}" if operation.asked_at else ""),
+        ),
+        cell(
+            f"{number(totals.done)} of {counted(totals.to_retry, 'item')} done: "
+            f"{number(totals.succeeded)} succeeded, {number(totals.failed_again)} failed again, "
+            f"{number(totals.not_retried)} could not be retried"
+        ),
+        cell("" if operation.ended_at else operation.state_text, "dim"),
+        _asked(operation),
+    )
 
 
 def _asked(operation: RetryOperation) -> Text:
@@ -62,15 +74,25 @@ def _asked(operation: RetryOperation) -> Text:
     return cell(f"{operation.asked_by}: {chosen}", "dim")
 
 
-def retry_failures_table(failures: Iterable[RetryFailure]) -> Table:
-    """What a retry failed on, with the failures to look at."""
-    table = make_table("Item", "Outcome", "Category", "Failure", right=("Failure",))
-    table.columns[0].ratio = 1
-    for failure in failures:
-        table.add_row(
-            stacked(cell(f"{failure.pipeline}/{failure.source}", "dim"), cell(failure.item)),
-            stacked(status_cell(failure.outcome), cell(failure.reason_text, "dim")),
-            cell(failure.error_category, "bold"),
-            "" if failure.new_failure_id is None else str(failure.new_failure_id),
+def retry_failures(failures: Iterable[RetryFailure]) -> Group:
+    """What a retry failed on: the failures that were retried, and the newer ones to look at."""
+    return Group(
+        *(
+            entry(
+                in_line(
+                    cell(f"{failure.pipeline}/{failure.source}"),
+                    cell(failure.item, "bold"),
+                    status_cell(failure.outcome),
+                    cell(failure.error_category),
+                    cell(_ids(failure)),
+                ),
+                cell(failure.reason_text, "dim"),
+            )
+            for failure in failures
         )
-    return table
+    )
+
+
+def _ids(failure: RetryFailure) -> str:
+    newer = "" if failure.new_failure_id is None else f", newer {failure.new_failure_id}"
+    return f"failure {failure.failure_id}{newer}"

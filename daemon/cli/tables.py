@@ -26,6 +26,7 @@ from daemon.cli.terminal import (
     make_table,
     number,
     seconds,
+    shortened,
     stacked,
     status_cell,
 )
@@ -128,7 +129,7 @@ def messages_table(groups: Iterable[UnclassifiedGroup]) -> Table:
     """What no rule recognised: the messages as they are compared, and the newest as it came."""
     table = make_table("Seen", "Source", "Exception and message", "First", "Last", right=("Seen",))
     for group in groups:
-        sample = "" if group.sample == group.message else _shortened(group.sample)
+        sample = "" if group.sample == group.message else shortened(group.sample)
         table.add_row(
             number(group.count),
             cell(f"{group.pipeline}/{', '.join(group.sources)}"),
@@ -257,7 +258,7 @@ def _advice(of: FailureDetail | FailureGroup) -> Text:
     message = of.error_message if isinstance(of, FailureDetail) else _message(of)
     return stacked(
         cell(of.user_message),
-        cell("" if message == of.user_message else _shortened(message), "dim"),
+        cell("" if message == of.user_message else shortened(message), "dim"),
         cell(f"→ {of.suggested_action}", "cyan"),
     )
 
@@ -265,10 +266,6 @@ def _advice(of: FailureDetail | FailureGroup) -> Text:
 def _message(group: FailureGroup) -> str:
     """The group's message, with the text that tells a split group from where it comes from."""
     return group.message if group.split_text is None else f"{group.message} [{group.split_text}]"
-
-
-def _shortened(message: str, most: int = 240) -> str:
-    return message if len(message) <= most else f"{message[:most]}…"
 
 
 def _name(of: FailureDetail | RunDetail) -> Text:

@@ -99,9 +99,19 @@ def entry(*lines: Text) -> Group:
     return Group(first, rest)
 
 
+def shortened(text: str, most: int = 240) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def number(value: int) -> str:
     """A number with its thousands apart."""
     return f"{value:,}"
+
+
+def counted(count: int, thing: str) -> str:
+    """How many there are of something."""
+    return f"{number(count)} {thing if count == 1 else f'{thing}s'}"
 
 
 def summary(thing: str, shown: int, total: int, things: str | None = None) -> str:

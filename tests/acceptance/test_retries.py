@@ -136,7 +136,8 @@ def test_the_command_retries_a_group_and_lists_what_failed_again(thirty: Product
     assert done.returncode == 1, done.stderr
     assert "03.csv" in done.stdout
     assert "no longer in its folder" in done.stdout
-    assert "01.csv" not in done.stdout.partition("Outcome")[2]
+    assert "ingest/orders  01.csv" not in done.stdout
+    assert "ingest/orders  05.csv  failed_again" in done.stdout
     listed = thirty.command("retry", "--list", "--json", *url)
     (retry,) = [json.loads(line) for line in listed.stdout.splitlines()]
     totals = retry["totals"]

@@ -133,7 +133,7 @@ def test_the_environment_says_where_to_look_and_the_command_line_counts_before_i
     assert product.command("token", "list").returncode == 0
     product.start()
     assert "shop" in product.command("groups", "list").stdout
-    assert product.command("retry", "--list").stdout == "0 retries.\n"
+    assert product.command("retry", "--list").stdout == "No retries match.\n"
     monkeypatch.setenv("TRIAGED_URL", "http://127.0.0.1:1")
     assert product.command("failures").returncode == 5
     assert product.command("failures", "--url", product.url).returncode == 0
@@ -156,3 +156,65 @@ def test_a_running_daemon_is_asked_for_a_cycle_and_followed_to_its_end(product: 
     assert (missing.returncode, "did you mean shop?" in missing.stderr) == (2, True)
     wait_for(lambda: product.failures(status="resolved"))
     assert product.failures(status="open") == []
+
+
+@pytest.mark.requirement("S9", "X6")
+def test_pipelines_are_listed_paused_and_resumed(product: Product) -> None:
+    product.start()
+    url = ["--url", product.url]
+    paused = product.command("pipelines", "pause", "shop", *url)
+    assert re.search(r"shop .*paused", paused.stdout)
+    listed = product.command("pipelines", "list", "--json", *url).stdout.splitlines()
+    stand = {one["name"]: one["paused"] for one in map(json.loads, listed)}
+    assert stand == {"fine": False, "shop": True}
+    shown = product.command("pipelines", "list", *url).stdout
+    assert "south (disabled)" in shown
+    assert product.command("pipelines", "resume", "shop", *url).returncode == 0
+    assert not any(one["paused"] for one in product.get("/api/pipelines")["pipelines"])
+    wrong = product.command("pipelines", "pause", "shp", *url)
+    assert (wrong.returncode, "did you mean shop?" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.requirement("F4", "X6")
+@pytest.mark.parametrize("running", ["store", "daemon"])
+def test_the_log_of_a_run_is_shown(product: Product, running: str) -> None:
+    where = asked(product, running)
+    found = product.command("runs", "--json", *where).stdout
+    run_id = json.loads(found)["run_id"]
+    shown = product.command("log", run_id, *where).stdout
+    assert "run_ended" in shown
+    assert len(re.findall(r"failure \d+ ", shown)) == 2
+    lines = product.command("log", run_id, "--json", *where).stdout.splitlines()
+    assert len(lines) == len(shown.splitlines())
+    assert {json.loads(line)["run_id"] for line in lines} == {run_id}
+    wrong = product.command("log", "nothing", *where)
+    assert (wrong.returncode, wrong.stdout, "no such run" in wrong.stderr) == (2, "", True)
+
+
+@pytest.mark.requirement("U6", "X6")
+def test_a_retry_names_the_failure_that_came_after_the_one_it_was_asked_for(
+    product: Product,
+) -> None:
+    product.start()
+    url = ["--url", product.url]
+    (product.folder / "half").touch()
+    first, second = sorted(product.failures(), key=lambda f: f["item"])
+    ids = [str(f["id"]) for f in (first, second)]
+    refused = product.command("retry", *ids, *url)
+    assert (refused.returncode, "add --yes" in refused.stderr) == (2, True)
+    assert product.get("/api/retries")["retries"] == []
+    done = product.command("retry", *ids, "--yes", *url)
+    assert done.returncode == 1
+    (newer,) = product.failures(status="open")
+    assert f"connection  failure {second['id']}, newer {newer['id']}\n" in done.stdout
+    assert "1 succeeded, 1 failed again, 0 could not be retried" in done.stdout
+    again = product.command("retry", ids[1], "--yes", *url)
+    assert again.returncode == 1
+    said = f"failure {second['id']} failed again since: retry failure {newer['id']} in its place"
+    assert said in again.stderr
+    assert "another cause" not in again.stdout
+    for words in (["--pipeline", "shp"], ["--group", "nothing"], ["--source", "x", "--json"]):
+        wrong = product.command("retry", *words, "--yes", *url)
+        assert (wrong.returncode, wrong.stdout) == (2, ""), words
+    (product.folder / "fixed").touch()
+    assert product.command("retry", str(newer["id"]), "--yes", *url).returncode == 0
