@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from importlib import import_module
 
@@ -73,6 +73,14 @@ def complain(code: Exit, *sentences: str) -> Exit:
     for sentence in sentences:
         print(f"triaged: {sentence}", file=sys.stderr)
     return code
+
+
+def tell(say: Callable[[], None]) -> None:
+    """Says something, or nothing where the reader has gone (`| head`): what is told about goes on, and its end counts."""
+    try:
+        say()
+    except BrokenPipeError:
+        _close_stdout()
 
 
 def leave(code: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ from daemon.cli import terminal
 from daemon.cli.client import Client, make_client
 from daemon.cli.filters import DEFAULT_LIMIT, failure_filter
 from daemon.cli.known import require_known
-from daemon.cli.main import Exit, complain
+from daemon.cli.main import Exit, complain, tell
 from daemon.cli.reading import ALL, Cursor, DaemonReader, Found, Page
 from daemon.cli.reading import follow as follow_pages
 from daemon.cli.retry_progress import follow
@@ -74,7 +75,7 @@ def _retry(client: Client, order: RetryOrder, args: Namespace) -> int:
     preview = client.post(PATH, RetryOperation, msgspec.structs.replace(order, dry_run=True))
     if not preview.totals.selected and order.filter is not None:
         require_known(DaemonReader(client), failure_filter(args))
-    _show_preview(preview, args)
+    tell(partial(_show_preview, preview, args))
     if preview.totals.left_out.superseded:
         complain(Exit.FAILURES, *_newer(client, args.failure_ids))
     if args.dry_run:
@@ -188,8 +189,17 @@ def _follow(client: Client, operation: RetryOperation, args: Namespace) -> int:
             f"the retry goes on: `triaged retry --watch {retry_id}` follows it, "
             f"`triaged retry --cancel {retry_id}` ends it",
         )
+    tell(partial(_show_end, client, operation, args))
+    totals = operation.totals
+    failed = totals.failed_again + totals.not_retried
+    return Exit.FAILURES if failed or operation.state != RetryState.COMPLETED else Exit.SUCCESS
+
+
+def _show_end(client: Client, operation: RetryOperation, args: Namespace) -> None:
+    """What came of it, and what failed."""
     _show(operation, args)
-    failed = operation.totals.failed_again + operation.totals.not_retried
+    retry_id, totals = operation.id or "", operation.totals
+    failed = totals.failed_again + totals.not_retried
     if args.json:
         terminal.write_json(map(RetryFailureLine, _failures(client, retry_id)))
     elif failed:
@@ -200,7 +210,6 @@ def _follow(client: Client, operation: RetryOperation, args: Namespace) -> int:
             all_of_them = f"`triaged retry --watch {retry_id} --json` has all"
             more = f"{terminal.number(len(shown))} of {terminal.number(failed)}; {all_of_them}."
             console.print(more, style="dim", soft_wrap=True)
-    return Exit.FAILURES if failed or operation.state != RetryState.COMPLETED else Exit.SUCCESS
 
 
 def _failures(client: Client, retry_id: str) -> Iterator[RetryFailure]:

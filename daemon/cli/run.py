@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from argparse import Namespace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from daemon.cli.addresses import place_of, url_of
 from daemon.cli.asked_cycle import AskedCycle
 from daemon.cli.changes import Changes, left_open
 from daemon.cli.client import make_client
-from daemon.cli.main import Exit, complain, leave
+from daemon.cli.main import Exit, complain, leave, tell
 from daemon.cli.one_cycle import WatchedCycle
 from daemon.cli.reading import ALL
 from daemon.cli.tables import active_table, failures_table, runs_table
@@ -62,7 +63,7 @@ def _ask(args: Namespace, url: str) -> int:
         _follow(cycle, quiet=args.json)
     except KeyboardInterrupt:
         return complain(Exit.INTERRUPTED, "the cycle goes on: `triaged watch` shows it")
-    (_write if args.json else _show)(cycle)
+    tell(partial(_write if args.json else _show, cycle))
     return Exit.SUCCESS if cycle.outcome is RunStatus.SUCCESS else Exit.FAILURES
 
 
@@ -77,7 +78,7 @@ def _run_here(args: Namespace, config: Path) -> int:
         pipeline, sources = chosen(daemon.catalog, args.pipeline, args.source)
         cycle = WatchedCycle(daemon, pipeline, sources)
         code = _carry_out(cycle, settings.config.server.grace, quiet=args.json)
-        (_write if args.json else _show)(cycle)
+        tell(partial(_write if args.json else _show, cycle))
     finally:
         lost = daemon.stop(0)
     if lost:
@@ -150,7 +151,7 @@ def _follow(cycle: WatchedCycle | AskedCycle, *, quiet: bool) -> None:
         ended = cycle.wait(cycle.tick)
         if not quiet:
             for line in chain(changes.started(cycle.active()), changes.ended(cycle.ended())):
-                print(line, flush=True)
+                tell(partial(print, line, flush=True))
 
 
 def _write(cycle: WatchedCycle | AskedCycle) -> None:

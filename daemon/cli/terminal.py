@@ -48,10 +48,17 @@ STYLES = {
 """Colours of statuses; what is not listed has none."""
 
 
+class _Console(Console):
+    """One whose reader may go away (`| head`), which is no failure."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def make_console() -> Console:
     """Standard output. Where it is no terminal, lines are long enough for `grep` to be of use."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-    return Console(markup=False, highlight=False, emoji=False, width=width)
+    return _Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 def is_terminal() -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 
-from tests.support.product import Product, wait_for
+from tests.support.product import ROOT, Product, wait_for
 
 JOBS = '''
 """Fails while a file is missing."""
@@ -218,3 +221,23 @@ def test_a_retry_names_the_failure_that_came_after_the_one_it_was_asked_for(
         assert (wrong.returncode, wrong.stdout) == (2, ""), words
     (product.folder / "fixed").touch()
     assert product.command("retry", str(newer["id"]), "--yes", *url).returncode == 0
+
+
+def piped_away(product: Product, *words: str) -> tuple[int, str]:
+    """The exit code of a command whose reader has gone, and what it says of that."""
+    command = shlex.join([sys.executable, "-m", "daemon", *words, "--config", str(product.config)])
+    script = f"set -o pipefail; {command} | true"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.requirement("X6")
+def test_a_reader_that_goes_away_is_no_failure_and_hides_none(product: Product) -> None:
+    for words in (["failures"], ["groups", "list"], ["runs"], ["check-config"], ["token", "list"]):
+        assert piped_away(product, *words) == (0, ""), words
+    assert piped_away(product, "run", "shop") == (1, "")
+    assert piped_away(product, "run", "fine") == (0, "")
+    lines = product.command("runs", "--json", "--config", str(product.config)).stdout.splitlines()
+    assert [json.loads(line)["status"] for line in lines] == ["success", "failed", "failed"]

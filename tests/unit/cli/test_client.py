@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import msgspec
 import pytest
 
+from daemon import __version__
 from daemon.cli.client import Client, RequestRefused, Unreachable, make_client
 from daemon.cli.main import main
 from daemon.errors import ConfigError
@@ -29,6 +31,8 @@ class Handler(BaseHTTPRequestHandler):
         self.seen.append((self.path, self.headers["Authorization"]))
         status, body, more = {
             "/good": (200, b'{"text": "yes", "later": 1}', {}),
+            "/healthz": (200, b'{"status": "ok", "version": "0.0.9"}', {}),
+            "/older": (200, b'{"words": "yes"}', {}),
             "/html": (200, b"<html>", {}),
             "/key": (401, b"{}", {}),
             "/mistake": (400, b'{"detail": "limit: expected less"}', {}),
@@ -132,3 +136,8 @@ def test_a_key_file_without_a_key_is_refused(tmp_path, content):
         (tmp_path / "key").write_text(content)
     with pytest.raises(ConfigError):
         make_client(Namespace(url=None, key_file=tmp_path / "key"))
+
+
+def test_a_daemon_of_another_version_is_named_with_its_version(client):
+    with pytest.raises(Unreachable, match=f"it is 0.0.9, this command {re.escape(__version__)}"):
+        client.get("/older", Answer)
