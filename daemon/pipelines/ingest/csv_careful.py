@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from daemon.formulas import restore
-from daemon.pipelines.ingest.csv_layout import Layout, text_of
+from daemon.pipelines.ingest.corrections import is_uncorrected
+from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX, RAW_COLUMN, Layout, text_of
 from daemon.pipelines.ingest.csv_rows import LONGEST_LINE, RowLines, RowTooLong
 from daemon.pipelines.ingest.load import Contents, Load
 from daemon.pipelines.ingest.records import Record, load_records
@@ -23,7 +24,10 @@ def load_carefully(load: Load, contents: Contents) -> None:
     layout = contents.layout
     positions = layout.positions([column.name for column in load.columns])
     with text_of(contents.file, contents.encoding.compression) as text:
-        rows = _picked(records(text, layout), positions, exported=layout.was_exported)
+        rows = records(text, layout)
+        if layout.was_exported:
+            rows = _restored(rows, layout)
+        rows = _picked(rows, positions)
         load_records(load, rows, misfit="CAST")
 
 
@@ -64,12 +68,24 @@ def _unreadable(number: int, source: RowLines, error: csv.Error | RowTooLong) ->
     return Record(number, source.keep_first().rstrip("\r\n")[:LONGEST_LINE], "UNQUOTED VALUE", ())
 
 
-def _picked(
-    found: Iterator[Record], positions: Sequence[int], *, exported: bool
-) -> Iterator[Record]:
+def _restored(found: Iterator[Record], layout: Layout) -> Iterator[Record]:
+    """Rows of an export with their cells as they were; those that come back as they were rejected stay rejected."""
+    raw_at = layout.header.index(RAW_COLUMN) if RAW_COLUMN in layout.header else None
+    own = [at for at, name in enumerate(layout.header) if not name.startswith(ADDED_PREFIX)]
+    for record in found:
+        if not record.defect:
+            record.cells = [restore(cell or "") for cell in record.cells]
+            raw = "" if raw_at is None else record.cells[raw_at] or ""
+            shown = [record.cells[at] or "" for at in own]
+            if raw and is_uncorrected(shown, raw, layout.delimiter):
+                yield Record(record.number, raw, "NOT_CORRECTED", ())
+                continue
+        yield record
+
+
+def _picked(found: Iterator[Record], positions: Sequence[int]) -> Iterator[Record]:
     """Of each row the cells of the load's columns, an empty one as NULL."""
     for record in found:
         if not record.defect:
-            cells = [restore(str(cell)) for cell in record.cells] if exported else record.cells
-            record.cells = [cells[at] or None for at in positions]
+            record.cells = [record.cells[at] or None for at in positions]
         yield record

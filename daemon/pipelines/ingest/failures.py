@@ -21,6 +21,7 @@ import re
 import duckdb
 
 from daemon.errors import TriagedError
+from daemon.pipelines.ingest.facts import FileFacts
 
 LOCKED = "WAREHOUSE_LOCKED"
 """Error class of a warehouse that its owner has open."""
@@ -50,6 +51,8 @@ class FileFailure(IngestError):
     row: int | None = None
     """The row that was at fault, where one was."""
     column: str | None = None
+    facts: FileFacts | None = None
+    """The version of the file, where its rejected rows are kept."""
 
 
 class FolderError(IngestError):

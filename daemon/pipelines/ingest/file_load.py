@@ -59,6 +59,8 @@ class FileLoader:
         self._looked_up: Identification | None = None
         self._opened: LoadedFiles | None = None
         self._adopted: dict[int, tuple[str, str]] = {}
+        self._unloaded = rejects.unloaded(name)
+        """Rejected rows of versions that are not loaded."""
         self._columns: Sequence[TargetColumn] = ()
         """Of the table, once it is known to be there and ready: while the warehouse is open here
         nobody else can change it."""
@@ -222,33 +224,45 @@ class FileLoader:
             load = self._begin(identity, contents)
             if load.columns:
                 read(load, contents)
-            if load.rows_rejected and self._source.mode == "failfast":
-                raise load.first_fault()
-            outcome = self._outcome(load, file)
+            fault = load.first_fault() if load.rows_rejected and self._is_failfast else None
+            keeps = fault is None and (load.rows_loaded > 0 or not load.rows_rejected)
+            outcome = self._outcome(load, file, keeps=keeps)
             if outcome.facts.rejects:
-                layout = _raw_layout(load, contents)
+                layout, most = _raw_layout(load, contents), 1 if fault else None
+                name = outcome.facts.rejects
                 written.enter_context(
-                    self._rejects.writing(connection, outcome.facts.rejects, file.path, layout)
+                    self._rejects.writing(connection, name, file.path, layout, most)
                 )
-            self._ledger.record(
-                load.file_id,
-                self._source.table,
-                self._folder.place(file.path),
-                outcome.facts,
-                run_id,
-                self._clock.now(),
-            )
+            if keeps:
+                self._record(load, outcome.facts, run_id)
             file.check_settled()
-            connection.commit()
-        self._columns = load.columns
+            # without one good row there is nothing to replace the rows of an earlier version, nor to make a table for
+            (connection.commit if keeps else connection.rollback)()
+        self._columns = load.columns if keeps else self._columns
         self._remove_earlier_rejects(identity.entry, outcome.facts)
+        if fault:
+            fault.facts = outcome.facts
+            raise fault
         return outcome
 
+    @property
+    def _is_failfast(self) -> bool:
+        return self._source.mode == "failfast"
+
+    def _record(self, load: Load, facts: FileFacts, run_id: str) -> None:
+        place, now = self._folder.place(facts.path), self._clock.now()
+        self._ledger.record(load.file_id, self._source.table, place, facts, run_id, now)
+
     def _remove_earlier_rejects(self, earlier: LoadedVersion | None, facts: FileFacts) -> None:
+        key = self._rejects.name(self._name, facts.path, "").rpartition("-")[0]
+        names = self._unloaded.pop(key, [])
         if earlier and earlier.rows_rejected:
-            name = self._rejects.name(earlier.source, earlier.path, earlier.content_hash)
+            names.append(self._rejects.name(earlier.source, earlier.path, earlier.content_hash))
+        for name in names:
             if name != facts.rejects:
                 self._rejects.remove(name)
+        if facts.rejects and not facts.rows_loaded:
+            self._unloaded[key] = [facts.rejects]
 
     def _begin(self, identity: FileIdentity, contents: Contents) -> Load:
         connection, table = self._session.connection, self._source.table
@@ -271,12 +285,13 @@ class FileLoader:
         )
         return columns and tables.create(connection, self._source.table, columns)
 
-    def _outcome(self, load: Load, file: SourceFile) -> Outcome:
-        rejects = self._rejects.name(self._name, file.path, file.content_hash)
+    def _outcome(self, load: Load, file: SourceFile, *, keeps: bool) -> Outcome:
+        rejects = self._rejects.name(self._name, file.path, file.content_hash, loaded=keeps)
+        rows_rejected = min(load.rows_rejected, 1) if self._is_failfast else load.rows_rejected
         facts = msgspec.structs.replace(
             file.facts,
-            rows_loaded=load.rows_loaded,
-            rows_rejected=load.rows_rejected,
+            rows_loaded=load.rows_loaded if keeps else 0,
+            rows_rejected=rows_rejected,
             rejects=rejects if load.rows_rejected else None,
         )
         causes = causes_in(load.connection, REJECTED) if load.rows_rejected else []

@@ -52,10 +52,10 @@ def _infer_csv(connection: duckdb.DuckDBPyConnection, contents: Contents) -> lis
     at = [n for n, name in enumerate(layout.header) if not name.startswith(ADDED_PREFIX)]
     names = [layout.header[n] for n in at]
     with text_of(contents.file, contents.encoding.compression) as text:
-        whole = (record for record in records(text, layout) if not record.defect)
-        rows = [[record.cells[n] or None for n in at] for record in islice(whole, _SAMPLE)]
-    if not rows:
-        return []
+        sample = list(islice(records(text, layout), _SAMPLE))
+    rows = [[record.cells[n] or None for n in at] for record in sample if not record.defect]
+    if not rows:  # those that there are get their reasons when they are loaded
+        return [TargetColumn(name, "VARCHAR") for name in names] if sample else []
     with memory_file(lambda file: _write_csv(file, len(at), rows)) as place:
         types = value_of(
             connection,
@@ -79,15 +79,15 @@ def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> li
 
     Keys that differ in their case only are one column, as they are when they load.
     """
-    found = connection.execute(
-        f"""SELECT raw FROM (SELECT raw FROM ({texts_of(contents)}) LIMIT {_SAMPLE})
-            WHERE TRY(json_type(raw)) = 'OBJECT'"""
+    sample = connection.execute(
+        f"""SELECT raw, coalesce(TRY(json_type(raw)) = 'OBJECT', false)
+            FROM (SELECT raw FROM ({texts_of(contents)}) LIMIT {_SAMPLE}) WHERE trim(raw) <> ''"""
     ).fetchall()
     names: dict[str, str] = {}
-    objects = [_object(raw, names) for (raw,) in found]
+    objects = [_object(raw, names) for raw, is_object in sample if is_object]
     keys = {key: f"c{at}" for at, key in enumerate(names)}
     if not keys:
-        return []
+        return _no_columns(has_records=bool(sample), has_objects=bool(objects))
     lines = [{keys[key]: value for key, value in each.items()} for each in objects]
     with memory_file(lambda file: file.write(msgspec.json.Encoder().encode_lines(lines))) as place:
         types = dict(
@@ -100,6 +100,14 @@ def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> li
     columns = [TargetColumn(names[key], _flat(types[at])) for key, at in keys.items()]
     rows = [[_text(each.get(key)) for key in names] for each in objects]
     return _agreeing(connection, columns, rows)
+
+
+def _no_columns(*, has_records: bool, has_objects: bool) -> list[TargetColumn]:
+    """What a file tells in which no object has a key; raises `FileFailure` when that would lose objects."""
+    if has_objects:
+        raise FileFailure("No record of the file has a key that could be a column.", "INFERENCE")
+    # those that are no objects get their reasons when they are loaded, and no table comes of them
+    return [TargetColumn("record", "JSON")] if has_records else []
 
 
 def _object(raw: str, names: dict[str, str]) -> dict[str, msgspec.Raw]:

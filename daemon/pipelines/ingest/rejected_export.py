@@ -16,6 +16,7 @@ import msgspec
 from daemon.formulas import defuse
 from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
 from daemon.pipelines.ingest.csv_rows import LONGEST_LINE
+from daemon.pipelines.ingest.defects import MISFITS
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRows, StoredRejection
 from daemon.pipelines.ingest.rejects import RawLayout
 
@@ -78,32 +79,31 @@ def _all_columns(layouts: Iterable[RawLayout]) -> list[str]:
 
 
 def _cells(row: StoredRejection, layout: RawLayout) -> tuple[dict[str, str], str]:
-    """The cells by column, and the raw text where they do not hold all of it, else nothing."""
-    if layout.format == "csv":
-        return _csv_cells(row.raw, layout)
-    return _json_cells(row.raw, layout)
+    """The cells by column, and the raw text where they do not hold all of it, else nothing.
+
+    Cells never hold all of what is no row at all: without its text it would come back as a good one.
+    """
+    is_csv = layout.format == "csv"
+    cells = _csv_cells(row.raw, layout) if is_csv else _json_cells(row.raw)
+    complete = row.error_class in MISFITS and set(cells) <= set(layout.header)
+    return cells, "" if complete else row.raw
 
 
-def _csv_cells(raw: str, layout: RawLayout) -> tuple[dict[str, str], str]:
+def _csv_cells(raw: str, layout: RawLayout) -> dict[str, str]:
     csv.field_size_limit(LONGEST_LINE)
     try:
         records = list(csv.reader(io.StringIO(raw, newline=""), delimiter=layout.delimiter))
     except csv.Error:
-        return {}, raw
-    first = records[0] if records else []
-    complete = len(records) == 1 and len(first) <= len(layout.header)
-    return dict(zip(layout.header, first, strict=False)), "" if complete else raw
+        return {}
+    return dict(zip(layout.header, records[0] if records else [], strict=False))
 
 
-def _json_cells(raw: str, layout: RawLayout) -> tuple[dict[str, str], str]:
+def _json_cells(raw: str) -> dict[str, str]:
     try:
         record = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError:
-        return {}, raw
-    complete = set(record) <= set(layout.header)
-    return {name: _json_cell(bytes(value)) for name, value in record.items()}, (
-        "" if complete else raw
-    )
+        return {}
+    return {name: _json_cell(bytes(value)) for name, value in record.items()}
 
 
 def _json_cell(value: bytes) -> str:

@@ -22,6 +22,8 @@ from daemon.pipelines.ingest.load import REJECTED
 from daemon.pipelines.ingest.sql import literal, one_path
 
 _SUFFIX = ".parquet"
+_UNLOADED = ".unloaded.parquet"
+"""Ends the names of those of which nothing is loaded: no warehouse has to agree with them."""
 _UNFINISHED = ".tmp"
 _SAMPLES = 10
 
@@ -51,21 +53,29 @@ class Rejects:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def name(self, source: str, path: str, content_hash: str) -> str:
-        """Name, below the folder, for one version of a file."""
-        return f"{source}/{_path_key(path)}-{content_hash}{_SUFFIX}"
+    def name(self, source: str, path: str, content_hash: str, *, loaded: bool = True) -> str:
+        """Name, below the folder, for one version of a file; one that is not loaded has another."""
+        return f"{source}/{_path_key(path)}-{content_hash}{_SUFFIX if loaded else _UNLOADED}"
 
     def place(self, name: str) -> Path:
         return self.root / name
 
     @contextmanager
     def writing(
-        self, connection: duckdb.DuckDBPyConnection, name: str, path: str, layout: RawLayout
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        path: str,
+        layout: RawLayout,
+        most: int | None = None,
     ) -> Iterator[None]:
-        """Writes the rejected rows of the open load; takes them back when the block fails."""
+        """Writes the rejected rows of the open load, or the first of them, as many as `most`.
+
+        Takes them back when the block fails.
+        """
         place = self.place(name)
         existed = place.exists()
-        self._write(connection, place, path, layout)
+        self._write(connection, place, path, layout, most)
         try:
             yield
         except BaseException:
@@ -81,8 +91,16 @@ class Rejects:
         """Removes what no loaded version (path, content hash) refers to: leavings of a crash."""
         kept = {Path(self.name(source, path, version)).name for path, version in versions}
         for place in (self.root / source).glob("*"):
-            if place.name not in kept:
+            if place.name not in kept and not place.name.endswith(_UNLOADED):
                 place.unlink(missing_ok=True)
+
+    def unloaded(self, source: str) -> dict[str, list[str]]:
+        """The names of those that are not loaded, by the path's part in them."""
+        found: dict[str, list[str]] = {}
+        for name in self.names(source):
+            if name.endswith(_UNLOADED):
+                found.setdefault(name.rpartition("-")[0], []).append(name)
+        return found
 
     def remove_unfinished(self) -> None:
         """Removes files whose writing was cut short. Call it before any run starts."""
@@ -103,14 +121,20 @@ class Rejects:
         return causes_in(connection, f"read_parquet({literal(one_path(str(self.place(name))))})")
 
     def _write(
-        self, connection: duckdb.DuckDBPyConnection, place: Path, path: str, layout: RawLayout
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        place: Path,
+        path: str,
+        layout: RawLayout,
+        most: int | None,
     ) -> None:
         make_private_folder(place.parent)
         unfinished = place.with_name(place.name + _UNFINISHED)
         metadata = literal(msgspec.json.encode(layout).decode())
         connection.execute(
             f"""COPY (SELECT {literal(path)} AS path, row_number, column_name, error_class,
-                    {CAUSE} AS cause, {_REASON} AS reason, raw FROM {REJECTED} ORDER BY row_number)
+                    {CAUSE} AS cause, {_REASON} AS reason, raw FROM {REJECTED} ORDER BY row_number
+                    {"" if most is None else f"LIMIT {most}"})
                 TO {literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd,
                     ROW_GROUP_SIZE 20480, KV_METADATA {{triaged: {metadata}}})"""
         )

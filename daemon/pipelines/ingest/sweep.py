@@ -79,7 +79,7 @@ class FolderSweep:
                     error,
                     sample_rows=() if error.row is None else (error.row,),
                     column=error.column,
-                    facts=file.facts,
+                    facts=error.facts or file.facts,
                 )
                 return
             report(self._run, outcome)
@@ -90,7 +90,8 @@ class FolderSweep:
         if known := self._known(file, candidate):
             return known
         outcome = self._loader.load(file, encoding, self._run.run_id)
-        self._log_loaded(outcome.facts)
+        if outcome.facts.rows_loaded or not outcome.facts.rows_rejected:
+            self._log_loaded(outcome.facts)
         return outcome
 
     def _known(self, file: SourceFile, candidate: Candidate) -> Outcome | None:

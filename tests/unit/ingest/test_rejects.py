@@ -96,7 +96,7 @@ def test_the_export_has_the_original_columns_and_then_the_reasons(ingestion, rea
         ["2", "c", "", "a.csv", "4", "missing columns", ""],
         ["3", "d", "1", "a.csv", "5", "too many columns", ""],
     ]
-    assert [row[8] for row in rows] == ["", "", "", "3,d,1,more"]
+    assert [row[8] for row in rows] == ["", "", "2,c", "3,d,1,more"]
     assert all(row[7] for row in rows)
 
 
@@ -210,3 +210,120 @@ def test_any_text_survives_rejection_export_and_loading_again(tmp_path_factory, 
     ingestion.put("b.csv", data.replace("\nbad,", "\n1,"))
     assert not ingestion.run().failures
     assert sorted(row[1] for row in ingestion.rows()) == sorted(texts)
+
+
+UNFIT = {
+    "csv": HEADER + 'x,a,1\n2,c\n3,d,1,more\n4,"open,1\n5,"a"b,2\n6,g,1.50\n',
+    "jsonl": '{"order_id":"x","email":"a","amount":1}\n{oops\n[1]\n{"order_id":2,"order_id":3}\n'
+    '{"order_id":6,"email":"g","amount":1.5}\n',
+}
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("export", [csv_of, json_lines_of])
+def test_rejected_rows_that_come_back_as_they_were_are_rejected_each_time(
+    ingestion, reader, form, export
+):
+    ingestion.put(f"a.{form}", UNFIT[form])
+    ingestion.run()
+    count = reader.count("orders", Filter(path=f"a.{form}"))
+    suffix = "csv" if export is csv_of else "jsonl"
+    path = f"a.{form}"
+    for again in ("b", "c"):
+        data = b"".join(export(reader, "orders", Filter(path=path)))
+        path = f"{again}.{suffix}"
+        ingestion.put(path, data)
+        ingestion.run()
+        assert reader.count("orders", Filter(path=path)) == count
+    assert [row[0] for row in ingestion.rows()] == [6]
+
+
+@pytest.mark.requirement("I3")
+def test_an_export_as_a_spreadsheet_saves_it_is_not_taken_for_a_corrected_one(ingestion, reader):
+    ingestion.put("a.csv", HEADER + "3,d,1.50,more\n")
+    ingestion.run()
+    data = b"".join(csv_of(reader, "orders", Filter())).decode()
+    ingestion.put("b.csv", data.replace("3,d,1.50,a.csv", "3,d ,1.5,a.csv"))
+    [failure] = ingestion.run().failures
+    assert failure.error_class == "NOT_CORRECTED"
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize(
+    ("before", "after"), [('"3,d,1,more"', '""'), ("3,d,1,a.csv", '3,"d,1",2,a.csv')]
+)
+def test_a_row_is_corrected_by_its_cells_or_by_emptying_its_text(ingestion, reader, before, after):
+    ingestion.put("a.csv", HEADER + "3,d,1,more\n")
+    ingestion.run()
+    data = b"".join(csv_of(reader, "orders", Filter())).decode()
+    assert before in data
+    ingestion.put("b.csv", data.replace(before, after))
+    assert not ingestion.run().failures
+    assert [row[0] for row in ingestion.rows()] == [3]
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("mode", ["permissive", "failfast"])
+def test_a_version_without_a_good_row_leaves_the_rows_of_the_one_before(tmp_path, form, mode):
+    ingestion = Ingestion(tmp_path, mode=mode)
+    good = {"csv": HEADER + "1,a,1\n", "jsonl": '{"order_id":1,"email":"a","amount":1}\n'}[form]
+    ingestion.put(f"a.{form}", good)
+    ingestion.run()
+    bad = {"csv": HEADER + "x,a,1\n" * 2, "jsonl": good.replace(":1,", ':"x",') * 2}[form]
+    ingestion.put(f"a.{form}", bad)
+    run = ingestion.run()
+    assert [(f.item, f.in_part, f.column) for f in run.failures] == [
+        (f"a.{form}", False, "order_id")
+    ]
+    assert [row[0] for row in ingestion.rows()] == [1]
+    assert len(ingestion.rejected()) == (2 if mode == "permissive" else 1)
+    ingestion.put(f"a.{form}", good + good.removeprefix(HEADER))
+    assert not ingestion.run().failures
+    assert [row[0] for row in ingestion.rows()] == [1, 1]
+    assert ingestion.rejected() == []
+
+
+@pytest.mark.requirement("I3")
+def test_rejected_rows_of_a_version_that_is_not_loaded_are_kept_over_a_restart(tmp_path: Path):
+    ingestion = Ingestion(tmp_path, mode="failfast")
+    ingestion.put("a.csv", HEADER + "x,a,1\n")
+    ingestion.run()
+    ingestion.restarted()
+    ingestion.put("b.csv", HEADER + "1,a,1\n")
+    ingestion.run()
+    assert [row.raw for row in ingestion.rejected()] == ["x,a,1"]
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_first_file_without_a_good_row_makes_no_table(tmp_path: Path, declared: bool):
+    columns = {"id": "BIGINT", "d": "DATE"}
+    ingestion = Ingestion(tmp_path, columns=columns if declared else None)
+    ingestion.put("a.csv", "id,d\n1,25/12/2024\n" if declared else "id,d\n1,2024-01-02,3\n")
+    assert ingestion.run().failures
+    assert ingestion.query("FROM duckdb_tables() WHERE table_name = 'orders'") == []
+    (ingestion.inbox / "a.csv").unlink()
+    mended = Ingestion(tmp_path, columns={"id": "BIGINT", "d": "VARCHAR"})
+    mended.put("b.csv", "id,d\n1,25/12/2024\n")
+    assert list(mended.run().succeeded) == ["b.csv"]
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize(
+    ("name", "content", "error_class"),
+    [
+        ("a.csv", "id,d\n1,2,3\n4,5,6\n", "TOO MANY COLUMNS"),
+        ("a.csv", 'id,d\n"1,2\n', "UNQUOTED VALUE"),
+        ("a.jsonl", "{oops\n", "JSON_SYNTAX"),
+        ("a.jsonl", "[1]\n5\n", "JSON_NOT_OBJECT"),
+        ("a.json", "[1, 2]", "JSON_NOT_OBJECT"),
+        ("a.jsonl", "{}\n{}\n", "INFERENCE"),
+    ],
+)
+def test_a_first_file_of_bad_rows_alone_is_no_success(tmp_path, name, content, error_class):
+    ingestion = Ingestion(tmp_path, columns=None)
+    ingestion.put(name, content)
+    assert ingestion.run().failures[0].error_class == error_class
+    assert ingestion.query("FROM duckdb_tables() WHERE table_name = 'orders'") == []
