@@ -35,13 +35,14 @@ class AccountEndpoints(Controller):
     """What is below the path `/api/accounts`, registered together: two paths have several methods."""
 
     path = "/api/accounts"
+    tags = ("accounts",)
 
     @route("/", http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False)
     def allow(self) -> Response[None]:
         """Says which methods there are."""
         return Response(None, status_code=204, headers={"Allow": "GET, OPTIONS, POST"})
 
-    @reads("/", summary="All mail accounts")
+    @reads("/", summary="All mail accounts", operation_id="listAccounts")
     def list_accounts(
         self, shown_accounts: NamedDependency[ShownAccounts], clock: NamedDependency[Clock]
     ) -> AccountPage:
@@ -57,6 +58,7 @@ class AccountEndpoints(Controller):
         status_code=201,
         guards=[checked(NewAccount, NewAccount.problems)],
         summary="Make a mail account",
+        operation_id="createAccount",
         response_headers=[
             ResponseHeader("Location", description="Where the account is.", documentation_only=True)
         ],
@@ -82,7 +84,7 @@ class AccountEndpoints(Controller):
         """Says which methods there are."""
         return Response(None, status_code=204, headers={"Allow": "DELETE, GET, OPTIONS, PUT"})
 
-    @reads("/{name:str}", summary="One mail account")
+    @reads("/{name:str}", summary="One mail account", operation_id="getAccount")
     def get_account(
         self, shown_accounts: NamedDependency[ShownAccounts], name: NameInPath
     ) -> Account:
@@ -98,6 +100,7 @@ class AccountEndpoints(Controller):
         status_code=200,
         guards=[checked(AccountOrder, AccountOrder.problems)],
         summary="Replace a mail account",
+        operation_id="replaceAccount",
     )
     def replace(
         self,
@@ -126,6 +129,7 @@ class AccountEndpoints(Controller):
         role=CHANGES,
         status_code=204,
         summary="Remove a mail account",
+        operation_id="deleteAccount",
     )
     def remove(
         self,
@@ -141,6 +145,7 @@ class AccountEndpoints(Controller):
         action="accounts.verify",
         status_code=200,
         summary="Try a mail account's login",
+        operation_id="verifyAccount",
     )
     def verify(
         self,

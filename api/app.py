@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
@@ -31,6 +31,7 @@ from api import (
 from api.account_details import ShownAccounts
 from api.description import Records, description
 from api.grafana import endpoints as grafana
+from api.head import Api
 from api.problems import answer_daemon, answer_http, answer_unexpected
 from api.report import endpoints as report_tables
 from api.report import series_endpoints as report_series
@@ -91,6 +92,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     retries.cancel_retry,
     accounts.AccountEndpoints,
     pipelines.list_pipelines,
+    pipelines.get_pipeline,
     pipelines.pause,
     pipelines.resume,
     pipelines.run,
@@ -113,7 +115,7 @@ HANDLERS: list[ControllerRouterHandler] = [
 ]
 
 
-def create_app(offered: Offered, topics: Sequence[TopicKind] = TOPICS) -> Litestar:
+def create_app(offered: Offered, topics: Sequence[TopicKind] = TOPICS) -> Api:
     """The ASGI application over what a daemon offers, which the caller starts and stops.
 
     `topics` are the kinds of what can be followed live.
@@ -122,7 +124,7 @@ def create_app(offered: Offered, topics: Sequence[TopicKind] = TOPICS) -> Litest
     access = Access(server, offered.keyring, offered.metrics, clock)
     tokens = Tokens(clock)
     rejected_rows = RejectedRows(Rejects(offered.rejects))
-    return Litestar(
+    return Api(
         [*HANDLERS, *map(route, topics)],
         dependencies={
             **{name: _given(getattr(offered, name)) for name in offered.__struct_fields__},
@@ -167,6 +169,7 @@ def create_app(offered: Offered, topics: Sequence[TopicKind] = TOPICS) -> Litest
         request_max_body_size=BODY_BYTES,
         openapi_config=description(),
         plugins=[Records()],
+        state=State({"clock": clock}),
         logging_config=None,
     )
 

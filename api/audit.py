@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from api.description import Content
 from api.filters import FailureCursor, Limit
-from api.query import Name, Query, Text, Time
+from api.query import Name, Query, Text, When
 from api.routes import reads
 from api.schemas.audit import AuditEntry, AuditList
 from api.streaming import stream
@@ -28,12 +28,15 @@ class AuditQuery(Query, frozen=True, kw_only=True):
         Name | None, Meta(description="Only of this action, such as `pipelines.pause`.")
     ] = None
     subject: Annotated[Text | None, Meta(description="Only about what has this name or id.")] = None
-    since: Annotated[Time | None, Meta(description="Only from this time on, with its offset.")] = (
-        None
-    )
-    until: Annotated[Time | None, Meta(description="Only before this time, with its offset.")] = (
-        None
-    )
+    since: Annotated[
+        When | None,
+        Meta(
+            description="Only from this time on: with its offset or in UTC, a day, or how long ago (2h, 7d)."
+        ),
+    ] = None
+    until: Annotated[
+        When | None, Meta(description="Only before this time, in the same notations.")
+    ] = None
     q: Annotated[
         Text | None, Meta(description="Only with this text in any of the fields, in any case.")
     ] = None
@@ -57,7 +60,13 @@ class AuditPageQuery(AuditQuery, frozen=True, kw_only=True):
     cursor: FailureCursor = None
 
 
-@reads("/api/audit", AuditPageQuery, role="admin", summary="The audit trail, newest first")
+@reads(
+    "/api/audit",
+    AuditPageQuery,
+    role="admin",
+    summary="The audit trail, newest first",
+    operation_id="listAuditEntries",
+)
 def list_audit(
     clock: NamedDependency[Clock],
     database: NamedDependency[Database],
@@ -80,6 +89,7 @@ def list_audit(
     AuditQuery,
     role="admin",
     summary="The audit trail as CSV",
+    operation_id="exportAuditEntries",
     content=Content(
         str,
         (

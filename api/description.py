@@ -33,6 +33,7 @@ from litestar.typing import FieldDefinition
 
 from api.problems import PROBLEM_JSON, ProblemDetails
 from api.query import Field, Query, fields_of
+from api.tags import TAGS
 from daemon import __version__
 from daemon.access.roles import Role
 
@@ -186,6 +187,7 @@ def description() -> OpenAPIConfig:
         "UTC. Fields are only ever added.",
         components=Components(security_schemes=dict(_SCHEMES)),
         use_handler_docstrings=True,
+        tags=TAGS,
         openapi_router=Router(
             "/schema", route_handlers=[], guards=[_nothing_else], include_in_schema=False
         ),

@@ -7,6 +7,7 @@ from litestar.response import Stream
 
 from api.description import Content
 from api.filters import FailureQuery
+from api.known import require_known
 from api.routes import reads
 from api.streaming import stream
 from daemon.clock import Clock
@@ -20,6 +21,7 @@ from daemon.store.export import failures_csv
     "/api/export/failures.csv",
     FailureQuery,
     summary="Failures as CSV",
+    operation_id="exportFailures",
     content=Content(
         str,
         (
@@ -36,6 +38,7 @@ def export_failures(
     wanted: NamedDependency[FailureQuery],
 ) -> Stream:
     """All failures that match, streamed as they are read, as of the moment of the request."""
+    require_known(wanted, catalog, database)
     name = f"failures-{clock.now():%Y%m%dT%H%M%SZ}.csv"
     chunks = failures_csv(database, wanted.filter(catalog))
     return stream(chunks, "text/csv; charset=utf-8; header=present", name)

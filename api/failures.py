@@ -11,6 +11,7 @@ from litestar.params import PathParameter
 from msgspec import Meta
 
 from api.filters import FailurePageQuery, FailureQuery
+from api.known import require_known
 from api.routes import reads
 from api.schemas import groups as schemas
 from api.schemas.failures import FailureDetail, FailureList
@@ -32,6 +33,7 @@ def _list_failures(
     wanted: NamedDependency[FailurePageQuery],
 ) -> FailureList:
     """Every stored failure that matches can be reached, however old it is."""
+    require_known(wanted, catalog, database)
     chosen = wanted.filter(catalog)
     page = answer(database, chosen, wanted.limit, wanted.cursor)
     return FailureList(
@@ -43,12 +45,17 @@ def _list_failures(
 
 
 list_failures, list_processing_failures = (
-    reads(path, FailurePageQuery, summary="Failures, newest first")(_list_failures)
-    for path in ("/api/failures", "/api/processing/failures")
+    reads(path, FailurePageQuery, summary="Failures, newest first", operation_id=operation)(
+        _list_failures
+    )
+    for path, operation in (
+        ("/api/failures", "listFailures"),
+        ("/api/processing/failures", "listProcessingFailures"),
+    )
 )
 
 
-@reads("/api/failures/{failure_id:int}", summary="One failure")
+@reads("/api/failures/{failure_id:int}", summary="One failure", operation_id="getFailure")
 def get_failure(
     catalog: NamedDependency[Catalog],
     failures: NamedDependency[Failures],
@@ -74,14 +81,21 @@ class TrendQuery(FailureQuery, frozen=True, kw_only=True):
     by: Annotated[schemas.TrendKey, Meta(description="What makes a series.")] = "category"
 
 
-@reads("/api/failures/trends", TrendQuery, summary="Failures over time")
+@reads(
+    "/api/failures/trends",
+    TrendQuery,
+    summary="Failures over time",
+    operation_id="getFailureTrends",
+)
 def failure_trends(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
+    database: NamedDependency[Database],
     failures: NamedDependency[Failures],
     wanted: NamedDependency[TrendQuery],
 ) -> schemas.FailureTrends:
     """Failures by hour or day, one series for each category, pipeline, source, status or group."""
+    require_known(wanted, catalog, database)
     until = wanted.until or clock.now()
     since = _start(wanted, until)
     chosen = msgspec.structs.replace(wanted.filter(catalog), since=since)

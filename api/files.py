@@ -65,7 +65,12 @@ class DownloadQuery(Query, frozen=True, kw_only=True):
     path: Annotated[Path, Meta(description="Path of a tracked file.")]
 
 
-@reads("/api/ingestions/{name:str}/files", FileQuery, summary="The files of an ingestion")
+@reads(
+    "/api/ingestions/{name:str}/files",
+    FileQuery,
+    summary="The files of an ingestion",
+    operation_id="listFiles",
+)
 def list_files(
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],
@@ -89,6 +94,7 @@ def list_files(
     action="files.retry",
     status_code=202,
     summary="Read files again",
+    operation_id="retryFiles",
 )
 def retry(
     file_operations: NamedDependency[FileOperations],
@@ -105,6 +111,7 @@ def retry(
     action="files.quarantine",
     status_code=200,
     summary="Set files aside",
+    operation_id="quarantineFiles",
 )
 def quarantine(
     file_operations: NamedDependency[FileOperations],
@@ -120,6 +127,7 @@ def quarantine(
     action="files.ignore",
     status_code=200,
     summary="Ignore files",
+    operation_id="ignoreFiles",
 )
 def ignore(
     file_operations: NamedDependency[FileOperations],
@@ -135,6 +143,7 @@ def ignore(
     action="files.release",
     status_code=200,
     summary="Release files",
+    operation_id="releaseFiles",
 )
 def release(
     file_operations: NamedDependency[FileOperations],
@@ -150,6 +159,7 @@ def release(
     DownloadQuery,
     role="operate",
     summary="Download a file",
+    operation_id="downloadFile",
     content=Content(bytes, "The file as it is now.", "application/octet-stream"),
 )
 def download(

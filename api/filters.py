@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.query import Name, Path, Query, Text, Time, one_of
+from api.query import Name, Path, Query, Text, When, one_of
 from daemon.pipelines.catalog import Catalog
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter
@@ -29,12 +29,15 @@ class Scope(Query, frozen=True, kw_only=True):
         one_of([*Category, *CATEGORY_ALIASES], "Only of this category, or its older name."),
     ] = None
     group: Annotated[str | None, one_of(Group, "Only of the categories of this group.")] = None
-    since: Annotated[Time | None, Meta(description="Only from this time on, with its offset.")] = (
-        None
-    )
-    until: Annotated[Time | None, Meta(description="Only before this time, with its offset.")] = (
-        None
-    )
+    since: Annotated[
+        When | None,
+        Meta(
+            description="Only from this time on: with its offset or in UTC, a day, or how long ago (2h, 7d)."
+        ),
+    ] = None
+    until: Annotated[
+        When | None, Meta(description="Only before this time, in the same notations.")
+    ] = None
     q: Annotated[
         Text | None,
         Meta(description="Only with this text in the message, the advice, the source or the item."),

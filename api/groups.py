@@ -11,6 +11,7 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
 
 from api.filters import FailureQuery, Limit
+from api.known import require_known
 from api.query import Query, Time, bounded, one_of
 from api.routes import commands, reads
 from api.schemas import groups as schemas
@@ -59,7 +60,12 @@ class GroupQuery(FailureQuery, frozen=True, kw_only=True):
     ] = 0
 
 
-@reads("/api/failures/groups", GroupQuery, summary="Failures by cause")
+@reads(
+    "/api/failures/groups",
+    GroupQuery,
+    summary="Failures by cause",
+    operation_id="listFailureGroups",
+)
 def list_groups(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
@@ -67,6 +73,7 @@ def list_groups(
     wanted: NamedDependency[GroupQuery],
 ) -> schemas.FailureGroupList:
     """Failures with the same cause together: what can be fixed, and then retried, at once."""
+    require_known(wanted, catalog, database)
     now = clock.now()
     state = GroupState(wanted.state) if wanted.state else None
     with database.read() as snapshot:
@@ -89,7 +96,12 @@ class SourcesQuery(Query, frozen=True, kw_only=True):
     offset: Offset = 0
 
 
-@reads("/api/failures/groups/{failure_group:str}", SourcesQuery, summary="One failure group")
+@reads(
+    "/api/failures/groups/{failure_group:str}",
+    SourcesQuery,
+    summary="One failure group",
+    operation_id="getFailureGroup",
+)
 def get_group(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
@@ -159,6 +171,7 @@ class SplitRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     action="groups.resolve",
     status_code=200,
     summary="Resolve a group",
+    operation_id="resolveFailureGroup",
 )
 def resolve(
     clock: NamedDependency[Clock],
@@ -190,6 +203,7 @@ def resolve(
     action="groups.ignore",
     status_code=200,
     summary="Ignore a group",
+    operation_id="ignoreFailureGroup",
 )
 def ignore(
     clock: NamedDependency[Clock],
@@ -222,6 +236,7 @@ def ignore(
     action="groups.reopen",
     status_code=200,
     summary="Reopen a group",
+    operation_id="reopenFailureGroup",
 )
 def reopen(
     clock: NamedDependency[Clock],
@@ -248,6 +263,7 @@ def reopen(
     action="groups.merge",
     status_code=200,
     summary="Merge groups",
+    operation_id="mergeFailureGroups",
 )
 def merge(
     clock: NamedDependency[Clock],
@@ -268,6 +284,7 @@ def merge(
     action="groups.unmerge",
     status_code=200,
     summary="Undo a merge",
+    operation_id="unmergeFailureGroup",
 )
 def unmerge(
     clock: NamedDependency[Clock],
@@ -285,6 +302,7 @@ def unmerge(
     action="groups.split",
     status_code=200,
     summary="Split a group",
+    operation_id="splitFailureGroup",
 )
 def split(
     clock: NamedDependency[Clock],

@@ -63,13 +63,13 @@ class HealthStatus(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-@reads("/healthz", role=None, summary="Whether the daemon is alive")
+@reads("/healthz", role=None, summary="Whether the daemon is alive", operation_id="getHealth")
 def healthz(health: NamedDependency[Callable[[], Health]]) -> HealthStatus:
     """Answers 200 while the daemon is alive, well or not; the body says how it is."""
     return HealthStatus.of(health())
 
 
-@reads("/readyz", role=None, summary="Whether the daemon is ready")
+@reads("/readyz", role=None, summary="Whether the daemon is ready", operation_id="getReadiness")
 def readyz(health: NamedDependency[Callable[[], Health]]) -> HealthStatus:
     """Answers 503 when something that must work does not."""
     found = health()
@@ -83,6 +83,7 @@ def readyz(health: NamedDependency[Callable[[], Health]]) -> HealthStatus:
     "/metrics",
     limited=False,
     summary="Metrics",
+    operation_id="getMetrics",
     content=Content(
         str,
         "Prometheus text format, or OpenMetrics when `Accept` asks for it.",

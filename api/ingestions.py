@@ -24,7 +24,7 @@ from daemon.store.runs import Runs
 IngestionName = Annotated[str, PathParameter(description="Name of the ingestion.")]
 
 
-@reads("/api/ingestions", summary="All ingestions")
+@reads("/api/ingestions", summary="All ingestions", operation_id="listIngestions")
 def list_ingestions(
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],
@@ -53,7 +53,7 @@ def list_ingestions(
     )
 
 
-@reads("/api/ingestions/{name:str}", summary="One ingestion")
+@reads("/api/ingestions/{name:str}", summary="One ingestion", operation_id="getIngestion")
 def get_ingestion(
     settings: NamedDependency[Settings],
     catalog: NamedDependency[Catalog],

@@ -28,7 +28,9 @@ _HEADERS = {"content-security-policy": _policy(_HTML)}
 
 @reads(
     "/",
+    tags=["daemon"],
     summary="The page",
+    operation_id="getPage",
     content=Content(str, "HTML.", "text/html"),
 )
 def index() -> Response[str]:

@@ -94,7 +94,7 @@ class CycleStarted(msgspec.Struct, frozen=True, kw_only=True):
     source: Annotated[str | None, Meta(description="The only source that it has; null for all.")]
 
 
-@reads("/api/pipelines", summary="All pipelines")
+@reads("/api/pipelines", summary="All pipelines", operation_id="listPipelines")
 def list_pipelines(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
@@ -107,11 +107,24 @@ def list_pipelines(
     return PipelineList(pipelines=described, timestamp=clock.now())
 
 
+@reads("/api/pipelines/{name:str}", summary="One pipeline", operation_id="getPipeline")
+def get_pipeline(
+    catalog: NamedDependency[Catalog],
+    scheduler: NamedDependency[Scheduler],
+    gate: NamedDependency[Gate],
+    standings: NamedDependency[Standings],
+    name: NameInPath,
+) -> PipelineInfo:
+    """How it stands, and when it runs next."""
+    return _one(catalog, scheduler, gate, standings, name)
+
+
 @commands(
     "/api/pipelines/{name:str}/pause",
     action="pipelines.pause",
     status_code=200,
     summary="Pause a pipeline",
+    operation_id="pausePipeline",
 )
 def pause(
     catalog: NamedDependency[Catalog],
@@ -131,6 +144,7 @@ def pause(
     action="pipelines.resume",
     status_code=200,
     summary="Resume a pipeline",
+    operation_id="resumePipeline",
 )
 def resume(
     catalog: NamedDependency[Catalog],
@@ -150,6 +164,7 @@ def resume(
     action="pipelines.run",
     status_code=202,
     summary="Run a pipeline now",
+    operation_id="runPipeline",
 )
 def run(
     pipeline_operations: NamedDependency[PipelineOperations],

@@ -19,6 +19,8 @@ from litestar import Request
 from msgspec import Meta
 
 from api.problems import BadRequest, Mistake
+from daemon.config.values import Duration
+from daemon.config.wording import words
 
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 """Times outside mean the same as these: nothing is stored beyond, and arithmetic stays in range."""
@@ -40,6 +42,12 @@ Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Time = Annotated[datetime, Meta(tz=True)]
 """A time with its offset."""
 
+_WORDS = (
+    "a time with its offset or in UTC, such as 2026-01-31T08:00:00Z or 2026-01-31, or how long ago, "
+    "such as 90m, 2h or 7d"
+)
+When = Annotated[datetime, Meta(tz=True, title=_WORDS)]
+"""A time as a person gives it."""
 
 Moment = Annotated[
     datetime,
@@ -54,7 +62,7 @@ Moment = Annotated[
         },
     ),
 ]
-"""A time as dashboards write it."""
+"""A time as dashboards write it; what people write is understood, too."""
 
 
 def one_of(choices: Iterable[str], description: str) -> Meta:
@@ -80,13 +88,13 @@ def reader(kind: type[Query]) -> Callable[[Request[Any, Any, Any]], Any]:
     """A dependency that reads the parameters of a request as a `kind`. Raises `BadRequest`."""
 
     def read(request: Request[Any, Any, Any]) -> Any:
-        return parse(kind, request.scope["query_string"])
+        return parse(kind, request.scope["query_string"], request.app.state.clock.now())
 
     return read
 
 
-def parse(kind: type[Query], text: bytes) -> Query:
-    """The parameters in a query string. Raises `BadRequest` with every mistake."""
+def parse(kind: type[Query], text: bytes, now: datetime = _LAST) -> Query:
+    """The parameters in a query string that is read at `now`. Raises `BadRequest` with every mistake."""
     values: dict[str, Any] = {}
     mistakes = []
     fields = fields_of(kind)
@@ -97,7 +105,7 @@ def parse(kind: type[Query], text: bytes) -> Query:
         elif name in values:
             mistakes.append(Mistake("it only once", name))
         else:
-            converted = values[name] = _convert(value, fields[name])
+            converted = values[name] = _convert(value, fields[name], now)
             if converted is None:
                 mistakes.append(Mistake(expected(fields[name].schema), name))
     missing = [f for f in fields.values() if f.required and f.name not in values]
@@ -116,25 +124,35 @@ def _pairs(text: bytes) -> list[tuple[str, str]]:
         raise BadRequest([Mistake(f"at most {MOST_PARAMETERS} parameters")]) from None
 
 
-def _convert(text: str, field: Field) -> Any:
+def _convert(text: str, field: Field, now: datetime) -> Any:
     """One value, or None when it is not what its type asks for."""
+    if field.plain is datetime:
+        return _time(text, now, in_milliseconds="anyOf" in field.schema)
     value: Any = text
     if field.plain is bool:
         value = {"true": True, "false": False}.get(text.lower(), text)
     elif field.plain is int and re.fullmatch(r"-?[0-9]{1,18}", text):
         value = int(text)
-    elif "anyOf" in field.schema and re.fullmatch(r"[0-9]{1,15}", text):
-        value = from_milliseconds(int(text))
-    elif field.plain is datetime:
-        # The + of an offset that was not encoded arrives as a space.
-        value = re.sub(r"(T\S+) (\d\d:\d\d)$", r"\1+\2", text)
     try:
         value = msgspec.convert(value, field.kind)
     except msgspec.ValidationError:
         return None
-    if isinstance(value, datetime):
-        return bounded(value)
     return value if value in field.schema.get("enum", (value,)) else None
+
+
+def _time(text: str, now: datetime, *, in_milliseconds: bool) -> datetime | None:
+    if in_milliseconds and re.fullmatch(r"[0-9]{1,15}", text):
+        return from_milliseconds(int(text))
+    try:
+        return bounded(now - timedelta(seconds=Duration.parse(text)))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        # The + of an offset that was not encoded arrives as a space.
+        value = datetime.fromisoformat(re.sub(r"(T\S+) (\d\d:\d\d)$", r"\1+\2", text))
+    except ValueError:
+        return None
+    return bounded(value if value.tzinfo else value.replace(tzinfo=UTC))
 
 
 def from_milliseconds(value: float) -> datetime:
@@ -173,15 +191,4 @@ def _field(field: msgspec.structs.FieldInfo) -> Field:
 
 def expected(schema: dict[str, Any]) -> str:
     """What a JSON schema asks for, in words."""
-    match schema:
-        case {"title": title}:
-            return str(title)
-        case {"enum": choices}:
-            return f"one of {', '.join(map(str, choices))}"
-        case {"type": "boolean"}:
-            return "true or false"
-        case {"type": "integer"}:
-            return f"a whole number from {schema['minimum']} to {schema['maximum']}"
-        case {"format": "date-time"}:
-            return "a time with its offset, such as 2026-01-31T08:00:00Z"
-    return f"text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
+    return str(schema.get("title") or words(schema))

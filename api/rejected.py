@@ -110,6 +110,7 @@ class RejectedRowList(msgspec.Struct, frozen=True, kw_only=True):
     RejectedQuery,
     role="operate",
     summary="Rejected rows",
+    operation_id="listRejectedRows",
     content=Content(
         RejectedRowList,
         "A page of the rows, or all of them as a file.",

@@ -12,6 +12,7 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
 
 from api.filters import CURSOR, Limit, RunCursor
+from api.known import require_known
 from api.problems import BadRequest, Mistake
 from api.query import Query
 from api.routes import commands, reads
@@ -28,6 +29,7 @@ from daemon.operations.retries.requests import RetryRequests
 from daemon.operations.retries.worker import RetryWorker
 from daemon.pipelines.catalog import Catalog
 from daemon.store.columns.retries import RetryRecord
+from daemon.store.database import Database
 from daemon.store.retries import Retries, SourceProgress
 
 RetryId = Annotated[str, PathParameter(description="Id of the retry operation.")]
@@ -57,16 +59,24 @@ class RetryEndpoints(Controller):
     """
 
     path = "/api/retries"
+    tags = ("retries",)
 
     @route("/", http_method=HttpMethod.OPTIONS, include_in_schema=False, sync_to_thread=False)
     def allow(self) -> Response[None]:
         """Says which methods there are."""
         return Response(None, status_code=204, headers={"Allow": "GET, OPTIONS, POST"})
 
-    @commands("/", action="failures.retry", status_code=202, summary="Retry failures")
+    @commands(
+        "/",
+        action="failures.retry",
+        status_code=202,
+        summary="Retry failures",
+        operation_id="retryFailures",
+    )
     def retry(
         self,
         catalog: NamedDependency[Catalog],
+        database: NamedDependency[Database],
         retries: NamedDependency[Retries],
         retry_requests: NamedDependency[RetryRequests],
         retry_worker: NamedDependency[RetryWorker],
@@ -80,13 +90,16 @@ class RetryEndpoints(Controller):
         """
         if data.given() != 1:
             raise BadRequest([Mistake("one of failure_ids, filter and failure_group", pointer="")])
+        require_known(data.filter or data, catalog, database)
         who, wanted = asked_by(request), data.request(catalog)
         if data.dry_run:
             return RetryOperation.preview(data, *retry_requests.preview(wanted), who)
         shown = msgspec.json.encode(data.selection()).decode()
         return _describe(retries, retry_worker, retry_requests.ask(wanted, shown, who))
 
-    @reads("/", RetryPageQuery, summary="Retry operations, newest first")
+    @reads(
+        "/", RetryPageQuery, summary="Retry operations, newest first", operation_id="listRetries"
+    )
     def list_retries(
         self,
         clock: NamedDependency[Clock],
@@ -108,7 +121,7 @@ class RetryEndpoints(Controller):
         )
 
 
-@reads("/api/retries/{retry_id:str}", summary="One retry operation")
+@reads("/api/retries/{retry_id:str}", summary="One retry operation", operation_id="getRetry")
 def get_retry(
     retries: NamedDependency[Retries], retry_worker: NamedDependency[RetryWorker], retry_id: RetryId
 ) -> RetryOperation:
@@ -120,6 +133,7 @@ def get_retry(
     "/api/retries/{retry_id:str}/failures",
     RetryFailureQuery,
     summary="What a retry operation failed on",
+    operation_id="listRetryFailures",
 )
 def list_retry_failures(
     clock: NamedDependency[Clock],
@@ -144,6 +158,7 @@ def list_retry_failures(
     action="retries.cancel",
     status_code=200,
     summary="Cancel a retry operation",
+    operation_id="cancelRetry",
 )
 def cancel_retry(
     retries: NamedDependency[Retries],

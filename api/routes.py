@@ -14,6 +14,7 @@ from litestar.types import Guard
 
 from api.description import Content, answer, operation, problems, security
 from api.query import Query, parse, reader
+from api.tags import tags_of
 from daemon.access.roles import Role
 
 Method = Literal["POST", "PUT", "DELETE"]
@@ -39,7 +40,7 @@ def reads(
         options["media_type"] = content.media_type
     also = content.also if content else ()
     opt = {"role": role, "limited": limited}
-    return get(path, opt=opt, **_options(path, query, role, responses, also), **options)
+    return get(path, opt=opt, **_options(path, query, role, responses, also) | options)
 
 
 def commands(
@@ -98,6 +99,7 @@ def _options(
         "operation_class": operation(query, also),
         "responses": responses,
         "security": security(role),
+        "tags": tags_of(path),
         "sync_to_thread": True,
     }
 

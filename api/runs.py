@@ -12,6 +12,7 @@ from litestar.response import Stream
 
 from api.description import Content
 from api.filters import RunPageQuery
+from api.known import require_known
 from api.routes import reads
 from api.schemas.runs import RunDetail, RunList
 from api.streaming import stream
@@ -19,6 +20,7 @@ from daemon.clock import Clock
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
 from daemon.store.columns.runs import RunRecord
+from daemon.store.database import Database
 from daemon.store.runs import LogLine, Runs
 
 _LINES = 200
@@ -27,27 +29,36 @@ _LINES = 200
 RunIdInPath = Annotated[str, PathParameter(description="Id of the run.")]
 
 
-@reads("/api/runs", RunPageQuery, summary="Runs, newest first")
+@reads("/api/runs", RunPageQuery, summary="Runs, newest first", operation_id="listRuns")
 def list_runs(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
     runs: NamedDependency[Runs],
     live: NamedDependency[Live],
+    database: NamedDependency[Database],
     wanted: NamedDependency[RunPageQuery],
 ) -> RunList:
     """All runs that match, those under way included."""
+    require_known(wanted, catalog, database)
     return _page(clock, catalog, runs, live, wanted, ended=None)
 
 
-@reads("/api/processing/history", RunPageQuery, summary="Runs that ended, newest first")
+@reads(
+    "/api/processing/history",
+    RunPageQuery,
+    summary="Runs that ended, newest first",
+    operation_id="listEndedRuns",
+)
 def history(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
     runs: NamedDependency[Runs],
     live: NamedDependency[Live],
+    database: NamedDependency[Database],
     wanted: NamedDependency[RunPageQuery],
 ) -> RunList:
     """All runs that match and are not under way."""
+    require_known(wanted, catalog, database)
     return _page(clock, catalog, runs, live, wanted, ended=True)
 
 
@@ -76,7 +87,7 @@ def describe(catalog: Catalog, live: Live, records: list[RunRecord]) -> list[Run
     return [RunDetail.of(record, catalog, active.get(record.run_id)) for record in records]
 
 
-@reads("/api/runs/{run_id:str}", summary="One run")
+@reads("/api/runs/{run_id:str}", summary="One run", operation_id="getRun")
 def get_run(
     catalog: NamedDependency[Catalog],
     runs: NamedDependency[Runs],
@@ -90,6 +101,7 @@ def get_run(
 @reads(
     "/api/runs/{run_id:str}/log",
     summary="The log of a run",
+    operation_id="getRunLog",
     content=Content(
         str,
         (

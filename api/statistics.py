@@ -10,7 +10,8 @@ from typing import Annotated
 from litestar.di import NamedDependency
 from msgspec import Meta
 
-from api.query import Name, Query, Time
+from api.known import require_known
+from api.query import Name, Query, When
 from api.routes import reads
 from api.schemas.standing import CategoryCount, StandingDetail
 from api.schemas.statistics import Outcomes, SourceStatistics, Statistics
@@ -18,6 +19,7 @@ from daemon.clock import Clock
 from daemon.pipelines.catalog import Catalog
 from daemon.standing import SourceStanding, Standings
 from daemon.store import runs as stored
+from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import Runs
@@ -32,26 +34,33 @@ class StatisticsQuery(Query, frozen=True, kw_only=True):
     """Which runs."""
 
     since: Annotated[
-        Time | None,
+        When | None,
         Meta(description="Only from this time on; 24 hours before `until` if not given."),
     ] = None
-    until: Annotated[Time | None, Meta(description="Only before this time; now if not given.")] = (
+    until: Annotated[When | None, Meta(description="Only before this time; now if not given.")] = (
         None
     )
     pipeline: Annotated[Name | None, Meta(description="Only of this pipeline.")] = None
     source: Annotated[Name | None, Meta(description="Only of this source.")] = None
 
 
-@reads("/api/processing/statistics", StatisticsQuery, summary="What runs came to")
+@reads(
+    "/api/processing/statistics",
+    StatisticsQuery,
+    summary="What runs came to",
+    operation_id="getStatistics",
+)
 def statistics(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
     failures: NamedDependency[Failures],
     runs: NamedDependency[Runs],
     standings: NamedDependency[Standings],
+    database: NamedDependency[Database],
     wanted: NamedDependency[StatisticsQuery],
 ) -> Statistics:
     """Outcomes, success rate, durations and failures by category, of each source and together."""
+    require_known(wanted, catalog, database)
     return make_statistics(clock, catalog, failures, runs, standings, wanted)
 
 

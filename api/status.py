@@ -44,7 +44,12 @@ class CurrentStatusQuery(Query, frozen=True, kw_only=True):
     ] = True
 
 
-@reads("/api/processing/current-status", CurrentStatusQuery, summary="The current status")
+@reads(
+    "/api/processing/current-status",
+    CurrentStatusQuery,
+    summary="The current status",
+    operation_id="getCurrentStatus",
+)
 def current_status(
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],
@@ -82,7 +87,7 @@ def current_status(
     )
 
 
-@reads("/api/processing/status", summary="The status, for those who poll")
+@reads("/api/processing/status", summary="The status, for those who poll", operation_id="getStatus")
 def status(
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],

@@ -8,10 +8,12 @@ from litestar.di import NamedDependency
 from msgspec import Meta
 
 from api.filters import Limit
-from api.query import Name, Query, Time
+from api.known import require_known
+from api.query import Name, Query, When
 from api.routes import reads
 from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
 from daemon.clock import Clock
+from daemon.pipelines.catalog import Catalog
 from daemon.store.database import Database
 from daemon.store.filters import FailureFilter
 from daemon.store.unmatched import Unmatched
@@ -22,12 +24,15 @@ class UnclassifiedQuery(Query, frozen=True, kw_only=True):
     """Which failures that no rule recognised, a page of groups at a time."""
 
     pipeline: Annotated[Name | None, Meta(description="Only of this pipeline.")] = None
-    since: Annotated[Time | None, Meta(description="Only from this time on, with its offset.")] = (
-        None
-    )
-    until: Annotated[Time | None, Meta(description="Only before this time, with its offset.")] = (
-        None
-    )
+    since: Annotated[
+        When | None,
+        Meta(
+            description="Only from this time on: with its offset or in UTC, a day, or how long ago (2h, 7d)."
+        ),
+    ] = None
+    until: Annotated[
+        When | None, Meta(description="Only before this time, in the same notations.")
+    ] = None
     limit: Limit = 20
     offset: Annotated[
         int, Meta(description="How many groups to leave out before these.", ge=0, le=1_000_000)
@@ -38,13 +43,16 @@ class UnclassifiedQuery(Query, frozen=True, kw_only=True):
     "/api/failures/unclassified",
     UnclassifiedQuery,
     summary="Failures that no rule recognised, each group with a rule to start from",
+    operation_id="listUnclassifiedFailures",
 )
 def list_unclassified(
     clock: NamedDependency[Clock],
+    catalog: NamedDependency[Catalog],
     database: NamedDependency[Database],
     wanted: NamedDependency[UnclassifiedQuery],
 ) -> UnclassifiedList:
     """What to write a rule for next."""
+    require_known(wanted, catalog, database)
     chosen = FailureFilter(
         pipeline=wanted.pipeline,
         category=Category.UNKNOWN,

@@ -22,20 +22,24 @@ PREFIX = "/grafana/json"
 _MOST_MARKS = 1_000
 
 
-@reads(PREFIX, summary="Whether Grafana's JSON data source works")
+@reads(PREFIX, summary="Whether Grafana's JSON data source works", operation_id="testGrafana")
 def working() -> schemas.Working:
     """What the data source asks when it is tested."""
     return schemas.Working(version=__version__)
 
 
-@asks(f"{PREFIX}/metrics", summary="What Grafana may query")
+@asks(f"{PREFIX}/metrics", summary="What Grafana may query", operation_id="listGrafanaMetrics")
 def list_metrics(data: JSONBody[schemas.MetricsRequest | None] = None) -> list[schemas.Metric]:
     """All metrics, with the fields of their editors, whatever is chosen."""
     del data
     return metrics.metrics()
 
 
-@asks(f"{PREFIX}/metric-payload-options", summary="Choices of a field of the query editor")
+@asks(
+    f"{PREFIX}/metric-payload-options",
+    summary="Choices of a field of the query editor",
+    operation_id="listGrafanaOptions",
+)
 def list_options(
     reports: NamedDependency[Reports], data: JSONBody[schemas.OptionsRequest]
 ) -> list[schemas.Option]:
@@ -55,7 +59,7 @@ def list_options(
     return [schemas.Option(label=value.text, value=value.value) for value in found]
 
 
-@asks(f"{PREFIX}/query", summary="Answers to the queries of a panel")
+@asks(f"{PREFIX}/query", summary="Answers to the queries of a panel", operation_id="queryGrafana")
 def query(
     reports: NamedDependency[Reports], data: JSONBody[schemas.QueryRequest]
 ) -> list[schemas.TimeSeries | schemas.Table]:
@@ -63,7 +67,11 @@ def query(
     return queries.answer(reports, data)
 
 
-@asks(f"{PREFIX}/variable", summary="Values of a variable, as Grafana asks for them")
+@asks(
+    f"{PREFIX}/variable",
+    summary="Values of a variable, as Grafana asks for them",
+    operation_id="queryGrafanaVariable",
+)
 def variable(
     reports: NamedDependency[Reports], data: JSONBody[schemas.VariableRequest]
 ) -> list[VariableValue]:
@@ -75,7 +83,11 @@ def variable(
     return [VariableValue.of(value) for value in found]
 
 
-@asks(f"{PREFIX}/tag-keys", summary="What ad-hoc filters may compare")
+@asks(
+    f"{PREFIX}/tag-keys",
+    summary="What ad-hoc filters may compare",
+    operation_id="listGrafanaTagKeys",
+)
 def tag_keys(data: JSONBody[schemas.TagKeysRequest | None] = None) -> list[schemas.TagKey]:
     """The keys of ad-hoc filters. Those of runs are pipeline, source, status and category."""
     del data
@@ -85,7 +97,11 @@ def tag_keys(data: JSONBody[schemas.TagKeysRequest | None] = None) -> list[schem
     ]
 
 
-@asks(f"{PREFIX}/tag-values", summary="Values that an ad-hoc filter may have")
+@asks(
+    f"{PREFIX}/tag-values",
+    summary="Values that an ad-hoc filter may have",
+    operation_id="listGrafanaTagValues",
+)
 def tag_values(
     reports: NamedDependency[Reports], data: JSONBody[schemas.TagValuesRequest]
 ) -> list[schemas.TagValue]:
@@ -97,7 +113,11 @@ def tag_values(
     return [schemas.TagValue(text=value.value) for value in found]
 
 
-@asks(f"{PREFIX}/search", summary="Names of metrics, for older data sources")
+@asks(
+    f"{PREFIX}/search",
+    summary="Names of metrics, for older data sources",
+    operation_id="searchGrafana",
+)
 def search(
     reports: NamedDependency[Reports], data: JSONBody[schemas.SearchRequest | None] = None
 ) -> list[str]:
@@ -108,7 +128,11 @@ def search(
     return [name.value for name in metrics.MetricName if target in name]
 
 
-@asks(f"{PREFIX}/annotations", summary="Marks for graphs, for older data sources")
+@asks(
+    f"{PREFIX}/annotations",
+    summary="Marks for graphs, for older data sources",
+    operation_id="queryGrafanaAnnotations",
+)
 def annotations_of(
     reports: NamedDependency[Reports], data: JSONBody[schemas.AnnotationsRequest]
 ) -> list[schemas.Annotation]:

@@ -56,6 +56,7 @@ class FailureTableQuery(FailureReportQuery, frozen=True, kw_only=True):
     "/api/report/failures",
     FailureTableQuery,
     summary="Failures as rows",
+    operation_id="reportFailures",
     content=flat(FailureRow, "Failures, newest first"),
 )
 def failures(
@@ -84,6 +85,7 @@ class RunTableQuery(RunReportQuery, frozen=True, kw_only=True):
     "/api/report/runs",
     RunTableQuery,
     summary="Runs as rows",
+    operation_id="reportRuns",
     content=flat(schemas.RunRow, "Runs, newest first"),
 )
 def runs(
@@ -117,6 +119,7 @@ class GroupTableQuery(FailureReportQuery, frozen=True, kw_only=True):
     "/api/report/groups",
     GroupTableQuery,
     summary="Failure groups as rows",
+    operation_id="reportFailureGroups",
     content=flat(schemas.GroupRow, "Groups of failures with the same cause, most open ones first"),
 )
 def groups(
@@ -156,6 +159,7 @@ class SourceQuery(PlaceQuery, frozen=True, kw_only=True):
     "/api/report/sources",
     SourceQuery,
     summary="Sources as rows",
+    operation_id="reportSources",
     content=flat(schemas.SourceRow, "How each source stands now, by name"),
 )
 def sources(
@@ -182,6 +186,7 @@ class CycleQuery(PlaceQuery, frozen=True, kw_only=True):
     "/api/report/cycles",
     CycleQuery,
     summary="Cycles as rows",
+    operation_id="reportCycles",
     content=flat(schemas.CycleRow, "Cycles, newest first"),
 )
 def cycles(

@@ -50,6 +50,7 @@ def _said(answer: SeriesAnswer) -> dict[str, str]:
     "/api/report/failures/series",
     FailureSeriesQuery,
     summary="Failures over time",
+    operation_id="reportFailureSeries",
     content=flat(schemas.FailurePoint, "Points of all series, zeros included"),
 )
 def failure_series(
@@ -79,6 +80,7 @@ def _runs(reports: Reports, wanted: RunSeriesQuery) -> tuple[SeriesAnswer, list[
     "/api/report/runs/series",
     RunSeriesQuery,
     summary="Runs over time",
+    operation_id="reportRunSeries",
     content=flat(schemas.RunPoint, "Points of all series, zeros included"),
 )
 def run_series(
@@ -96,6 +98,7 @@ def run_series(
     "/api/report/items/series",
     RunSeriesQuery,
     summary="Items over time by outcome",
+    operation_id="reportItemSeries",
     content=flat(schemas.ItemPoint, "Points of all series, zeros included"),
 )
 def item_series(
@@ -124,6 +127,7 @@ class MarkQuery(ReportQuery, frozen=True, kw_only=True):
     "/api/report/annotations",
     MarkQuery,
     summary="Marks for graphs",
+    operation_id="reportAnnotations",
     content=flat(schemas.AnnotationRow, "Marks, newest first"),
 )
 def annotations_of(
@@ -177,6 +181,7 @@ class VariableQuery(ReportQuery, frozen=True, kw_only=True):
     "/api/report/variables",
     VariableQuery,
     summary="Values for a dashboard's variable",
+    operation_id="reportVariables",
     content=flat(schemas.VariableValue, "Values, at most 1,000"),
 )
 def variables(

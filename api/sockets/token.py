@@ -29,6 +29,7 @@ class SocketToken(msgspec.Struct, frozen=True, kw_only=True):
     action=None,
     role="read",
     summary="A token that opens a socket",
+    operation_id="createToken",
     status_code=201,
 )
 def issue_token(

@@ -48,11 +48,13 @@ class Unreachable(TriagedError):
 class RequestRefused(TriagedError):
     """The daemon refused the request."""
 
-    exit_code = Exit.UNREACHABLE
+    exit_code: Exit = Exit.UNREACHABLE
 
     def __init__(self, message: str, status: int, detail: str) -> None:
         """`detail` is what the daemon itself says."""
         self.status = status
+        if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
+            self.exit_code = Exit.CONFIG  # what was asked is the mistake, as it is with a store
         self.detail = detail
         super().__init__(message)
 

@@ -26,9 +26,17 @@ LAYERS = [
     {"daemon.composition"},
     {"daemon.service"},
     # The API: what all resources share, the resources, and what puts them together.
-    {"api", "api.negotiation", "api.origin", "api.problems", "api.streaming"},
+    {
+        "api",
+        "api.head",
+        "api.negotiation",
+        "api.origin",
+        "api.problems",
+        "api.streaming",
+        "api.tags",
+    },
     {"api.query", "api.schemas", "api.security"},
-    {"api.bodies", "api.description", "api.filters", "api.trail"},
+    {"api.bodies", "api.known", "api.description", "api.filters", "api.trail"},
     {"api.routes"},
     {
         "api.audit",

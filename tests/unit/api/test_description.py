@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from daemon.store.writer import Trouble
+from daemon.taxonomy import Category, FailureStatus, GroupState, RunStatus
 from tests.unit.api_support import Served, serving
 
 
@@ -126,3 +129,69 @@ def test_a_store_that_cannot_be_written_makes_the_daemon_unready_but_alive(serve
     assert "No space left on device" in problem["detail"]
     served.daemon.writer.trouble = None
     assert served.get("/readyz")["status"] == "ok"
+
+
+@pytest.mark.requirement("F1")
+def test_each_operation_has_a_name_of_its_own_that_a_client_can_use_and_one_heading(
+    description: Any,
+) -> None:
+    operations = [o for path in description["paths"].values() for o in path.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name) for name in names), names
+    headings = {tag["name"]: tag["description"] for tag in description["tags"]}
+    assert {tag for operation in operations for tag in operation["tags"]} == set(headings)
+    assert all(len(operation["tags"]) == 1 for operation in operations)
+
+
+def _with_examples(part: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(part, dict):
+        if isinstance(part.get("examples"), list):
+            yield place, part
+        for name, inner in part.items():
+            yield from _with_examples(inner, f"{place}/{name}")
+    elif isinstance(part, list):
+        for number, inner in enumerate(part):
+            yield from _with_examples(inner, f"{place}/{number}")
+
+
+@pytest.mark.requirement("F1")
+def test_every_example_is_what_its_schema_allows(description: Any) -> None:
+    components = {"components": description["components"]}
+    found = list(_with_examples(description))
+    assert len(found) > 100
+    for place, schema in found:
+        check = jsonschema_rs.validator_for({**schema, **components}, validate_formats=True)
+        for example in schema["examples"]:
+            assert check.is_valid(example), f"{place}: {example!r}"
+
+
+@pytest.mark.requirement("F1")
+def test_every_answer_and_body_has_a_type_and_closed_sets_say_what_they_hold(
+    description: Any,
+) -> None:
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            parts = [*operation["responses"].values(), operation.get("requestBody", {})]
+            schemas = [c["schema"] for p in parts for c in (p.get("content") or {}).values()]
+            assert all(schema not in ({}, {"type": "object"}) for schema in schemas), path
+    records = description["components"]["schemas"]
+    for vocabulary in (Category, RunStatus, FailureStatus, GroupState):
+        assert records[vocabulary.__name__]["enum"] == [str(value) for value in vocabulary]
+
+
+@pytest.mark.requirement("X4")
+def test_head_is_answered_as_get_without_a_body(served: Served, description: Any) -> None:
+    for path, operations in description["paths"].items():
+        if "get" not in operations or "{" in path:
+            continue
+        head, get = served.client.head(path), served.client.get(path)
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        assert head.headers["content-type"] == get.headers["content-type"], path
+    assert served.client.head("/schema/openapi.json").status_code == 200
+    assert served.client.head("/api/nothing").status_code == 404
+    assert served.client.head("/api/runs?limit=0").status_code == 400
+    refused = served.client.head("/api/pipelines/ingest/pause")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST, OPTIONS")
+    assert served.client.post("/api/runs").headers["allow"] == "GET, HEAD, OPTIONS"
+    assert served.client.options("/api/retries").headers["allow"] == "GET, HEAD, OPTIONS, POST"

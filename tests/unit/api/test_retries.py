@@ -168,7 +168,7 @@ def test_both_methods_of_the_path_are_allowed(served: Served) -> None:
     refused = served.client.delete(RETRIES)
     assert (answer.status_code, refused.status_code) == (204, 405)
     for found in (answer, refused):
-        assert set(found.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST"}
+        assert set(found.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
 @pytest.mark.requirement("S6")
