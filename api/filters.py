@@ -90,6 +90,15 @@ class RunQuery(Scope, frozen=True, kw_only=True):
 
     status: Annotated[str | None, one_of(RunStatus, "Only those that ended (or stand) so.")] = None
 
+    include_idle: Annotated[
+        bool | None,
+        Meta(
+            description="Whether to list every run in which nothing succeeded and nothing failed, since there was nothing "
+            "to do but for what is known to be broken. Without them there is the last one of each source whose latest runs "
+            "were so, as far as others leave room. Not given: `/api/runs` has them, `/api/processing/history` not."
+        ),
+    ] = None
+
     def filter(self, catalog: Catalog, *, ended: bool | None = None) -> RunFilter:
         """The filter of the store."""
         return RunFilter(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from litestar.response import Stream
+from msgspec.structs import replace
 
 from api.description import Content
 from api.filters import RunPageQuery
@@ -17,11 +18,12 @@ from api.routes import reads
 from api.schemas.runs import RunDetail, RunList
 from api.streaming import stream
 from daemon.clock import Clock
+from daemon.idle_runs import IdleRuns
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
 from daemon.store.columns.runs import RunRecord
 from daemon.store.database import Database
-from daemon.store.runs import LogLine, Runs
+from daemon.store.runs import LogLine, RunFilter, Runs
 
 _LINES = 200
 """Lines of a log that are sent together."""
@@ -35,12 +37,15 @@ def list_runs(
     catalog: NamedDependency[Catalog],
     runs: NamedDependency[Runs],
     live: NamedDependency[Live],
+    idle_runs: NamedDependency[IdleRuns],
     database: NamedDependency[Database],
     wanted: NamedDependency[RunPageQuery],
 ) -> RunList:
     """All runs that match, those under way included."""
     require_known(wanted, catalog, database)
-    return _page(clock, catalog, runs, live, wanted, ended=None)
+    shown = RunLister(catalog, runs, live, idle_runs)
+    every = wanted.include_idle is not False
+    return _page(clock, shown, wanted, wanted.filter(catalog), every=every)
 
 
 @reads(
@@ -54,28 +59,51 @@ def history(
     catalog: NamedDependency[Catalog],
     runs: NamedDependency[Runs],
     live: NamedDependency[Live],
+    idle_runs: NamedDependency[IdleRuns],
     database: NamedDependency[Database],
     wanted: NamedDependency[RunPageQuery],
 ) -> RunList:
-    """All runs that match and are not under way."""
+    """Runs that match and are not under way. Runs that had nothing to do are left out, but for the last of each source."""
     require_known(wanted, catalog, database)
-    return _page(clock, catalog, runs, live, wanted, ended=True)
+    shown = RunLister(catalog, runs, live, idle_runs)
+    every = wanted.include_idle is True
+    return _page(clock, shown, wanted, wanted.filter(catalog, ended=True), every=every)
+
+
+class RunLister(NamedTuple):
+    """Lists runs as they are shown."""
+
+    catalog: Catalog
+    runs: Runs
+    live: Live
+    idle_runs: IdleRuns
+
+    def newest(self, limit: int) -> list[RunDetail]:
+        """Runs that ended last, newest first; of those that had nothing to do the last of each source, if there is room."""
+        return self.shown(self.idle_runs.newest(self.runs, RunFilter(ended=True), limit).runs)
+
+    def shown(self, records: list[RunRecord]) -> list[RunDetail]:
+        """Runs with how many idle ones they stand for."""
+        streaks = self.idle_runs.by_run()
+        return [
+            replace(run, idle_runs=streak.runs, idle_since=streak.since)
+            if (streak := streaks.get(run.run_id))
+            else run
+            for run in describe(self.catalog, self.live, records)
+        ]
 
 
 def _page(
-    clock: Clock,
-    catalog: Catalog,
-    runs: Runs,
-    live: Live,
-    wanted: RunPageQuery,
-    *,
-    ended: bool | None,
+    clock: Clock, shown: RunLister, wanted: RunPageQuery, chosen: RunFilter, *, every: bool
 ) -> RunList:
-    chosen = wanted.filter(catalog, ended=ended)
-    page = runs.page(chosen, wanted.limit, wanted.cursor)
+    """`every` is whether runs that had nothing to do are listed one by one."""
+    if every:
+        page = shown.runs.page(chosen, wanted.limit, wanted.cursor)
+    else:
+        page = shown.idle_runs.page(shown.runs, chosen, wanted.limit, wanted.cursor)
     return RunList(
-        runs=describe(catalog, live, page.runs),
-        total_runs=runs.total(chosen),
+        runs=shown.shown(page.runs),
+        total_runs=shown.runs.total(chosen),
         next_cursor=page.next_cursor,
         timestamp=clock.now(),
     )

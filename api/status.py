@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from api.query import Query
 from api.routes import reads
-from api.runs import describe
+from api.runs import RunLister
 from api.schemas.failures import FailureDetail
 from api.schemas.queued import Queued
 from api.schemas.standing import FailingSource
@@ -18,12 +18,13 @@ from api.schemas.status import CurrentRun, CurrentStatus, FailureSummary, Proces
 from api.statistics import StatisticsQuery, make_statistics
 from daemon.clock import Clock
 from daemon.config import Settings
+from daemon.idle_runs import IdleRuns
 from daemon.live import Live
 from daemon.pipelines.catalog import Catalog
 from daemon.standing import Standings
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
-from daemon.store.runs import RunFilter, Runs
+from daemon.store.runs import Runs
 from daemon.taxonomy import FailureStatus
 from daemon.work.queue import WorkQueue
 
@@ -59,6 +60,7 @@ def current_status(
     live: NamedDependency[Live],
     queue: NamedDependency[WorkQueue],
     standings: NamedDependency[Standings],
+    idle_runs: NamedDependency[IdleRuns],
     wanted: NamedDependency[CurrentStatusQuery],
 ) -> CurrentStatus:
     """What is being processed, what was processed lately, and whether anything failed."""
@@ -77,7 +79,7 @@ def current_status(
         failing=failing[:LISTED_SOURCES],
         timestamp=clock.now(),
         recent_runs=(
-            describe(catalog, live, runs.page(RunFilter(ended=True), wanted.recent_limit).runs)
+            RunLister(catalog, runs, live, idle_runs).newest(wanted.recent_limit)
             if wanted.include_recent
             else []
         ),

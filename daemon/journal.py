@@ -7,7 +7,7 @@ from typing import assert_never
 
 from daemon import events
 from daemon.store.entries import Committed, Entry
-from daemon.taxonomy import RunStatus
+from daemon.store.runs import is_idle
 
 log = logging.getLogger("triaged.runs")
 
@@ -85,7 +85,7 @@ def _group_event(event: events.GroupEvent) -> None:
 
 
 def _run_ended(event: events.RunEnded, entry: Entry) -> None:
-    quiet = event.status is RunStatus.SUCCESS and not event.counts.succeeded
+    quiet = is_idle(event.status, event.counts.succeeded, event.counts.failed)
     summary = entry.summary
     log.log(
         logging.DEBUG if quiet else logging.INFO,

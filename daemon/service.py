@@ -25,6 +25,7 @@ from daemon.cycles.cycles import Cycles
 from daemon.errors import Conflict
 from daemon.gate import Gate
 from daemon.health import Health, health_of
+from daemon.idle_runs import IdleRuns
 from daemon.live import Live
 from daemon.operations.accounts import AccountOperations
 from daemon.operations.files import FileOperations
@@ -117,6 +118,7 @@ class Daemon:
         self.standings = Standings(
             self.writer.standing, PendingFailures(self.database), self.clock, self.runs.streaks()
         )
+        self.idle_runs = IdleRuns(self.runs.idle_streaks())
 
     def _run(self) -> None:
         """What runs sources, by time and on demand."""
@@ -208,6 +210,7 @@ class Daemon:
         )
         for subscriber in (
             self.standings.follow,
+            self.idle_runs.follow,
             self.metrics.count,
             self.queue.follow,
             self.automatic_retries.follow,
@@ -262,6 +265,7 @@ class Daemon:
             gate=self.gate,
             live=self.live,
             standings=self.standings,
+            idle_runs=self.idle_runs,
             topics=self.topics,
             database=self.database,
             failures=self.failures,

@@ -44,7 +44,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         list[CurrentRun], Meta(description="All active runs, most recently updated first.")
     ]
     recent_runs: Annotated[
-        list[RunDetail], Meta(description="The five runs that ended last, newest first.")
+        list[RunDetail],
+        Meta(
+            description="The five runs that ended last, newest first. Runs that had nothing to do leave the others room."
+        ),
     ]
     statistics: Annotated[
         Statistics | None,

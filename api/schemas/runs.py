@@ -14,6 +14,7 @@ from daemon.live import ActiveRun
 from daemon.pipelines.catalog import Catalog
 from daemon.store.columns.runs import RunRecord
 from daemon.store.entries import RunError
+from daemon.store.runs import is_idle
 from daemon.taxonomy import Category, RunState, RunStatus, Trigger
 
 
@@ -128,6 +129,17 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
         list[TopError], Meta(description="Its most frequent causes of failure, at most five.")
     ]
     log_url: fields.LogUrl
+    idle_runs: Annotated[
+        int,
+        Meta(
+            description="1 if nothing succeeded and nothing failed in it, since there was nothing to do but for what is "
+            "known to be broken; more if it is the last of so many runs of its source in a row; else 0.",
+            examples=[0],
+        ),
+    ]
+    idle_since: Annotated[
+        datetime | None, Meta(description="When the first of these runs ended; null without.")
+    ]
 
     @classmethod
     def of(cls, record: RunRecord, catalog: Catalog, live: ActiveRun | None = None) -> RunDetail:
@@ -157,6 +169,8 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
             retryable_failures=record.retryable,
             top_errors=[TopError.of(error) for error in record.top_errors],
             log_url=fields.log_url(record.run_id),
+            idle_runs=int(idle := is_idle(status, record.succeeded, record.failed)),
+            idle_since=record.ended_at if idle else None,
         )
 
 
@@ -164,7 +178,9 @@ class RunList(msgspec.Struct, frozen=True, kw_only=True):
     """Runs that match, newest first."""
 
     runs: Annotated[list[RunDetail], Meta(description="This page of them.")]
-    total_runs: Annotated[int, Meta(description="All that match.", examples=[240])]
+    total_runs: Annotated[
+        int, Meta(description="All that match, idle ones included.", examples=[240])
+    ]
     next_cursor: Annotated[
         str | None, Meta(description="Value of `cursor` for the next page; null on the last one.")
     ]

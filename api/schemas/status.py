@@ -111,7 +111,9 @@ class CurrentStatus(ProcessingStatus, frozen=True, kw_only=True):
 
     recent_runs: Annotated[
         list[RunDetail],
-        Meta(description="The runs that ended last, newest first; empty if not asked for."),
+        Meta(
+            description="The runs that ended last, newest first; empty if not asked for. Runs that had nothing to do leave the others room: of those there is the last one of each source at most."
+        ),
     ]
     statistics: Annotated[
         Statistics | None,

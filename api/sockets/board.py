@@ -13,7 +13,7 @@ from collections import deque
 
 import msgspec
 
-from api.runs import describe
+from api.runs import RunLister
 from api.schemas import live
 from api.schemas.failures import FailureDetail
 from api.schemas.runs import RunDetail
@@ -26,7 +26,6 @@ from api.status import LISTED_SOURCES, active_runs, failing_sources, summarise
 from daemon.composition.offered import Offered
 from daemon.errors import StoreError
 from daemon.store.entries import Committed
-from daemon.store.runs import RunFilter
 
 log = logging.getLogger("triaged.api")
 
@@ -173,8 +172,8 @@ class Board:
 
     def _read_runs(self, most: int) -> list[RunDetail]:
         offered = self._offered
-        page = offered.runs.page(RunFilter(ended=True), most)
-        return describe(offered.catalog, offered.live, page.runs)
+        lister = RunLister(offered.catalog, offered.runs, offered.live, offered.idle_runs)
+        return lister.newest(most)
 
     def state(self, clients: int) -> str:
         """The whole status as it is now."""

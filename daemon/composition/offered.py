@@ -13,6 +13,7 @@ from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.gate import Gate
 from daemon.health import Health
+from daemon.idle_runs import IdleRuns
 from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.operations.accounts import AccountOperations
@@ -54,6 +55,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     gate: Gate
     live: Live
     standings: Standings
+    idle_runs: IdleRuns
     topics: Topics
 
     # What is stored.

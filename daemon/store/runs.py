@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from daemon.store.reading import Need
 from daemon.store.records import select, stored, utc
 from daemon.store.report_conditions import RUN_COLUMNS, Condition, fragments
 from daemon.store.sql import SQL, query
-from daemon.taxonomy import CATEGORIES
+from daemon.taxonomy import CATEGORIES, RunStatus
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,8 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     q: str | None = None
     """Text in the message, the advice or the source, in any case."""
     ended: bool | None = None
+    idle: bool | None = None
+    """Whether nothing came of them and nothing failed in them; see `is_idle`."""
     accounts: tuple[tuple[str, str], ...] | None = None
     conditions: tuple[Condition, ...] = ()
     """What else must hold."""
@@ -79,6 +81,23 @@ class SourceOutcomes(msgspec.Struct, frozen=True):
     last_success_at: datetime | None
 
 
+class IdleStreak(NamedTuple):
+    """The latest runs of a source, which were idle."""
+
+    pipeline: str
+    source: str
+    run_id: str
+    """The last of them."""
+    runs: int
+    since: datetime
+    """When the first of them ended."""
+
+
+def is_idle(status: str, succeeded: int, failed: int) -> bool:
+    """Whether nothing came of a run and nothing failed in it: nothing was to do, but for what is known to be broken."""
+    return status in (RunStatus.SUCCESS, RunStatus.PARTIAL) and not succeeded and not failed
+
+
 class RunStreak(NamedTuple):
     """How a source's latest runs ended."""
 
@@ -115,6 +134,16 @@ class Runs:
         )
         runs = [RunRecord.of(row) for row in rows[:limit]]
         return RunPage(runs, runs[-1].run_id if len(rows) > limit else None)
+
+    def some(self, f: RunFilter, run_ids: Iterable[str]) -> list[RunRecord]:
+        """Those of some runs that match, newest first."""
+        if not (chosen := list(run_ids)):
+            return []
+        sql, parameters = runs_where(f)
+        rows = self._reader.rows(
+            query("some_runs", columns=select(RunRecord), where=sql), [*parameters, chosen]
+        )
+        return [RunRecord.of(row) for row in rows]
 
     def total(self, f: RunFilter) -> int:
         """How many runs match."""
@@ -165,6 +194,11 @@ class Runs:
         """How the latest runs of every source ended."""
         return [RunStreak(*map(utc, row)) for row in self._reader.rows(SQL["run_streaks"])]
 
+    def idle_streaks(self) -> list[IdleStreak]:
+        """Sources whose latest run was idle."""
+        rows = self._reader.rows(query("idle_streaks", is_idle=SQL["is_idle"]))
+        return [IdleStreak(*map(utc, row)) for row in rows]
+
     def last_cycles(self) -> dict[str, datetime]:
         """When the last cycle of each pipeline ended."""
         rows = self._reader.rows(SQL["last_cycles"])
@@ -209,6 +243,8 @@ def runs_where(f: RunFilter) -> tuple[str, list[Any]]:
         parameters += [f.q.lower()] * len(texts)
     if f.ended is not None:
         parts.append("ended_at IS NOT NULL" if f.ended else "ended_at IS NULL")
+    if f.idle is not None:
+        parts.append(f"{'' if f.idle else 'NOT '}{SQL['is_idle']}")
     if f.accounts is not None:
         parts.append("list_contains(?, pipeline || chr(31) || source)")
         parameters.append([f"{pipeline}\x1f{source}" for pipeline, source in f.accounts])

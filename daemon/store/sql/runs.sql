@@ -17,6 +17,23 @@ SELECT {columns} FROM runs WHERE run_id = ?;
 SELECT {columns} FROM runs
 WHERE run_id IN (SELECT max(run_id) FROM runs WHERE pipeline = ? GROUP BY source);
 
+-- name: some_runs
+-- Those of some runs that match, newest first.
+SELECT {columns} FROM runs WHERE {where} AND list_contains(?, run_id) ORDER BY run_id DESC;
+
+-- name: is_idle
+-- Whether nothing came of a run and nothing failed in it: there was nothing to do, but for what is known to be broken.
+(status IN ('success', 'partial') AND succeeded = 0 AND failed = 0)
+
+-- name: idle_streaks
+-- Sources whose latest run was idle: that run, how many there were in a row, and when the first of them ended.
+WITH busy AS (
+    SELECT pipeline, source, max(run_id) AS last_busy FROM runs
+    WHERE status <> 'running' AND NOT {is_idle} GROUP BY ALL)
+SELECT pipeline, source, max(run_id), count(*), min(ended_at)
+FROM runs LEFT JOIN busy USING (pipeline, source)
+WHERE {is_idle} AND (last_busy IS NULL OR run_id > last_busy) GROUP BY ALL;
+
 -- name: last_cycles
 -- When the last cycle of each pipeline ended.
 SELECT pipeline, max(ended_at) FROM cycles WHERE outcome <> 'interrupted' GROUP BY ALL;

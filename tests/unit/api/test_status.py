@@ -169,7 +169,8 @@ def test_everybody_says_the_same_of_a_source_whose_runs_skip_what_is_broken(
     for _ in range(3):
         served.run("ingest")
     status = served.get("/api/processing/current-status", include_stats=True)
-    assert [run["final_state"] for run in status["recent_runs"]] == ["PARTIAL"] * 3
+    assert [run["final_state"] for run in status["recent_runs"]] == ["PARTIAL"] * 2
+    assert [run["idle_runs"] for run in status["recent_runs"]] == [2, 0]
     assert status["recent_runs"][0]["user_message"].startswith("1 failure of an earlier run")
     assert status["failing_sources"] == 1
     (failing,) = status["failing"]
@@ -206,3 +207,25 @@ def test_a_source_that_is_gone_fails_with_what_it_left_open(served: Served) -> N
     served.daemon.catalog.remove_source("mailbox", "sales")
     failing = {s["source"]: s["enabled"] for s in served.get("/api/processing/status")["failing"]}
     assert failing == {"sales": False, "support": True}
+
+
+@pytest.mark.requirement("I2", "F2", "S5")
+def test_runs_without_anything_to_do_push_no_failed_one_out_of_what_is_shown(
+    served: Served,
+) -> None:
+    served.run("mailbox")
+    may_go_on.set()
+    for _ in range(30):
+        served.run("patient")
+    recent = served.get("/api/processing/current-status", recent_limit=3)["recent_runs"]
+    assert (recent[0]["source"], recent[0]["idle_runs"]) == ("patient", 30)
+    assert {run["source"] for run in recent[1:]} == {"sales", "support"}
+    history = served.get("/api/processing/history", limit=3)
+    assert history["runs"] == recent
+    assert (history["total_runs"], history["next_cursor"]) == (32, None)
+    every = served.get("/api/processing/history", limit=3, include_idle=True)
+    assert [run["source"] for run in every["runs"]] == ["patient"] * 3
+    assert every["total_runs"] == 32
+    assert served.get("/api/runs", limit=3)["runs"] == every["runs"]
+    assert served.get("/api/runs", limit=3, include_idle=False)["runs"] == recent
+    assert len(served.get("/api/processing/history", source="patient")["runs"]) == 1
