@@ -13,7 +13,9 @@ from daemon.cli.terminal import cell, local, make_table, seconds, stacked, statu
 
 def accounts_table(accounts: Iterable[Account]) -> Table:
     """A line each, with what is the matter below its name."""
-    table = make_table("Account", "Kept in", "Server", "Status", "Last success", fixed=("Kept in",))
+    table = make_table(
+        "Account", "Kept in", "Server", "Status", "Last success", fixed=("Account", "Kept in")
+    )
     for account in accounts:
         table.add_row(
             stacked(cell(account.name, "bold"), cell(account.email_address, "dim")),

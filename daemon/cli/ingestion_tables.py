@@ -24,7 +24,7 @@ from daemon.cli.terminal import (
 def ingestions_table(ingestions: Iterable[Ingestion]) -> Table:
     """A line each, with its files by how they stand."""
     numbers = ("Files", "Failed", "Partial", "Set aside", "Ignored", "Rejected rows")
-    table = make_table("Ingestion", *numbers, "Reads", right=numbers)
+    table = make_table("Ingestion", *numbers, "Reads", right=numbers, fixed=("Ingestion",))
     for one in ingestions:
         badge = one.badge
         counts = (badge.files, badge.failed, badge.partial, badge.quarantined, badge.ignored)

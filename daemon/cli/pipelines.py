@@ -37,7 +37,9 @@ def run(args: Namespace) -> int:
 
 
 def _table(pipelines: Iterable[PipelineInfo]) -> Table:
-    table = terminal.make_table("Pipeline", "Schedule", "Stands", "Next", "Sources")
+    table = terminal.make_table(
+        *("Pipeline", "Schedule", "Stands", "Next", "Sources"), fixed=("Pipeline", "Sources")
+    )
     for pipeline in pipelines:
         table.add_row(
             cell(pipeline.name, "bold"),

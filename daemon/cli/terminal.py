@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +22,9 @@ from rich.text import Text
 from daemon.errors import ConfigError, Problem
 from daemon.formulas import defuse
 
+_ROOMY = 10_000
+_WORD = 20
+"""Characters of the longest words that a table breaks over lines."""
 WIDE = 150
 """Columns from which a table shows everything side by side."""
 
@@ -157,9 +160,47 @@ def interval(value: float) -> str:
     return f"{value:g} s" if value < 60 else seconds(value).removesuffix(" 00 s")
 
 
+class FittingTable(Table):
+    """A table that, on a terminal too narrow for it, gives each row some lines of its own.
+
+    Otherwise names would be broken, and whole columns left out.
+    """
+
+    def __init__(self, **look: Any) -> None:
+        super().__init__(**look)
+        self._cells: list[tuple[Text, ...]] = []
+
+    def add_row(self, *cells: RenderableType | None, **look: Any) -> None:
+        self._cells.append(tuple(c if isinstance(c, Text) else cell(c) for c in cells))
+        super().add_row(*cells, **look)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._needed(console, options) <= options.max_width:
+            yield from super().__rich_console__(console, options)
+        else:
+            yield from map(self._in_lines, self._cells)
+
+    def _needed(self, console: Console, options: ConsoleOptions) -> int:
+        """The width in which no cell that is fixed is cut, and no word of usual length broken."""
+        roomy = options.update_width(_ROOMY)
+        measured = [(c.no_wrap, self._measure_column(console, roomy, c)) for c in self.columns]
+        needed = (
+            whole.maximum if fixed else min(whole.minimum, _WORD) for fixed, whole in measured
+        )
+        return sum(needed) + self._extra_width
+
+    def _in_lines(self, cells: tuple[Text, ...]) -> Group:
+        first, *others = zip(self.columns, cells, strict=False)
+        return entry(first[1], *(_labelled(str(of.header), text) for of, text in others))
+
+
+def _labelled(header: str, text: Text) -> Text:
+    return Text(f"{header}: ".removeprefix(": "), style="dim") + text if text.plain else text
+
+
 def make_table(*columns: str, right: Sequence[str] = (), fixed: Sequence[str] = ()) -> Table:
     """A table that fills the width it has; `right` are aligned so, `fixed` are never wrapped."""
-    table = Table(
+    table = FittingTable(
         box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False
     )
     for name in columns:

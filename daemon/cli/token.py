@@ -155,7 +155,7 @@ def _list(args: Namespace, settings: Settings, file: KeysFile) -> None:
     if args.json:
         terminal.write_json(listed)
         return
-    table = terminal.make_table("Name", "Role", "Status", "Created", "Expires")
+    table = terminal.make_table(*("Name", "Role", "Status", "Created", "Expires"), fixed=("Name",))
     for key in listed:
         times = [terminal.local(moment) if moment else "" for moment in (key.created, key.expires)]
         table.add_row(

@@ -75,3 +75,23 @@ def test_times_are_local_with_their_zone(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def drawn(width: int) -> str:
+    table = terminal.make_table("Name", "Role", "Since", right=("Role",), fixed=("Name",))
+    table.add_row(terminal.cell("grafana-dashboards-production"), "read", terminal.cell(""))
+    table.add_row(terminal.cell("ann"), "admin", terminal.cell("2026-12-01 06:24:04 UTC"))
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(table)
+    return str(console.file.getvalue())
+
+
+def test_a_table_breaks_no_name_and_leaves_nothing_out_however_narrow_the_terminal():
+    wide = drawn(80)
+    assert wide.startswith("Name ")
+    assert len(wide.splitlines()) == 4
+    narrow = [line.rstrip() for line in drawn(30).splitlines() if line.strip()]
+    assert narrow == [
+        *("grafana-dashboards-production", "  Role: read"),
+        *("ann", "  Role: admin", "  Since: 2026-12-01 06:24:04", "  UTC"),
+    ]
