@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support.alerting import Account, Mailbox, alerting, mailbox, missing_servers
 from tests.support.alertmanager import Alertmanager
-from tests.support.product import ROOT, Product, wait_for
+from tests.support.product import BAD, GOOD, ROOT, Product, wait_for
 from tests.support.prometheus import Prometheus
 from tests.support.receiver import Receiver
 
@@ -121,6 +122,45 @@ def _compare_messages(receiver: Receiver, annotations: dict[str, str]) -> None:
         assert annotations[link].replace("&", "&amp;") in html
 
 
+def _mend(product: Product) -> None:
+    product.drop("bad.csv", GOOD)
+
+
+def _ignore(product: Product) -> None:
+    product.post("/api/ingestions/orders/files/ignore", {"paths": ["bad.csv"]})
+
+
+def _quarantine(product: Product) -> None:
+    product.post("/api/ingestions/orders/files/quarantine", {"paths": ["bad.csv"]})
+
+
+@pytest.mark.requirement("I2", "M3", "M7")
+@pytest.mark.parametrize("deal_with", [_mend, _ignore, _quarantine])
+def test_a_broken_file_is_told_of_through_all_cycles_that_skip_it_until_it_is_dealt_with(
+    product: Product, tmp_path: Path, deal_with: Callable[[Product], None]
+) -> None:
+    product.configure_orders()
+    product.drop("good.csv", GOOD)
+    product.drop("bad.csv", BAD)
+    product.start()
+    name = "TriagedFailuresOpen"
+    with alerting(product, tmp_path, lasting="1s") as (prometheus, receiver):
+        told = wait_for(lambda: receiver.told(name, receiver="tickets"))
+        assert (told.labels["pipeline"], told.labels["source"]) == ("ingest", "orders")
+        assert "orders" in told.annotations["description"]
+        detail = httpx.get(told.annotations["detail_url"]).json()
+        assert {failure["item"] for failure in detail["failures"]} == {"bad.csv"}
+        cycles = "sum(triaged_cycles_total)"
+        before = float(prometheus.query(cycles)[0]["value"][1])
+        wait_for(lambda: float(prometheus.query(cycles)[0]["value"][1]) > before + 10)
+        beside = {"TriagedAbsent", "TriagedWatchdog"}  # absent until the first scrape
+        wait_for(lambda: prometheus.firing() - beside == {name})
+        deal_with(product)
+        wait_for(lambda: receiver.told(name, "resolved", "tickets"))
+        wait_for(lambda: not prometheus.firing() - beside)
+        assert {alert.name for alert in receiver.alerts} - beside == {name}
+
+
 @pytest.mark.requirement("M3")
 def test_a_killed_daemon_is_reported_as_absent_and_nothing_else_pages(
     product: Product, tmp_path: Path
@@ -187,6 +227,9 @@ SILENCED = [
     ("TriagedAbsent critical", "TriagedErrorBudgetBurn critical"),
     ("TriagedAuthenticationFailing warning", "TriagedSourceNoSuccess critical"),
     ("TriagedSourceFailing warning", "TriagedSourceNoSuccess warning"),
+    ("TriagedSourceFailing warning", "TriagedFailuresOpen warning"),
+    ("TriagedAuthenticationFailing warning", "TriagedFailuresOpen critical"),
+    ("TriagedSourceNoSuccess critical", "TriagedFailuresOpen critical"),
     ("TriagedRunStalled critical", "TriagedCyclesSkipped warning"),
     ("TriagedSourceNoSuccess critical", "TriagedSourceNoSuccess warning"),
 ]

@@ -19,7 +19,7 @@ class Prometheus(ServerProcess):
         links: dict[str, str],
         lasting: str | None = None,
     ) -> None:
-        """Begins. `links` replace those of the thresholds; `lasting` replaces every `for: 1m`."""
+        """Begins. `links` replace those of the thresholds; `lasting` replaces every `for: 1m` and ages of 5 minutes."""
         config = (ROOT / "alerts/prometheus.yml").read_text()
         config = config.replace("15s", "1s").replace("triaged.example.com:8080", target)
         config = config.replace("alertmanager.example.com:9093", alertmanager)
@@ -47,6 +47,7 @@ class Prometheus(ServerProcess):
                 text = text.replace(getattr(shipped, name), url)
             if lasting is not None:
                 text = text.replace("for: 1m\n", f"for: {lasting}\n")
+                text = text.replace("< time() - 300\n", "< time() - 1\n")
             (rules / source.name).write_text(text)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
