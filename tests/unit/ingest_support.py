@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ class MemoryIndex:
         self.forced: set[str] = set()
         self.closed: set[str] = set()
         self.latest_run = "run-9"
+        self.newest: datetime | None = None
 
     def learn(self, source: str, file: FileFacts | None, status: FileStatus) -> None:
         if file is not None:
@@ -123,7 +125,7 @@ class MemoryIndex:
     def known(self, source: str) -> bytes:
         """What a run of the source is told."""
         found = [self._file(*of) for (name, _), of in self._known.items() if name == source]
-        return pack(sorted(found), self.closed)
+        return pack(sorted(found), self.closed, self.newest)
 
     def _file(self, facts: FileFacts, status: FileStatus) -> KnownFile:
         return KnownFile(

@@ -40,7 +40,7 @@ class IngestSource(ConfigTable, frozen=True, kw_only=True):
     """One ingestion: files by glob into a table."""
 
     files: FilePath
-    """Glob of the input files, relative to the configuration file; `**` reaches subfolders."""
+    """Glob of the input files, relative to the configuration file; `**` reaches subfolders, `{a,b}` is one or the other."""
     table: Identifier
     """Table that the rows go to; made when it does not exist."""
     format: Literal["auto", "csv", "jsonl", "json", "parquet"] = "auto"
@@ -55,6 +55,8 @@ class IngestSource(ConfigTable, frozen=True, kw_only=True):
     """Zone of times that name none, such as Europe/Berlin: in columns with a zone they are taken for times of that one."""
     settle: Duration = Duration(2)
     """A file changed more recently than this may still be growing and waits for the next cycle."""
+    expect_every: Duration | None = None
+    """How long it may take at most till a new file comes, such as "1d"; beyond that every run fails until one does."""
     enabled: bool = True
     """Whether cycles include it."""
 

@@ -22,6 +22,8 @@ class FileFacts(Facts, frozen=True, kw_only=True, tag="file"):
     """Name of the file below the rejects folder that holds the rejected rows."""
     repeated: bool = False
     """Whether these rows were stored and counted before: the file was only touched."""
+    arrived: bool = False
+    """Whether no run had seen this version before."""
 
     def rows(self) -> Rows | None:
         return None if self.repeated else Rows(self.rows_loaded, self.rows_rejected)

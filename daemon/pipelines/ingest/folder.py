@@ -1,6 +1,6 @@
 """The files of an ingestion: listed by glob, and found again by path without leaving the folder.
 
-The ingestion's folder is the longest leading part of its glob that holds no wildcard; paths are
+The ingestion's folder is the longest leading part of its glob that holds no wildcard and no braces; paths are
 relative to it, with forward slashes. Hidden files and those that are still being put there
 (``*.tmp``, ``*.part``) are left out, and so is whatever a symbolic link has outside the folder.
 """
@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from daemon.errors import UnsafePath
@@ -21,12 +21,24 @@ from daemon.pipelines.ingest.failures import FolderError
 from daemon.pipelines.ingest.ports import ListedFile
 
 _WILDCARDS = re.compile(r"[*?\[]")
+_CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_CLASS = re.compile(r"\[[^\]]*\]")
+_MOST_ALTERNATIVES = 100
 _UNFINISHED = (".tmp", ".part")
 
 
 def glob_problem(files: str) -> str | None:
     """What is wrong with a glob, as a sentence; None when it is fine."""
-    _, pattern = _split(files)
+    alternatives = list(islice(_alternatives(files), _MOST_ALTERNATIVES + 1))
+    if len(alternatives) > _MOST_ALTERNATIVES:
+        return f"a glob whose braces stand for at most {_MOST_ALTERNATIVES} alternatives"
+    if any(brace in _CLASS.sub("", each) for each in alternatives for brace in "{}"):
+        return "braces only around alternatives, such as *.{csv,tsv}; write [{] for one in a name"
+    return next(filter(None, map(_problem, alternatives)), None)
+
+
+def _problem(files: str) -> str | None:
+    _, [pattern] = _split([files])
     if "\0" in files or files.endswith("/") or pattern in ([], ["/"]):
         return "a glob of files, such as inbox/orders/*.csv"
     if any(part == ".." for part in pattern):
@@ -41,18 +53,14 @@ class InputFolder:
 
     def __init__(self, base: Path, files: str) -> None:
         """`files` is the glob; a relative one starts at `base`."""
-        root, self._pattern = _split(files)
+        root, patterns = _split(sorted(set(_alternatives(files))))
         self.root = base / root
         self._fixed = _fixed(base, self.root)
         self.unnameable: set[str] = set()
         """Paths listed with their undecodable bytes written out: such a file cannot be tracked."""
         self.unreadable: dict[str, OSError] = {}
         """Files and folders (these end with a slash) that a listing could not look at, and why."""
-        if self._pattern[-1] == "**":
-            self._pattern.append("*")
-        self._segments = [
-            None if part == "**" else re.compile(fnmatch.translate(part)) for part in self._pattern
-        ]
+        self._patterns = [_compiled(pattern) for pattern in patterns]
 
     def batches(self, size: int = 1000) -> Iterator[list[ListedFile]]:
         """The files in sorted order, in batches; raises `FolderError` without the folder."""
@@ -89,7 +97,10 @@ class InputFolder:
         return place.startswith(prefix) and self._is_covered(parts)
 
     def _is_covered(self, parts: list[str]) -> bool:
-        return _covers(self._segments, parts) and not any(map(_is_left_out, parts))
+        return self._fits(parts) and not any(map(_is_left_out, parts))
+
+    def _fits(self, parts: list[str]) -> bool:
+        return any(_covers(pattern, parts) for pattern in self._patterns)
 
     def _walk(self, within: str, depth: int) -> Iterator[ListedFile]:
         names, folders = self._scan(within, depth)
@@ -97,7 +108,7 @@ class InputFolder:
             path = f"{within}{name}"
             if name in folders:
                 yield from self._walk(f"{path}/", depth + 1)
-            elif _covers(self._segments, path.split("/")):
+            elif self._fits(path.split("/")):
                 yield from self._look(path)
 
     def _scan(self, within: str, depth: int) -> tuple[list[str], set[str]]:
@@ -117,10 +128,7 @@ class InputFolder:
 
     def _descends(self, name: str, depth: int) -> bool:
         """Whether the glob may cover files in a folder of that name."""
-        if None in self._segments[: depth + 1]:
-            return True
-        segment = self._segments[depth] if depth < len(self._segments) - 1 else None
-        return segment is not None and bool(segment.match(name))
+        return any(_leads_into(pattern, name, depth) for pattern in self._patterns)
 
     def _look(self, path: str) -> Iterator[ListedFile]:
         place = self.root / path
@@ -170,15 +178,47 @@ def _fixed(base: Path, root: Path) -> str:
     return "" if fixed == Path() else fixed.as_posix().rstrip("/")
 
 
-def _split(files: str) -> tuple[Path, list[str]]:
-    """The wildcard-free folder and the parts of the glob below it."""
-    parts = list(Path(files).parts)
+_Pattern = list[re.Pattern[str] | None]
+"""The parts of a glob below its folder; None stands for ``**``: any number of folders."""
+
+
+def _alternatives(files: str) -> Iterator[str]:
+    """The globs that one with braces stands for."""
+    found = _CHOICE.search(files)
+    if found is None:
+        yield files
+        return
+    for each in found[1].split(","):
+        yield from _alternatives(files[: found.start()] + each + files[found.end() :])
+
+
+def _split(globs: list[str]) -> tuple[Path, list[list[str]]]:
+    """The folder without wildcards that all globs have in common, and the parts of each below it."""
+    parts = [list(Path(glob).parts) for glob in globs]
+    fixed = zip(*(each[: _fixed_parts(each)] for each in parts), strict=False)
+    shared = sum(1 for _ in takewhile(lambda names: len(set(names)) == 1, fixed))
+    return Path(*parts[0][:shared]), [each[shared:] for each in parts]
+
+
+def _fixed_parts(parts: list[str]) -> int:
     first = next((at for at, part in enumerate(parts) if _WILDCARDS.search(part)), len(parts) - 1)
-    return Path(*parts[: max(first, 0)]), parts[max(first, 0) :]
+    return max(first, 0)
 
 
-def _covers(segments: list[re.Pattern[str] | None], parts: list[str]) -> bool:
-    """Whether a path, in parts, fits the glob; None stands for ``**``: any number of folders."""
+def _compiled(parts: list[str]) -> _Pattern:
+    whole = [*parts, "*"] if parts[-1] == "**" else parts
+    return [None if part == "**" else re.compile(fnmatch.translate(part)) for part in whole]
+
+
+def _leads_into(pattern: _Pattern, name: str, depth: int) -> bool:
+    if None in pattern[: depth + 1]:
+        return True
+    segment = pattern[depth] if depth < len(pattern) - 1 else None
+    return segment is not None and bool(segment.match(name))
+
+
+def _covers(segments: _Pattern, parts: list[str]) -> bool:
+    """Whether a path, in parts, fits the glob."""
     if not segments:
         return not parts
     if segments[0] is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     runs: list[str]
     """What the records' last field counts: only of files that are due a run has to be known."""
     closed: frozenset[str]
+    newest: datetime | None
 
 
 def key_of(path: str) -> int:
@@ -54,8 +56,13 @@ def key_of(path: str) -> int:
     return int.from_bytes(sha256(path.encode()).digest()[:8], "big")
 
 
-def pack(files: Iterable[KnownFile], closed: Iterable[str] = ()) -> bytes:
-    """The files, which come in the order of their keys, and folders that could not be listed so far."""
+def pack(
+    files: Iterable[KnownFile], closed: Iterable[str] = (), newest: datetime | None = None
+) -> bytes:
+    """The files, which come in the order of their keys, and folders that could not be listed so far.
+
+    `newest` is when the last new file came; without any, when they were first looked for.
+    """
     keys, records = bytearray(), bytearray()
     runs: dict[str, int] = {}
     for key, size, mtime_ns, content_hash, status, rows_loaded, due, run_id in files:
@@ -70,7 +77,7 @@ def pack(files: Iterable[KnownFile], closed: Iterable[str] = ()) -> bytes:
             runs.setdefault(run_id, len(runs)) if due else 0,
         )
     return msgspec.msgpack.encode(
-        _Packed(memoryview(keys), memoryview(records), list(runs), frozenset(closed))
+        _Packed(memoryview(keys), memoryview(records), list(runs), frozenset(closed), newest)
     )
 
 
@@ -85,6 +92,8 @@ class KnownFiles:
         self._runs = found.runs
         self.closed = found.closed
         """Folders that could not be listed, and have failed for that."""
+        self.newest = found.newest
+        """When the last new file came, or files were first looked for; None in the first run."""
 
     def candidates(
         self, listed: Iterable[ListedFile], holds: Callable[[str, str], bool] | None = None
@@ -126,4 +135,4 @@ class KnownFiles:
         return Candidate(listed, content_hash.hex(), status, rows_loaded, forced=False)
 
 
-_NOTHING = _Packed(memoryview(b""), memoryview(b""), [], frozenset())
+_NOTHING = _Packed(memoryview(b""), memoryview(b""), [], frozenset(), None)

@@ -31,6 +31,8 @@ class Listing:
         self._known = known
         self._loader = loader
         self._holds = holds
+        self.found = 0
+        """How many files the glob matches, once they are counted."""
 
     @property
     def is_complete(self) -> bool:
@@ -39,13 +41,13 @@ class Listing:
 
     def count(self) -> int:
         """How many files have to be looked at; the others are skipped."""
-        listed = found = 0
+        self.found = pending = 0
         for batch in self._asked_for():
-            listed += len(batch)
-            found += len(self._candidates_of(batch))
-        if listed > found:
-            self._run.skip(count=listed - found)
-        return found
+            self.found += len(batch)
+            pending += len(self._candidates_of(batch))
+        if self.found > pending:
+            self._run.skip(count=self.found - pending)
+        return pending
 
     def candidates(self) -> Iterator[Candidate]:
         """The files that have to be looked at, listed anew."""

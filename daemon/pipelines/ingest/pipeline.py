@@ -7,6 +7,7 @@ from pathlib import Path
 from daemon.clock import Clock
 from daemon.errors import NotFound
 from daemon.pipelines.contract import RunHandle
+from daemon.pipelines.ingest.arrivals import check_arrivals
 from daemon.pipelines.ingest.config import IngestConfig, IngestSource
 from daemon.pipelines.ingest.failures import LOCKED, WarehouseError, while_opening_input
 from daemon.pipelines.ingest.file_load import FileLoader
@@ -62,6 +63,11 @@ class IngestPipeline:
             loader.settle()
             if listing.is_complete and not sweep.left_some:
                 self._warehouse.agrees(run.source)
+        if run.wanted is None and not run.cancelled:
+            if not listing.found:
+                run.step(RunState.FETCHING, f"No file matches {source.files}")
+            if not sweep.met_new:
+                check_arrivals(source, known.newest, self._clock.now())
 
     def _process(
         self,

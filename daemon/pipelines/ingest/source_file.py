@@ -33,6 +33,8 @@ class SourceFile:
     def __init__(self, listed: ListedFile, place: Path, file: BinaryIO) -> None:
         self.path = listed.path
         self.content_hash = ""
+        self.known_hash: str | None = None
+        """Of the version that was seen last."""
         self._listed = listed
         self._place = place
         self._file = file
@@ -54,6 +56,7 @@ class SourceFile:
             size=self._listed.size,
             mtime_ns=self._listed.mtime_ns,
             content_hash=self.content_hash,
+            arrived=self.content_hash != self.known_hash,
         )
 
     def check_settled(self) -> None:

@@ -45,10 +45,13 @@ class FolderSweep:
         self._trusting = trusting
         self.left_some = False
         """Whether the next cycle has to look at files again that this one could not take."""
+        self.met_new = False
+        """Whether there was a file, or a version of one, that no run had seen."""
 
     def process(self, candidate: Candidate) -> None:
         """Loads a file and reports what came of it; raises `WarehouseError`."""
         listed = candidate.listed
+        self.met_new = self.met_new or candidate.known_hash is None
         if self._is_young(listed):
             self._leave(listed)
             return
@@ -58,9 +61,9 @@ class FolderSweep:
         except (LeftForLater, FileNotFoundError, NotADirectoryError):
             self._leave(listed)
         except OSError as error:
-            self._run.fail(listed.path, while_opening_input(error), facts=unread(listed))
+            self._run.fail(listed.path, while_opening_input(error), facts=_unseen(candidate))
         except (FileFailure, UnsafePath) as error:
-            self._run.fail(listed.path, error, facts=unread(listed))
+            self._run.fail(listed.path, error, facts=_unseen(candidate))
 
     def _leave(self, listed: ListedFile) -> None:
         self.left_some = True
@@ -71,6 +74,7 @@ class FolderSweep:
         if listed.path in self._folder.unnameable:
             raise FileFailure("The file's name is not UTF-8. Rename it.", "FILE_NAME")
         with opened(listed, self._folder.resolve(listed.path)) as file:
+            file.known_hash = candidate.known_hash
             try:
                 outcome = self._load(file, candidate)
             except FileFailure as error:
@@ -87,6 +91,7 @@ class FolderSweep:
     def _load(self, file: SourceFile, candidate: Candidate) -> Outcome:
         encoding = encoding_of(file.path, self._source)
         file.scan(encoding)
+        self.met_new = self.met_new or file.facts.arrived
         if known := self._known(file, candidate):
             return known
         outcome = self._loader.load(file, encoding, self._run.run_id)
@@ -128,6 +133,10 @@ class FolderSweep:
                 "rows_rejected": facts.rows_rejected,
             },
         )
+
+
+def _unseen(candidate: Candidate) -> FileFacts:
+    return replace(unread(candidate.listed), arrived=candidate.known_hash is None)
 
 
 def unread(listed: ListedFile) -> FileFacts:

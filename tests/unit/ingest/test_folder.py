@@ -37,6 +37,12 @@ def listed(folder: InputFolder) -> list[str]:
         ("in/sub/**", ["c.csv", "deep/d.csv"]),
         ("in/s*/deep/*.csv", ["sub/deep/d.csv"]),
         ("./in/../in/*.txt", ["a.txt"]),
+        ("in/*.{csv,txt}", ["a.csv", "a.txt", "b.csv"]),
+        ("in/{a,b}.csv", ["a.csv", "b.csv"]),
+        ("in/{sub/c,{a,b}}.csv", ["a.csv", "b.csv", "sub/c.csv"]),
+        ("in/**/{c,d}.csv", ["sub/c.csv", "sub/deep/d.csv"]),
+        ("in/{,sub/}*.csv", ["a.csv", "b.csv", "sub/c.csv"]),
+        ("in/{sub,none}/**", ["sub/c.csv", "sub/deep/d.csv"]),
     ],
 )
 def test_a_glob_lists_sorted_paths_relative_to_its_fixed_folder(tmp_path, glob, expected):
@@ -129,11 +135,14 @@ def test_a_missing_folder_is_an_error_of_its_own(tmp_path: Path):
     assert raised.value.error_class == "FOLDER_MISSING"
 
 
-@pytest.mark.parametrize("glob", ["in/", "/", "in/*/../x", "in/a**/b", "a\0b", ".."])
+@pytest.mark.parametrize("glob", ["in/", "/", "in/*/../x", "in/a**/b", "a\0b", "..", "in/*.{csv", "in/{a}.csv", "in/{a,/}",
+             "{a,b}" * 7 + ".csv"])  # fmt: skip
 def test_a_glob_that_cannot_work_is_refused(glob):
     assert glob_problem(glob)
 
 
-@pytest.mark.parametrize("glob", ["*.csv", "../in/*.csv", "/abs/**/x[1].csv", "in/a.csv"])
+@pytest.mark.parametrize(
+    "glob", ["*.csv", "../in/*.csv", "/abs/**/x[1].csv", "in/a.csv", "*.{csv,tsv}", "[{]a.csv"]
+)
 def test_a_glob_that_works_is_accepted(glob):
     assert glob_problem(glob) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from tests.unit.spine_support import (
     facts,
     failed,
     marked,
+    started,
     store,
     succeeded,
 )
@@ -147,6 +149,28 @@ def test_a_run_is_told_of_folders_that_could_not_be_listed(target: Store, files:
     target.put(succeeded("later", "b/"))
     assert KnownFiles(files.known("orders", None)).closed == {"a/"}
     assert KnownFiles(files.known("other", None)).closed == set()
+
+
+@pytest.mark.requirement("I2")
+def test_the_newest_arrival_is_of_the_last_new_version_whatever_was_tried_since(
+    target: Store, files: Files
+) -> None:
+    def newest() -> datetime | None:
+        return KnownFiles(files.known("orders", None)).newest
+
+    later = START + timedelta(hours=5)
+    same, fresh = facts("a"), facts("a", arrived=True)
+    assert newest() is None
+    target.put(started("run"))
+    assert newest() == START
+    target.put(succeeded("run", "a", later, facts=fresh))
+    assert newest() == later
+    target.put(failed("run-2", "a", later + timedelta(hours=1), facts=same))
+    assert newest() == later
+    target.put(failed("run-3", "a", later + timedelta(hours=2), facts=fresh))
+    assert newest() == later + timedelta(hours=2)
+    target.put(failed("run-4", "a", later + timedelta(hours=3), facts=same))
+    assert newest() == later + timedelta(hours=2)
 
 
 def test_of_several_causes_in_one_run_the_first_describes_the_file(

@@ -59,6 +59,10 @@ def caught(action: Callable[[], object]) -> BaseException:
         ("WAREHOUSE_LOCKED", "service_unavailable", True),
         ("NOT_READABLE", "permission", False),
         ("FOLDER_UNREADABLE", "permission", False),
+        ("NO_NEW_FILE", "account_not_found", False),
+        ("TABLE_REBUILT", "configuration", False),
+        ("LOADED_TWICE", "configuration", False),
+        ("OTHER_FOLDER", "configuration", False),
     ],
 )
 def test_each_error_class_of_the_engine_is_known(

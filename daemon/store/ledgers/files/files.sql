@@ -8,8 +8,13 @@ WHERE files.pipeline = marks.pipeline AND files.source = marks.source AND files.
 
 -- name: replace_files
 -- New rows of files. Of several causes in one run the first, which is the largest, describes a file. No run begins
--- with a file that is set aside: one that says something of it began before, and a person's decision holds.
-MERGE INTO files USING {rows} AS fresh
+-- with a file that is set aside: one that says something of it began before, and a person's decision holds. A version
+-- that is seen again arrived when it was first seen.
+MERGE INTO files USING (
+    SELECT found.* REPLACE (coalesce(found.arrived_at, before.arrived_at) AS arrived_at)
+    FROM {rows} AS found LEFT JOIN files AS before
+        ON before.pipeline = found.pipeline AND before.source = found.source AND before.path = found.path
+) AS fresh
 ON files.pipeline = fresh.pipeline AND files.source = fresh.source AND files.path = fresh.path
 WHEN MATCHED AND files.run_id <> fresh.run_id AND files.status NOT IN ('quarantined', 'ignored') THEN UPDATE BY NAME
 WHEN NOT MATCHED THEN INSERT BY NAME;
@@ -29,6 +34,12 @@ ORDER BY key;
 -- Folders of an ingestion that could not be listed so far; their names end with a slash.
 SELECT DISTINCT item FROM failures
 WHERE pipeline = ? AND source = ? AND status IN ('open', 'retrying') AND ends_with(item, '/');
+
+-- name: newest_arrival
+-- When the newest file of an ingestion came; of one that never had any, when it was first looked for.
+SELECT coalesce(
+    (SELECT max(arrived_at) FROM files WHERE pipeline = $pipeline AND source = $source),
+    (SELECT min(started_at) FROM runs WHERE pipeline = $pipeline AND source = $source));
 
 -- name: file_badges
 -- Ingestions at a glance.

@@ -55,8 +55,11 @@ class FilesBatch(LedgerBatch):
             else:
                 row = _failed(facts, outcome.event, failure_rows(outcome))
             key = (row.pipeline, row.source, row.path)
-            if key not in files or files[key].run_id != row.run_id:
+            before = files.get(key)
+            if before is None:
                 files[key] = row
+            elif before.run_id != row.run_id:
+                files[key] = replace(row, arrived_at=row.arrived_at or before.arrived_at)
         return list(files.values())
 
 
@@ -82,6 +85,7 @@ def _loaded(facts: FileFacts, event: RunEvent) -> FileRow:
         rows_loaded=facts.rows_loaded,
         rows_rejected=facts.rows_rejected,
         rejects=facts.rejects,
+        arrived_at=event.at if facts.arrived else None,
     )
 
 

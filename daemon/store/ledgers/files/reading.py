@@ -78,7 +78,14 @@ class Files:
         }
         rows = self._reader.stream(SQL["known_files"], parameters)
         closed = self._reader.rows(SQL["closed_folders"], [self._pipeline, source])
-        return pack((KnownFile(*row) for row in rows), (path for (path,) in closed))
+        newest = self._reader.row(
+            SQL["newest_arrival"], {"pipeline": self._pipeline, "source": source}
+        )
+        return pack(
+            (KnownFile(*row) for row in rows),
+            (path for (path,) in closed),
+            utc(newest[0]) if newest else None,
+        )
 
     def page(
         self, source: str, f: FileFilter, limit: int = 50, after: str | None = None

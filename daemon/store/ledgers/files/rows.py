@@ -30,6 +30,8 @@ class FileRow(Row, frozen=True):
     rows_loaded: int
     rows_rejected: int
     rejects: str | None
+    arrived_at: datetime | None
+    """When a version of it was last new."""
 
 
 class FileMarkRow(Row, frozen=True):
