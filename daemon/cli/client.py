@@ -53,8 +53,6 @@ class RequestRefused(TriagedError):
     def __init__(self, message: str, status: int, detail: str) -> None:
         """`detail` is what the daemon itself says."""
         self.status = status
-        if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
-            self.exit_code = Exit.CONFIG  # what was asked is the mistake, as it is with a store
         self.detail = detail
         super().__init__(message)
 

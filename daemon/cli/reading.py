@@ -22,6 +22,7 @@ from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
 from daemon.cli.addresses import place_of, url_of
 from daemon.cli.client import Client, RequestRefused, make_client
 from daemon.cli.known import NameReader
+from daemon.cli.main import Exit
 from daemon.clock import SystemClock
 from daemon.config import Config, Settings
 from daemon.errors import NotFound, StoreLocked, StoreUnavailable
@@ -319,18 +320,31 @@ def open_reader(args: Namespace) -> Iterator[AnyReader]:
     """
     place = place_of(args)
     if isinstance(place, str):
-        yield DaemonReader(make_client(args, place))
+        with _asking(make_client(args, place)) as reader:
+            yield reader
         return
     settings = load_settings(place)
     try:
         database = _open_store(settings)
     except StoreLocked:
-        yield DaemonReader(make_client(args, url_of(settings.config.server.listen)))
+        with _asking(make_client(args, url_of(settings.config.server.listen))) as reader:
+            yield reader
         return
     try:
         yield StoreReader(database, configured=sources_of(settings.config))
     finally:
         database.close()
+
+
+@contextmanager
+def _asking(client: Client) -> Iterator[DaemonReader]:
+    """Where what is asked for is the mistake, it is one of the arguments, as it is with a store."""
+    try:
+        yield DaemonReader(client)
+    except RequestRefused as error:
+        if error.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
+            error.exit_code = Exit.CONFIG
+        raise
 
 
 def sources_of(config: Config) -> dict[str, list[str]]:

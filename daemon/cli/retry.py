@@ -21,6 +21,7 @@ from api.schemas.retries import (
     RetryOrder,
 )
 from daemon.cli import terminal
+from daemon.cli.asking import ask_about
 from daemon.cli.client import Client, make_client
 from daemon.cli.filters import DEFAULT_LIMIT, failure_filter
 from daemon.cli.known import require_known
@@ -72,7 +73,8 @@ def run(args: Namespace) -> int:
 
 
 def _retry(client: Client, order: RetryOrder, args: Namespace) -> int:
-    preview = client.post(PATH, RetryOperation, msgspec.structs.replace(order, dry_run=True))
+    with ask_about(client, failure_filter(args)):
+        preview = client.post(PATH, RetryOperation, msgspec.structs.replace(order, dry_run=True))
     if not preview.totals.selected and order.filter is not None:
         require_known(DaemonReader(client), failure_filter(args))
     tell(partial(_show_preview, preview, args))
