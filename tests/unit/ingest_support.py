@@ -201,7 +201,9 @@ class Ingestion:
             return connection.execute(statement).fetchall()
 
     def rows(self, table: str = "orders") -> list[tuple[Any, ...]]:
-        """The table's rows without `_file_id`, sorted."""
+        """The table's rows without `_file_id`, sorted; none where no row has made a table yet."""
+        if not self.query("FROM duckdb_tables() WHERE table_name = 'orders'"):
+            return []
         return self.query(f"SELECT * EXCLUDE (_file_id) FROM {table} ORDER BY ALL")
 
     def rejected(self, wanted: Filter | None = None) -> list[StoredRejection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,8 +40,27 @@ def _of_source(where: str, source: IngestSource, base: Path) -> Iterator[Problem
         yield Problem(f"{where}.files", f"is a folder; expected a glob of files, such as {glob}")
     if source.table.lower() == ledger.TABLE:
         yield Problem(f"{where}.table", f"{ledger.TABLE} is the record of loaded files")
-    if source.delimiter in ('"', "\n", "\r"):
+    if problem := _encoding_problem(source.encoding):
+        yield Problem(f"{where}.encoding", problem)
+    if not source.header and not source.columns:
+        yield Problem(
+            f"{where}.header", "needs `columns`, which name the cells of each row in order"
+        )
+    if source.decimal == source.thousands:
+        yield Problem(f"{where}.thousands", "expected another character than `decimal`")
+    if source.quote in (source.decimal, "\r", "\n"):
+        yield Problem(f"{where}.quote", "expected a character that quotes cells")
+    if source.delimiter in (source.quote, "\n", "\r"):
         yield Problem(f"{where}.delimiter", "expected a character that separates cells")
+
+
+def _encoding_problem(name: str) -> str | None:
+    try:
+        b"  ".decode(name, "ignore")
+        codecs.getincrementaldecoder(name)
+    except LookupError:
+        return "expected an encoding of text, such as utf-8, windows-1252, latin-1 or utf-16"
+    return None
 
 
 def _of_timezone(connection: duckdb.DuckDBPyConnection, where: str, name: str) -> Iterator[Problem]:

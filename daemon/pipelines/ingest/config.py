@@ -36,6 +36,9 @@ Timezone = Annotated[
 ]
 
 
+Character = Annotated[str, Meta(min_length=1, max_length=1)]
+
+
 class IngestSource(ConfigTable, frozen=True, kw_only=True):
     """One ingestion: files by glob into a table."""
 
@@ -51,6 +54,24 @@ class IngestSource(ConfigTable, frozen=True, kw_only=True):
     """Columns and their DuckDB types; without them they are inferred from the first file."""
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
     """CSV delimiter; found out when not given."""
+    encoding: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,40}$")] = "utf-8"
+    """Encoding of the text, by any of Python's names, such as windows-1252, latin-1 or utf-16."""
+    quote: Character = '"'
+    """CSV: what cells are quoted with."""
+    escape: Character | None = None
+    """CSV: what stands before a quote inside a quoted cell; doubled quotes when not given."""
+    null: list[str] = []
+    """CSV: cells that stand for no value, such as ["NA", "-"], besides empty ones."""
+    skip: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    """CSV: lines before the header that are left out."""
+    header: bool = True
+    """CSV: whether there is a header. Without one the cells are those of `columns`, in order."""
+    decimal: Literal[".", ","] = "."
+    """What stands before the decimals of a number that is text."""
+    thousands: Literal[".", ",", " ", "'"] | None = None
+    """What groups the digits of a number that is text."""
+    date_format: Annotated[str, Meta(min_length=2, max_length=60)] | None = None
+    """Notation of dates and times, such as %d/%m/%Y or %d.%m.%Y %H:%M, besides that of ISO 8601."""
     timezone: Timezone = "UTC"
     """Zone of times that name none, such as Europe/Berlin: in columns with a zone they are taken for times of that one."""
     settle: Duration = Duration(2)

@@ -10,6 +10,7 @@ import codecs
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 import msgspec
@@ -109,6 +110,21 @@ def _decompress(member: zlib._Decompress, chunk: bytes) -> bytes:
         raise FileFailure(f"The gzip file is damaged: {error}", "COMPRESSION") from None
 
 
+def decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Text of another encoding as UTF-8; raises `FileFailure` at the first byte that is none of it."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    at = 0
+    for chunk in chain(chunks, [b""]):
+        try:
+            yield decoder.decode(chunk, final=not chunk).encode()
+        except UnicodeError:
+            raise FileFailure(
+                f"The file is not {encoding}: what follows byte {at:,} is not text of it.",
+                "ENCODING",
+            ) from None
+        at += len(chunk)
+
+
 def check_text(chunks: Iterable[bytes]) -> TextFacts:
     """Reads text to its end; raises `FileFailure` naming the first byte that is not UTF-8."""
     facts = TextFacts()
@@ -134,7 +150,7 @@ def _decode(
         at = offset - pending + error.start
         raise FileFailure(
             f"The file is not UTF-8: byte {at:,} (0x{error.object[error.start]:02x}) is not text."
-            " It looks like Latin-1 or Windows-1252; save it as UTF-8.",
+            " It looks like Latin-1 or Windows-1252; save it as UTF-8, or set `encoding`.",
             "ENCODING",
         ) from None
 
@@ -143,6 +159,7 @@ def _refuse_utf16(chunk: bytes) -> None:
     head = chunk[:1024]
     if head[:2] in _BOMS or head.count(0) * 4 > len(head):
         raise FileFailure(
-            "The file is not UTF-8: byte 0 and those after it look like UTF-16; save it as UTF-8.",
+            "The file is not UTF-8: byte 0 and those after it look like UTF-16; save it"
+            " as UTF-8, or set `encoding`.",
             "ENCODING",
         )

@@ -13,6 +13,7 @@ import msgspec
 
 from daemon.pipelines.ingest.exactness import exact
 from daemon.pipelines.ingest.nested import nested_text
+from daemon.pipelines.ingest.notation import Notation
 from daemon.pipelines.ingest.sql import literal, texts
 from daemon.pipelines.ingest.types import is_nested
 
@@ -40,6 +41,8 @@ class Conversion(msgspec.Struct, frozen=True):
     """Error class of a value that does not fit its column."""
     doubtful: bool = True
     """Whether a cast may change a value. Planning the checks costs more than a small file."""
+    notation: Notation = Notation()
+    """How numbers and dates are written in values that are text."""
     given: Sequence[str] = ()
     """Types of the values, where they are not text."""
 
@@ -90,9 +93,12 @@ class Conversion(msgspec.Struct, frozen=True):
         for at, column in enumerate(self.columns):
             if column.type == "VARCHAR" or self._is_given(at):
                 continue
-            value = f"t{at}" if is_nested(column.type) else f"v{at}"
+            value = f"t{at}" if is_nested(column.type) else self._value(at)
             unchanged = exact(value, f"c{at}", column.type) if self.doubtful else None
             yield at, f"(c{at} IS NOT NULL{f' AND {unchanged}' if unchanged else ''})"
+
+    def _value(self, at: int) -> str:
+        return f"({self.notation.read(f'v{at}', self.columns[at].type)})"
 
     def _is_given(self, at: int) -> bool:
         return bool(self.given) and self.given[at] == self.columns[at].type
@@ -103,7 +109,7 @@ class Conversion(msgspec.Struct, frozen=True):
     def _converted(self) -> str:
         relation, casts = self.relation, []
         for at, column in enumerate(self.columns):
-            value = f"v{at}"
+            value = self._value(at)
             if is_nested(column.type) and not self._is_given(at):
                 text = f"to_json({value})::VARCHAR" if self._is_nested(at) else f"{value}::VARCHAR"
                 relation = f"SELECT *, {nested_text(text, column.type)} AS t{at} FROM ({relation})"

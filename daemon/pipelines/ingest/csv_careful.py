@@ -8,7 +8,7 @@ rejected rows. For a small file it is also the faster way.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TextIO
 
 from daemon.formulas import restore
@@ -27,7 +27,7 @@ def load_carefully(load: Load, contents: Contents) -> None:
         rows = records(text, layout)
         if layout.was_exported:
             rows = _restored(rows, layout)
-        rows = _picked(rows, positions)
+        rows = _picked(rows, positions, {"", *layout.dialect.nulls})
         load_records(load, rows, misfit="CAST")
 
 
@@ -37,9 +37,13 @@ def records(text: TextIO, layout: Layout) -> Iterator[Record]:
     A row with an open quote ends with its line. A defect is named as in DuckDB's reject table.
     """
     csv.field_size_limit(2 * LONGEST_LINE)
-    source = RowLines(text, layout.delimiter)
-    reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
-    number = 0
+    dialect = layout.dialect
+    for _ in range(dialect.skip):
+        text.readline()
+    source = RowLines(text, layout.delimiter, dialect.quote)
+    options = {"delimiter": layout.delimiter, "strict": True, **dialect.options}
+    reader = csv.reader(source, **options)
+    number = dialect.skip
     while True:
         source.begin_row()
         number += 1
@@ -49,17 +53,19 @@ def records(text: TextIO, layout: Layout) -> Iterator[Record]:
             return
         except (csv.Error, RowTooLong) as error:
             yield _unreadable(number, source, error)
-            reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
+            reader = csv.reader(source, **options)
             continue
         if number > layout.first_row and (cells or len(layout.header) == 1):
             yield _record(number, "".join(source.taken).rstrip("\r\n"), cells, len(layout.header))
 
 
 def _record(number: int, raw: str, cells: list[str], width: int) -> Record:
-    found = len(cells)
-    if found == width or (found == width + 1 and not cells[-1]) or (width == 1 and not found):
-        return Record(number, raw, None, cells or [""])
-    return Record(number, raw, "TOO MANY COLUMNS" if found > width else "MISSING COLUMNS", ())
+    """A row; empty cells beyond the header are none, as delimiters at the end of each line leave them."""
+    if len(cells) >= width and not any(cells[width:]):
+        return Record(number, raw, None, cells[:width])
+    if width == 1 and not cells:
+        return Record(number, raw, None, [""])
+    return Record(number, raw, "TOO MANY COLUMNS" if len(cells) > width else "MISSING COLUMNS", ())
 
 
 def _unreadable(number: int, source: RowLines, error: csv.Error | RowTooLong) -> Record:
@@ -83,9 +89,12 @@ def _restored(found: Iterator[Record], layout: Layout) -> Iterator[Record]:
         yield record
 
 
-def _picked(found: Iterator[Record], positions: Sequence[int]) -> Iterator[Record]:
-    """Of each row the cells of the load's columns, an empty one as NULL."""
+def _picked(
+    found: Iterator[Record], positions: Sequence[int], nulls: Collection[str | None]
+) -> Iterator[Record]:
+    """Of each row the cells of the load's columns, with those that stand for no value as NULL."""
     for record in found:
         if not record.defect:
-            record.cells = [record.cells[at] or None for at in positions]
+            cells = record.cells
+            record.cells = [None if cells[at] in nulls else cells[at] for at in positions]
         yield record

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import BinaryIO, cast
 
 import msgspec
+from msgspec import structs
 
 from daemon.formulas import restore
 from daemon.pipelines.ingest.failures import FileFailure
+from daemon.pipelines.ingest.notation import Dialect
 from daemon.pipelines.ingest.source_file import unpacked
 
 ADDED_PREFIX = "_triaged_"
@@ -20,6 +23,8 @@ ADDED_PREFIX = "_triaged_"
 RAW_COLUMN = ADDED_PREFIX + "raw"
 """Holds the text of a row that the other columns cannot hold."""
 
+_SEPARATOR = re.compile(r"sep=([^\r\n])\r?\n", re.IGNORECASE)
+"""A line with which programs tell spreadsheets the delimiter."""
 _DELIMITERS = ",;\t|"
 _SAMPLE = 1 << 18
 """Characters that the delimiter is found out from."""
@@ -31,7 +36,8 @@ class Layout(msgspec.Struct, frozen=True):
     delimiter: str
     header: tuple[str, ...]
     first_row: int
-    """Row number of the header: 1 unless blank lines come before it."""
+    """Row number of the header: 1 unless lines come before it; of the row before the first without one."""
+    dialect: Dialect = Dialect()
 
     @property
     def was_exported(self) -> bool:
@@ -67,20 +73,41 @@ def text_of(file: BinaryIO, compression: str) -> Iterator[io.TextIOWrapper]:
 
 
 def layout_of(
-    file: BinaryIO, compression: str, delimiter: str | None, wanted: Sequence[str]
+    file: BinaryIO,
+    compression: str,
+    delimiter: str | None,
+    wanted: Sequence[str],
+    dialect: Dialect = Dialect(),  # noqa: B008 - it is frozen
 ) -> Layout:
-    """The layout; without `delimiter` the one that finds most of `wanted` or most columns."""
+    """The layout; without `delimiter` the one that finds most of `wanted` or most columns.
+
+    An export of rejected rows is written as exports are, whatever the files of the ingestion are like.
+    """
     with text_of(file, compression) as text:
         sample = text.read(_SAMPLE)
-    candidates = [_layout(sample, each) for each in delimiter or _DELIMITERS]
+    if ADDED_PREFIX + "path" in sample.split("\n", 1)[0]:
+        dialect = Dialect()
+    if found := _SEPARATOR.match(_after(sample, dialect.skip)):
+        delimiter, dialect = found[1], structs.replace(dialect, skip=dialect.skip + 1)
+    candidates = [_layout(sample, each, dialect) for each in delimiter or _DELIMITERS]
     return max(candidates, key=lambda layout: _fitness(layout, sample, wanted))
 
 
-def _layout(sample: str, delimiter: str) -> Layout:
-    for number, cells in enumerate(_rows(sample, delimiter), start=1):
+def _after(sample: str, lines: int) -> str:
+    text = io.StringIO(sample, newline="")
+    for _ in range(lines):
+        text.readline()
+    return text.read()
+
+
+def _layout(sample: str, delimiter: str, dialect: Dialect) -> Layout:
+    if dialect.names:
+        return Layout(delimiter, dialect.names, dialect.skip, dialect)
+    rows = _rows(_after(sample, dialect.skip), delimiter, dialect)
+    for number, cells in enumerate(rows, start=dialect.skip + 1):
         if cells:
-            return Layout(delimiter, _restored(cells), number)
-    return Layout(delimiter, (), 1)
+            return Layout(delimiter, _restored(cells), number, dialect)
+    return Layout(delimiter, (), dialect.skip + 1, dialect)
 
 
 def _restored(cells: list[str]) -> tuple[str, ...]:
@@ -91,14 +118,18 @@ def _restored(cells: list[str]) -> tuple[str, ...]:
 def _fitness(layout: Layout, sample: str, wanted: Sequence[str]) -> tuple[int, int, int]:
     matches = sum(_position(layout.header, name) is not None for name in wanted)
     width = len(layout.header)
-    rows = islice(_rows(sample, layout.delimiter), layout.first_row, layout.first_row + 20)
+    dialect = layout.dialect
+    found = _rows(_after(sample, dialect.skip), layout.delimiter, dialect)
+    first = layout.first_row - dialect.skip
+    rows = islice(found, first, first + 20)
     alike = sum(len(cells) == width for cells in rows) if width > 1 else 0
     return matches, alike, width
 
 
-def _rows(sample: str, delimiter: str) -> Iterator[list[str]]:
+def _rows(sample: str, delimiter: str, dialect: Dialect) -> Iterator[list[str]]:
+    text = io.StringIO(sample, newline="")
     try:
-        yield from csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+        yield from csv.reader(text, delimiter=delimiter, **dialect.options)
     except csv.Error:  # a cell longer than a sample should hold: what came before it will do
         return
 

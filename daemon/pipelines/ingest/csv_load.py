@@ -12,6 +12,7 @@ from daemon.pipelines.ingest.exactness import exact
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.load import Contents, Load, NeedsCare
 from daemon.pipelines.ingest.memory import TooMuchMemory, bounded
+from daemon.pipelines.ingest.notation import Dialect, Notation
 from daemon.pipelines.ingest.sql import identifier, literal
 from daemon.pipelines.ingest.types import is_nested
 
@@ -25,7 +26,12 @@ def suits(contents: Contents) -> bool:
     It leaves out a last line that is too long and has no line feed (1.5 and 2.0), without a word.
     """
     layout = contents.layout
-    if layout.was_exported or layout.first_row > 1 or contents.longest_line > LONGEST_LINE:
+    if (
+        layout.dialect != Dialect()
+        or layout.was_exported
+        or layout.first_row > 1
+        or contents.longest_line > LONGEST_LINE
+    ):
         return False
     return not contents.is_small
 
@@ -35,7 +41,7 @@ def load_csv(load: Load, contents: Contents, allowance: int) -> None:
 
     `allowance` is the memory in bytes that DuckDB may use.
     """
-    if any(is_nested(column.type) for column in load.columns):
+    if load.notation != Notation() or any(is_nested(column.type) for column in load.columns):
         raise NeedsCare
     positions = contents.layout.positions([column.name for column in load.columns])
     columns = dict(zip(positions, load.columns, strict=True))

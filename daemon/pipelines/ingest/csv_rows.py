@@ -23,10 +23,11 @@ class RowTooLong(TriagedError):
 class RowLines:
     """The lines of a text, and which of them the row that is read took."""
 
-    def __init__(self, text: TextIO, delimiter: str) -> None:
+    def __init__(self, text: TextIO, delimiter: str, quote: str = '"') -> None:
         self.taken: list[str] = []
         """The row's lines. Of one that is too long by itself, the beginning."""
         self._text = text
+        self._quote = quote
         self._ends = (delimiter, "\r", "\n", "")
         self._returned = io.StringIO(newline="")
         self._size = 0
@@ -57,16 +58,16 @@ class RowLines:
 
         False if a quote that it opens is not closed as quotes are: then it is not known where it ends.
         """
-        is_open = bool(sum(line.count('"') for line in self.taken) % 2)
+        is_open = bool(sum(line.count(self._quote) for line in self.taken) % 2)
         is_open = self._finish_line(is_open)
         while is_open and self._size < _LOOK_AHEAD:
             try:
                 line = self._take()
             except StopIteration:
                 break
-            if '"' in line and not self._closes(line):
+            if self._quote in line and not self._closes(line):
                 return False
-            is_open = self._finish_line(is_open ^ bool(line.count('"') % 2))
+            is_open = self._finish_line(is_open ^ bool(line.count(self._quote) % 2))
         return not is_open or len(self.taken[0]) > LONGEST_LINE
 
     def _take(self) -> str:
@@ -87,11 +88,11 @@ class RowLines:
         rest = self.taken[-1]
         while rest and not rest.endswith(("\n", "\r")):
             rest = self._read(_PIECE)
-            is_open ^= bool(rest.count('"') % 2)
+            is_open ^= bool(rest.count(self._quote) % 2)
         return is_open
 
     def _closes(self, line: str) -> bool:
         """Whether the first quote in a line ends a cell: what is no quote of text is followed by an end."""
-        quotes = line.replace('""', "")
-        at = quotes.find('"')
+        quotes = line.replace(self._quote * 2, "")
+        at = quotes.find(self._quote)
         return at < 0 or quotes[at + 1 : at + 2] in self._ends

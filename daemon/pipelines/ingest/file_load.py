@@ -24,6 +24,7 @@ from daemon.pipelines.ingest.inference import infer_columns
 from daemon.pipelines.ingest.json_load import load_json, load_json_carefully
 from daemon.pipelines.ingest.ledger import LoadedFiles, LoadedVersion
 from daemon.pipelines.ingest.load import FILE_ID, REJECTED, Contents, Load, NeedsCare
+from daemon.pipelines.ingest.notation import dialect_of, notation_of
 from daemon.pipelines.ingest.outcome import Outcome
 from daemon.pipelines.ingest.parquet_load import load_parquet
 from daemon.pipelines.ingest.reconciliation import reconcile
@@ -117,7 +118,7 @@ class FileLoader:
         with (
             self._session.warehouse.writing(self._source.table),
             self._understood(),
-            ready(connection, file, encoding, folder) as text,
+            ready(connection, file, encoding, folder, self._source.encoding) as text,
         ):
             self._columns = self._columns or tables.ready_columns(
                 connection, self._source.table, self._source.columns
@@ -203,7 +204,9 @@ class FileLoader:
         if encoding.format is not Format.CSV:
             return Contents(file, encoding, longest_line=longest_line)
         wanted = list(self._source.columns or [column.name for column in self._columns])
-        layout = layout_of(file, encoding.compression, self._source.delimiter, wanted)
+        layout = layout_of(
+            file, encoding.compression, self._source.delimiter, wanted, dialect_of(self._source)
+        )
         return Contents(file, encoding, layout, longest_line)
 
     def _reader(self, contents: Contents) -> Read:
@@ -273,7 +276,7 @@ class FileLoader:
                 [list(identity.file_ids)],
             )
         file_id = identity.entry.file_id if identity.entry else self._ledger.new_file_id()
-        return Load(connection, table, columns, file_id)
+        return Load(connection, table, columns, file_id, notation_of(self._source))
 
     def _create_table(self, contents: Contents) -> Sequence[TargetColumn]:
         """The table's columns; none when the file does not tell any: then there is no table either."""
@@ -281,7 +284,7 @@ class FileLoader:
         columns = (
             [TargetColumn(name, type_) for name, type_ in declared.items()]
             if declared
-            else infer_columns(connection, contents)
+            else infer_columns(connection, contents, notation_of(self._source))
         )
         return columns and tables.create(connection, self._source.table, columns)
 
@@ -305,7 +308,10 @@ def _types(columns: Sequence[TargetColumn]) -> dict[str, str]:
 def _raw_layout(load: Load, contents: Contents) -> RawLayout:
     form = contents.encoding.format.value
     if contents.encoding.format is Format.CSV:
-        return RawLayout(form, contents.layout.header, contents.layout.delimiter)
+        layout = contents.layout
+        return RawLayout(
+            form, layout.header, layout.delimiter, layout.dialect.quote, layout.dialect.escape
+        )
     return RawLayout(form, tuple(column.name for column in load.columns))
 
 

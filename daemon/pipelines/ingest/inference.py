@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ from daemon.pipelines.ingest.formats import Format
 from daemon.pipelines.ingest.in_memory import memory_file
 from daemon.pipelines.ingest.json_load import texts_of
 from daemon.pipelines.ingest.load import FILE_ID, Contents
+from daemon.pipelines.ingest.notation import Notation
 from daemon.pipelines.ingest.parquet_load import parquet_columns
 from daemon.pipelines.ingest.records import Record, relation_of
 from daemon.pipelines.ingest.sql import value_of
@@ -33,9 +34,15 @@ _KEPT = ("VARCHAR", "JSON", "DATE", "TIME")
 Row = Sequence[str | None]
 
 
-def infer_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
+def infer_columns(
+    connection: duckdb.DuckDBPyConnection, contents: Contents, notation: Notation
+) -> list[TargetColumn]:
     """The columns of a file; empty when it has no row to tell."""
-    found = _INFERENCES[contents.encoding.format](connection, contents)
+    if contents.encoding.format is Format.PARQUET:
+        found = parquet_columns(connection, contents)
+    else:
+        infer = _infer_csv if contents.encoding.format is Format.CSV else _infer_json
+        found = infer(connection, contents, notation)
     names = [column.name.lower() for column in found]
     if FILE_ID in names or len(set(names)) < len(names) or "" in names:
         raise FileFailure(
@@ -46,14 +53,18 @@ def infer_columns(connection: duckdb.DuckDBPyConnection, contents: Contents) -> 
     return found
 
 
-def _infer_csv(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
+def _infer_csv(
+    connection: duckdb.DuckDBPyConnection, contents: Contents, notation: Notation
+) -> list[TargetColumn]:
     """Types from rows that are whole, so that a broken one at the start decides nothing."""
     layout = contents.layout
     at = [n for n, name in enumerate(layout.header) if not name.startswith(ADDED_PREFIX)]
     names = [layout.header[n] for n in at]
     with text_of(contents.file, contents.encoding.compression) as text:
         sample = list(islice(records(text, layout), _SAMPLE))
-    rows = [[record.cells[n] or None for n in at] for record in sample if not record.defect]
+    nulls = {"", *layout.dialect.nulls}
+    whole = [record.cells for record in sample if not record.defect]
+    rows = [[None if cells[n] in nulls else cells[n] for n in at] for cells in whole]
     if not rows:  # those that there are get their reasons when they are loaded
         return [TargetColumn(name, "VARCHAR") for name in names] if sample else []
     with memory_file(lambda file: _write_csv(file, len(at), rows)) as place:
@@ -63,7 +74,7 @@ def _infer_csv(connection: duckdb.DuckDBPyConnection, contents: Contents) -> lis
                 delim = ',', quote = '"', escape = '"', header = true, sample_size = -1)""",
         )
     columns = [TargetColumn(name, type_) for name, type_ in zip(names, types, strict=True)]
-    return _agreeing(connection, columns, rows)
+    return _agreeing(connection, columns, rows, notation)
 
 
 def _write_csv(file: BinaryIO, width: int, rows: Sequence[Row]) -> None:
@@ -74,7 +85,9 @@ def _write_csv(file: BinaryIO, width: int, rows: Sequence[Row]) -> None:
     file.write(text.getvalue().encode())
 
 
-def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> list[TargetColumn]:
+def _infer_json(
+    connection: duckdb.DuckDBPyConnection, contents: Contents, notation: Notation
+) -> list[TargetColumn]:
     """Types from the objects alone, so that a broken line at the start decides nothing.
 
     Keys that differ in their case only are one column, as they are when they load.
@@ -99,7 +112,7 @@ def _infer_json(connection: duckdb.DuckDBPyConnection, contents: Contents) -> li
         )
     columns = [TargetColumn(names[key], _flat(types[at])) for key, at in keys.items()]
     rows = [[_text(each.get(key)) for key in names] for each in objects]
-    return _agreeing(connection, columns, rows)
+    return _agreeing(connection, columns, rows, notation)
 
 
 def _no_columns(*, has_records: bool, has_objects: bool) -> list[TargetColumn]:
@@ -141,18 +154,33 @@ def _flat(type_: str) -> str:
 
 
 def _agreeing(
-    connection: duckdb.DuckDBPyConnection, columns: Sequence[TargetColumn], rows: Sequence[Row]
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[TargetColumn],
+    rows: Sequence[Row],
+    notation: Notation,
 ) -> list[TargetColumn]:
     """The columns as text where a value of the sample would not load, or not as it is written.
 
     DuckDB recognises more notations than its casts understand, such as 25/12/2024 and 10:00 PM.
     """
+    found = [TargetColumn(column.name, "VARCHAR") for column in columns]
     sample = [Record(0, "", None, row) for row in rows]
     with relation_of(sample, len(columns)) as relation:
-        fits = value_of(connection, Conversion(relation, columns).fitting())
+        for candidates in [*(_all_as(type_, columns, rows) for type_ in notation.types), columns]:
+            conversion = Conversion(relation, candidates, notation=notation)
+            fits = value_of(connection, conversion.fitting())
+            for at, (column, fit) in enumerate(zip(candidates, fits, strict=True)):
+                if found[at].type == "VARCHAR" and fit and not _loses(column, at, rows):
+                    found[at] = column
+    return found
+
+
+def _all_as(type_: str, columns: Sequence[TargetColumn], rows: Sequence[Row]) -> list[TargetColumn]:
+    """The columns as those of another type, but for those without any value to tell."""
+    tells = [any(row[at] for row in rows) for at in range(len(columns))]
     return [
-        column if fit and not _loses(column, at, rows) else TargetColumn(column.name, "VARCHAR")
-        for at, (column, fit) in enumerate(zip(columns, fits, strict=True))
+        TargetColumn(column.name, type_ if tell else "VARCHAR")
+        for column, tell in zip(columns, tells, strict=True)
     ]
 
 
@@ -161,11 +189,3 @@ def _loses(column: TargetColumn, at: int, rows: Sequence[Row]) -> bool:
     if column.type in _KEPT or column.type.startswith("TIMESTAMP"):
         return False
     return any(_NO_NUMBER.match(row[at] or "") for row in rows)
-
-
-_INFERENCES: dict[Format, Callable[[duckdb.DuckDBPyConnection, Contents], list[TargetColumn]]] = {
-    Format.CSV: _infer_csv,
-    Format.JSONL: _infer_json,
-    Format.JSON: _infer_json,
-    Format.PARQUET: parquet_columns,
-}

@@ -52,7 +52,7 @@ def _load(load: Load, contents: Contents, relation: str) -> None:
         records = (Record(n, raw, defect, cells) for n, raw, defect, *cells in found)
         load_records(load, records, _MISFIT)
         return
-    conversion = Conversion(relation, load.columns, misfit=_MISFIT)
+    conversion = Conversion(relation, load.columns, misfit=_MISFIT, notation=load.notation)
     load.insert(conversion.good_rows())
     load.reject(conversion.bad_rows())
 

@@ -14,6 +14,7 @@ from daemon.pipelines.ingest.conversion import TargetColumn
 from daemon.pipelines.ingest.csv_layout import Layout
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.formats import Encoding
+from daemon.pipelines.ingest.notation import Notation
 from daemon.pipelines.ingest.source_file import place_of
 from daemon.pipelines.ingest.sql import identifier, value_of
 
@@ -62,9 +63,11 @@ class Load:
         table: str,
         columns: Sequence[TargetColumn],
         file_id: int,
+        notation: Notation,
     ) -> None:
         self.connection = connection
         self.columns = columns
+        self.notation = notation
         self.rows_loaded = 0
         self.rows_rejected = 0
         self.file_id = file_id

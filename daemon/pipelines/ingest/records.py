@@ -53,7 +53,7 @@ def _is_doubtful(batch: Sequence[Record], patterns: Sequence[tuple[int, re.Patte
 
 def _load_batch(load: Load, batch: Sequence[Record], misfit: str, *, doubtful: bool) -> None:
     with relation_of(batch, len(load.columns)) as relation:
-        conversion = Conversion(relation, load.columns, "number", misfit, doubtful)
+        conversion = Conversion(relation, load.columns, "number", misfit, doubtful, load.notation)
         if load.insert(conversion.good_rows()) < len(batch):
             load.reject(conversion.bad_rows())
 

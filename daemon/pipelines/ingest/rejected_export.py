@@ -17,6 +17,7 @@ from daemon.formulas import defuse
 from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX
 from daemon.pipelines.ingest.csv_rows import LONGEST_LINE
 from daemon.pipelines.ingest.defects import MISFITS
+from daemon.pipelines.ingest.notation import Dialect
 from daemon.pipelines.ingest.rejected_rows import Filter, RejectedRows, StoredRejection
 from daemon.pipelines.ingest.rejects import RawLayout
 
@@ -92,7 +93,9 @@ def _cells(row: StoredRejection, layout: RawLayout) -> tuple[dict[str, str], str
 def _csv_cells(raw: str, layout: RawLayout) -> dict[str, str]:
     csv.field_size_limit(LONGEST_LINE)
     try:
-        records = list(csv.reader(io.StringIO(raw, newline=""), delimiter=layout.delimiter))
+        options = Dialect(layout.quote, layout.escape).options
+        text = io.StringIO(raw, newline="")
+        records = list(csv.reader(text, delimiter=layout.delimiter, **options))
     except csv.Error:
         return {}
     return dict(zip(layout.header, records[0] if records else [], strict=False))

@@ -35,6 +35,8 @@ class RawLayout(msgspec.Struct, frozen=True):
     header: tuple[str, ...]
     """Original columns; for JSON the columns of the ingestion."""
     delimiter: str = ","
+    quote: str = '"'
+    escape: str | None = None
 
 
 class Cause(msgspec.Struct, frozen=True):

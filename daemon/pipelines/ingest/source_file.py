@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -15,16 +16,26 @@ import duckdb
 
 from daemon.pipelines.ingest import lines, zstd
 from daemon.pipelines.ingest.content import (
+    CHUNK,
     Gunzipped,
     Hashing,
     TextFacts,
     check_text,
     content_hash,
+    decoded,
 )
 from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.failures import FileFailure, NotSettled
 from daemon.pipelines.ingest.formats import Encoding, Format
 from daemon.pipelines.ingest.ports import ListedFile
+
+_HEAD = 4096
+"""Bytes in which an export of rejected rows has named its first column of its own, or not."""
+
+
+def is_utf8(charset: str) -> bool:
+    """Whether a name is one of UTF-8, with or without a byte order mark."""
+    return codecs.lookup(charset).name in ("utf-8", "utf-8-sig", "ascii")
 
 
 class SourceFile:
@@ -41,6 +52,8 @@ class SourceFile:
         self._opened = os.fstat(file.fileno())
         self.text = TextFacts()
         """What `scan` found of its text."""
+        self.is_foreign = False
+        """Whether its text is in another encoding than UTF-8."""
         self.is_padded = False
         """Whether it is a gzip file with zeros after its end."""
 
@@ -74,7 +87,7 @@ class SourceFile:
         if (there.st_dev, there.st_ino) != (self._opened.st_dev, self._opened.st_ino):
             raise NotSettled
 
-    def scan(self, encoding: Encoding) -> None:
+    def scan(self, encoding: Encoding, charset: str) -> None:
         """Reads the file once: sets `content_hash`, raises `FileFailure` when it cannot load."""
         if encoding.format is Format.PARQUET or encoding.compression == "zstd":
             self.content_hash = content_hash(self._file)
@@ -82,17 +95,30 @@ class SourceFile:
                 zstd.check_frames(self._file)
             if not self._listed.size:
                 raise _empty()
+            if encoding.format is not Format.PARQUET and not is_utf8(charset):
+                raise FileFailure(
+                    "Zstandard is read as UTF-8 only; unpack the file, or pack it with gzip.",
+                    "ZSTD_UNSUPPORTED",
+                )
             return
         chunks = Hashing(self._file)
         unpacked = Gunzipped(chunks)
         try:
-            self.text = check_text(unpacked if encoding.compression == "gzip" else chunks)
+            text: Iterable[bytes] = unpacked if encoding.compression == "gzip" else chunks
+            self.is_foreign = not is_utf8(charset) and not self._is_export(encoding)
+            self.text = check_text(decoded(text, charset) if self.is_foreign else text)
             self.content_hash = chunks.hexdigest()
         except FileFailure:
             self.content_hash = content_hash(self._file)
             raise
         self.is_padded = unpacked.padded
         _refuse_blank(self.text)
+
+    def _is_export(self, encoding: Encoding) -> bool:
+        """Whether it begins as an export of rejected rows, which is UTF-8 whatever the ingestion's files are."""
+        found = b"_triaged_path" in unpacked(self._file, encoding.compression).read(_HEAD)
+        self._file.seek(0)
+        return found
 
 
 @contextmanager
@@ -118,7 +144,11 @@ class ReadyText(NamedTuple):
 
 @contextmanager
 def ready(
-    connection: duckdb.DuckDBPyConnection, file: SourceFile, encoding: Encoding, folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    file: SourceFile,
+    encoding: Encoding,
+    folder: Path,
+    charset: str,
 ) -> Iterator[ReadyText]:
     """The file to be read; what DuckDB cannot read as it is gets written out in `folder` first."""
     if encoding.format is Format.PARQUET:
@@ -130,6 +160,12 @@ def ready(
             facts = check_text(Hashing(text))
             _refuse_blank(facts)
             yield ReadyText(text, Encoding(encoding.format, "none"), facts.longest_line)
+    elif file.is_foreign:
+        with tempfile.TemporaryFile(dir=folder) as text:
+            source = unpacked(file.binary, encoding.compression)
+            text.writelines(decoded(iter(lambda: source.read(CHUNK), b""), charset))
+            text.flush()
+            yield ReadyText(text, Encoding(encoding.format, "none"), file.text.longest_line)
     elif file.is_padded or (
         encoding.format is Format.JSONL and file.text.longest_line > lines.LONGEST
     ):

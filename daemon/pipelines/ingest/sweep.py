@@ -90,7 +90,7 @@ class FolderSweep:
 
     def _load(self, file: SourceFile, candidate: Candidate) -> Outcome:
         encoding = encoding_of(file.path, self._source)
-        file.scan(encoding)
+        file.scan(encoding, self._source.encoding)
         self.met_new = self.met_new or file.facts.arrived
         if known := self._known(file, candidate):
             return known

@@ -228,3 +228,11 @@ def test_declared_columns_hold_their_order_in_the_table(tmp_path: Path):
     ingestion.run()
     names = [name for name, *_ in ingestion.query("DESCRIBE orders")]
     assert names == [*ORDERS, "_file_id"]
+
+
+@pytest.mark.parametrize("beyond", ["", ",", ",,", ',"",'])
+def test_empty_cells_beyond_the_header_are_none(tmp_path: Path, beyond: str):
+    ingestion = Ingestion(tmp_path)
+    ingestion.put("a.csv", f"{HEADER}1,a,1{beyond}\n,,{beyond}\n")
+    assert not ingestion.run().failures
+    assert ingestion.rows() == [(1, "a", Decimal("1.00")), (None, None, None)]
