@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.response import Stream
 from msgspec import Meta
 
 from api.description import Content
 from api.filters import FailureCursor, Limit
+from api.listed import Excel, ListFormat, a_list, listed, marked
 from api.query import Name, Query, Text, When
 from api.routes import reads
 from api.schemas.audit import AuditEntry, AuditList
@@ -58,6 +60,8 @@ class AuditPageQuery(AuditQuery, frozen=True, kw_only=True):
 
     limit: Limit = 50
     cursor: FailureCursor = None
+    format: ListFormat = None
+    excel: Excel = False
 
 
 @reads(
@@ -66,27 +70,36 @@ class AuditPageQuery(AuditQuery, frozen=True, kw_only=True):
     role="admin",
     summary="The audit trail, newest first",
     operation_id="listAuditEntries",
+    content=a_list(AuditList),
 )
 def list_audit(
     clock: NamedDependency[Clock],
     database: NamedDependency[Database],
+    request: Request[Any, Any, Any],
     wanted: NamedDependency[AuditPageQuery],
-) -> AuditList:
+) -> Response[Any]:
     """Every request to change something, by whom, and what came of it."""
     with database.read() as snapshot:
         page = Audit(snapshot).page(wanted.filter(), wanted.limit, wanted.cursor)
         total = Audit(snapshot).total(wanted.filter())
-    return AuditList(
+    answered = AuditList(
         entries=[AuditEntry.of(record) for record in page.entries],
         total_entries=total,
         next_cursor=page.next_cursor,
         timestamp=clock.now(),
     )
+    return listed(request, wanted, answered, answered.entries, AuditEntry)
+
+
+class AuditExportQuery(AuditQuery, frozen=True, kw_only=True):
+    """Which entries, as a file."""
+
+    excel: Excel = False
 
 
 @reads(
     "/api/export/audit.csv",
-    AuditQuery,
+    AuditExportQuery,
     role="admin",
     summary="The audit trail as CSV",
     operation_id="exportAuditEntries",
@@ -102,9 +115,9 @@ def list_audit(
 def export_audit(
     clock: NamedDependency[Clock],
     database: NamedDependency[Database],
-    wanted: NamedDependency[AuditQuery],
+    wanted: NamedDependency[AuditExportQuery],
 ) -> Stream:
     """All entries that match, streamed as they are read, as of the moment of the request."""
     name = f"audit-{clock.now():%Y%m%dT%H%M%SZ}.csv"
-    chunks = audit_csv(database, wanted.filter())
+    chunks = marked(audit_csv(database, wanted.filter()), excel=wanted.excel)
     return stream(chunks, "text/csv; charset=utf-8; header=present", name)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from msgspec import Meta
 
 from api.filters import FailurePageQuery, FailureQuery
 from api.known import require_known
+from api.listed import a_list, listed
 from api.routes import reads
 from api.schemas import groups as schemas
 from api.schemas.failures import FailureDetail, FailureList
@@ -30,24 +32,30 @@ def _list_failures(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
     database: NamedDependency[Database],
+    request: Request[Any, Any, Any],
     wanted: NamedDependency[FailurePageQuery],
-) -> FailureList:
+) -> Response[Any]:
     """Every stored failure that matches can be reached, however old it is."""
     require_known(wanted, catalog, database)
     chosen = wanted.filter(catalog)
     page = answer(database, chosen, wanted.limit, wanted.cursor)
-    return FailureList(
+    answered = FailureList(
         failures=[FailureDetail.of(record, catalog) for record in page.failures],
         total_failures=page.total,
         next_cursor=page.next_cursor,
         timestamp=clock.now(),
     )
+    return listed(request, wanted, answered, answered.failures, FailureDetail)
 
 
 list_failures, list_processing_failures = (
-    reads(path, FailurePageQuery, summary="Failures, newest first", operation_id=operation)(
-        _list_failures
-    )
+    reads(
+        path,
+        FailurePageQuery,
+        summary="Failures, newest first",
+        operation_id=operation,
+        content=a_list(FailureList),
+    )(_list_failures)
     for path, operation in (
         ("/api/failures", "listFailures"),
         ("/api/processing/failures", "listProcessingFailures"),

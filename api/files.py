@@ -6,8 +6,9 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response import Stream
@@ -16,6 +17,7 @@ from msgspec import Meta
 from api.description import Content
 from api.filters import Limit, PathCursor
 from api.ingestions import IngestionName, find
+from api.listed import Excel, ListFormat, a_list, listed
 from api.query import Path, Query, Text, one_of
 from api.routes import commands, reads
 from api.schemas.ingestions import ChosenFiles, FileDecision, FileDetail, FileList, FilesToRetry
@@ -48,6 +50,8 @@ class FileQuery(Query, frozen=True, kw_only=True):
     ] = None
     limit: Limit = 50
     cursor: PathCursor = None
+    format: ListFormat = None
+    excel: Excel = False
 
     def filter(self) -> FileFilter:
         """The filter of the store."""
@@ -70,23 +74,26 @@ class DownloadQuery(Query, frozen=True, kw_only=True):
     FileQuery,
     summary="The files of an ingestion",
     operation_id="listFiles",
+    content=a_list(FileList),
 )
 def list_files(
     settings: NamedDependency[Settings],
     clock: NamedDependency[Clock],
     files: NamedDependency[Files],
     name: IngestionName,
+    request: Request[Any, Any, Any],
     wanted: NamedDependency[FileQuery],
-) -> FileList:
+) -> Response[Any]:
     """The files that it tracks, with why they failed and what to do about it."""
     find(settings, name)
     page = files.page(name, wanted.filter(), wanted.limit, wanted.cursor)
-    return FileList(
+    answered = FileList(
         files=[FileDetail.of(record) for record in page.files],
         total_files=page.total,
         next_cursor=page.next_cursor,
         timestamp=clock.now(),
     )
+    return listed(request, wanted, answered, answered.files, FileDetail)
 
 
 @commands(

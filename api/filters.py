@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from api.listed import Excel, ListFormat
 from api.query import Name, Path, Query, Text, When, one_of
 from daemon.pipelines.catalog import Catalog
 from daemon.store.filters import FailureFilter
@@ -134,6 +135,8 @@ class FailurePageQuery(FailureQuery, frozen=True, kw_only=True):
 
     limit: Limit = 10
     cursor: FailureCursor = None
+    format: ListFormat = None
+    excel: Excel = False
 
 
 class RunPageQuery(RunQuery, frozen=True, kw_only=True):
@@ -141,3 +144,5 @@ class RunPageQuery(RunQuery, frozen=True, kw_only=True):
 
     limit: Limit = 20
     cursor: RunCursor = None
+    format: ListFormat = None
+    excel: Excel = False

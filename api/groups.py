@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
 
 from api.filters import FailureQuery, Limit
 from api.known import require_known
+from api.listed import Excel, ListFormat, a_list, listed
 from api.query import Query, Time, bounded, one_of
 from api.routes import commands, reads
 from api.schemas import groups as schemas
@@ -58,6 +60,8 @@ class GroupQuery(FailureQuery, frozen=True, kw_only=True):
     offset: Annotated[
         int, Meta(description="How many groups to leave out before these.", ge=0, le=1_000_000)
     ] = 0
+    format: ListFormat = None
+    excel: Excel = False
 
 
 @reads(
@@ -65,13 +69,15 @@ class GroupQuery(FailureQuery, frozen=True, kw_only=True):
     GroupQuery,
     summary="Failures by cause",
     operation_id="listFailureGroups",
+    content=a_list(schemas.FailureGroupList),
 )
 def list_groups(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
     database: NamedDependency[Database],
+    request: Request[Any, Any, Any],
     wanted: NamedDependency[GroupQuery],
-) -> schemas.FailureGroupList:
+) -> Response[Any]:
     """Failures with the same cause together: what can be fixed, and then retried, at once."""
     require_known(wanted, catalog, database)
     now = clock.now()
@@ -81,12 +87,13 @@ def list_groups(
             wanted.filter(catalog), wanted.limit, wanted.offset, now=now, state=state
         )
     end = wanted.offset + len(found)
-    return schemas.FailureGroupList(
+    answered = schemas.FailureGroupList(
         groups=[schemas.FailureGroup.of(group) for group in found],
         total_groups=total,
         next_offset=end if found and end < total else None,
         timestamp=now,
     )
+    return listed(request, wanted, answered, answered.groups, schemas.FailureGroup)
 
 
 class SourcesQuery(Query, frozen=True, kw_only=True):

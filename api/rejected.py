@@ -15,6 +15,7 @@ from msgspec import Meta
 from api.description import Content
 from api.filters import CURSOR, Limit, PathCursor
 from api.ingestions import IngestionName, find
+from api.listed import Excel, marked
 from api.negotiation import accepted
 from api.problems import BadRequest, Mistake
 from api.query import Path, Query, Text
@@ -55,6 +56,7 @@ class RejectedQuery(Query, frozen=True, kw_only=True):
             "again; `json` gives a page of them. By `Accept` if not given."
         ),
     ] = None
+    excel: Excel = False
     limit: Limit = 50
     cursor: PathCursor = None
 
@@ -133,7 +135,9 @@ def list_rejected(
         case "csv":
             delimiter = source.delimiter or ","
             rows = csv_of(rejected_rows, name, chosen, _categories(triage), delimiter)
-            return _file(rows, "text/csv; charset=utf-8", f"{name}-rejected.csv")
+            return _file(
+                marked(rows, excel=wanted.excel), "text/csv; charset=utf-8", f"{name}-rejected.csv"
+            )
         case "jsonl":
             lines = json_lines_of(rejected_rows, name, chosen)
             return _file(lines, "application/x-ndjson", f"{name}-rejected.jsonl")

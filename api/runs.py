@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from litestar.response import Stream
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from api.description import Content
 from api.filters import RunPageQuery
 from api.known import require_known
+from api.listed import a_list, listed
 from api.routes import reads
 from api.schemas.runs import RunDetail, RunList
 from api.streaming import stream
@@ -31,7 +33,13 @@ _LINES = 200
 RunIdInPath = Annotated[str, PathParameter(description="Id of the run.")]
 
 
-@reads("/api/runs", RunPageQuery, summary="Runs, newest first", operation_id="listRuns")
+@reads(
+    "/api/runs",
+    RunPageQuery,
+    summary="Runs, newest first",
+    operation_id="listRuns",
+    content=a_list(RunList),
+)
 def list_runs(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
@@ -39,13 +47,14 @@ def list_runs(
     live: NamedDependency[Live],
     idle_runs: NamedDependency[IdleRuns],
     database: NamedDependency[Database],
+    request: Request[Any, Any, Any],
     wanted: NamedDependency[RunPageQuery],
-) -> RunList:
+) -> Response[Any]:
     """All runs that match, those under way included."""
     require_known(wanted, catalog, database)
     shown = RunLister(catalog, runs, live, idle_runs)
     every = wanted.include_idle is not False
-    return _page(clock, shown, wanted, wanted.filter(catalog), every=every)
+    return _page(request, clock, shown, wanted, wanted.filter(catalog), every=every)
 
 
 @reads(
@@ -53,6 +62,7 @@ def list_runs(
     RunPageQuery,
     summary="Runs that ended, newest first",
     operation_id="listEndedRuns",
+    content=a_list(RunList),
 )
 def history(
     clock: NamedDependency[Clock],
@@ -61,13 +71,14 @@ def history(
     live: NamedDependency[Live],
     idle_runs: NamedDependency[IdleRuns],
     database: NamedDependency[Database],
+    request: Request[Any, Any, Any],
     wanted: NamedDependency[RunPageQuery],
-) -> RunList:
+) -> Response[Any]:
     """Runs that match and are not under way. Runs that had nothing to do are left out, but for the last of each source."""
     require_known(wanted, catalog, database)
     shown = RunLister(catalog, runs, live, idle_runs)
     every = wanted.include_idle is True
-    return _page(clock, shown, wanted, wanted.filter(catalog, ended=True), every=every)
+    return _page(request, clock, shown, wanted, wanted.filter(catalog, ended=True), every=every)
 
 
 class RunLister(NamedTuple):
@@ -94,19 +105,26 @@ class RunLister(NamedTuple):
 
 
 def _page(
-    clock: Clock, shown: RunLister, wanted: RunPageQuery, chosen: RunFilter, *, every: bool
-) -> RunList:
+    request: Request[Any, Any, Any],
+    clock: Clock,
+    shown: RunLister,
+    wanted: RunPageQuery,
+    chosen: RunFilter,
+    *,
+    every: bool,
+) -> Response[Any]:
     """`every` is whether runs that had nothing to do are listed one by one."""
     if every:
         page = shown.runs.page(chosen, wanted.limit, wanted.cursor)
     else:
         page = shown.idle_runs.page(shown.runs, chosen, wanted.limit, wanted.cursor)
-    return RunList(
+    answered = RunList(
         runs=shown.shown(page.runs),
         total_runs=shown.runs.total(chosen),
         next_cursor=page.next_cursor,
         timestamp=clock.now(),
     )
+    return listed(request, wanted, answered, answered.runs, RunDetail)
 
 
 def describe(catalog: Catalog, live: Live, records: list[RunRecord]) -> list[RunDetail]:

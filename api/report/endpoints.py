@@ -11,10 +11,11 @@ from litestar.di import NamedDependency
 from msgspec import Meta
 
 from api.description import Content
+from api.listed import columns_of
 from api.problems import BadRequest
 from api.query import one_of
 from api.report import tables
-from api.report.answers import columns_of, rows
+from api.report.answers import rows
 from api.report.choices import values_of
 from api.report.filters import (
     NEXT,
@@ -70,7 +71,7 @@ def failures(
         reports, wanted.filter(reports.catalog), wanted.limit, wanted.cursor, wanted.offset
     )
     headers = {TOTAL: str(found.total)}
-    return rows(request, found.rows, columns_of(FailureRow), wanted.format, headers)
+    return rows(request, found.rows, columns_of(FailureRow), wanted, headers)
 
 
 class RunTableQuery(RunReportQuery, frozen=True, kw_only=True):
@@ -97,7 +98,7 @@ def runs(
     _one_way(wanted.cursor, wanted.offset)
     found = tables.run_rows(reports, wanted.filter(), wanted.limit, wanted.cursor, wanted.offset)
     headers = {TOTAL: str(found.total)}
-    return rows(request, found.rows, columns_of(schemas.RunRow), wanted.format, headers)
+    return rows(request, found.rows, columns_of(schemas.RunRow), wanted, headers)
 
 
 def _one_way(cursor: str, offset: int) -> None:
@@ -133,7 +134,7 @@ def groups(
         reports, wanted.filter(reports.catalog), wanted.limit, wanted.offset, state
     )
     headers = {TOTAL: str(total)}
-    return rows(request, found, columns_of(schemas.GroupRow), wanted.format, headers)
+    return rows(request, found, columns_of(schemas.GroupRow), wanted, headers)
 
 
 class PlaceQuery(ReportQuery, frozen=True, kw_only=True):
@@ -173,7 +174,7 @@ def sources(
     )
     page = found[wanted.offset : wanted.offset + wanted.limit]
     headers = {TOTAL: str(len(found))}
-    return rows(request, page, columns_of(schemas.SourceRow), wanted.format, headers)
+    return rows(request, page, columns_of(schemas.SourceRow), wanted, headers)
 
 
 class CycleQuery(PlaceQuery, frozen=True, kw_only=True):
@@ -205,4 +206,4 @@ def cycles(
         values_of(wanted.pipeline),
         values_of(wanted.outcome),
     )
-    return rows(request, found, columns_of(schemas.CycleRow), wanted.format)
+    return rows(request, found, columns_of(schemas.CycleRow), wanted)

@@ -9,10 +9,11 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from msgspec import Meta
 
+from api.listed import columns_of
 from api.problems import BadRequest
 from api.query import one_of
 from api.report import series
-from api.report.answers import columns_of, rows
+from api.report.answers import rows
 from api.report.choices import Blame, values_of
 from api.report.endpoints import flat
 from api.report.filters import (
@@ -66,7 +67,7 @@ def failure_series(
     )
     answer = series.count_failures(reports, chosen, by, grid, wanted.series)
     columns = ("time", "series", *by, "count")
-    return rows(request, series.failure_points(answer, by), columns, wanted.format, _said(answer))
+    return rows(request, series.failure_points(answer, by), columns, wanted, _said(answer))
 
 
 def _runs(reports: Reports, wanted: RunSeriesQuery) -> tuple[SeriesAnswer, list[Dimension]]:
@@ -91,7 +92,7 @@ def run_series(
     """How many runs began, how long they took, and what became of their items."""
     answer, by = _runs(reports, wanted)
     columns = ("time", "series", *by, *schemas.RUN_FIGURES)
-    return rows(request, series.run_points(answer, by), columns, wanted.format, _said(answer))
+    return rows(request, series.run_points(answer, by), columns, wanted, _said(answer))
 
 
 @reads(
@@ -109,7 +110,7 @@ def item_series(
     """Items of the runs that began in each stretch: succeeded, failed, skipped."""
     answer, by = _runs(reports, wanted)
     columns = ("time", "series", *by, "outcome", "count")
-    return rows(request, series.item_points(answer, by), columns, wanted.format, _said(answer))
+    return rows(request, series.item_points(answer, by), columns, wanted, _said(answer))
 
 
 class MarkQuery(ReportQuery, frozen=True, kw_only=True):
@@ -143,7 +144,7 @@ def annotations_of(
         (wanted.kind, wanted.pipeline, wanted.source),
         parameter,
     )
-    return rows(request, found, columns_of(schemas.AnnotationRow), wanted.format)
+    return rows(request, found, columns_of(schemas.AnnotationRow), wanted)
 
 
 def marks(
@@ -192,7 +193,7 @@ def variables(
     """Pipelines, sources, categories, groups, statuses and what else failures are filtered by."""
     found = variable_values(reports, wanted.of, wanted.pipeline)
     listed = [schemas.VariableValue.of(value) for value in found]
-    return rows(request, listed, columns_of(schemas.VariableValue), wanted.format)
+    return rows(request, listed, columns_of(schemas.VariableValue), wanted)
 
 
 def variable_values(reports: Reports, name: str, pipeline: Given = None) -> list[ShownValue]:

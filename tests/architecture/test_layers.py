@@ -43,7 +43,9 @@ LAYERS = [
         "api.tags",
     },
     {"api.query", "api.schemas", "api.security"},
-    {"api.bodies", "api.known", "api.description", "api.filters", "api.trail"},
+    {"api.bodies", "api.description", "api.known", "api.trail"},
+    {"api.listed"},
+    {"api.filters"},
     {"api.routes"},
     {
         "api.audit",
