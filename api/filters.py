@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.listed import Excel, ListFormat
+from api.problems import BadRequest, Mistake
 from api.query import Name, Path, Query, Text, When, one_of
 from daemon.pipelines.catalog import Catalog
 from daemon.store.filters import FailureFilter
@@ -128,6 +129,15 @@ RunCursor = Annotated[
     _CURSOR,
 ]
 PathCursor = Annotated[Path | None, _CURSOR]
+CountCursor = Annotated[Annotated[str, Meta(title=CURSOR, pattern=r"^[0-9]{1,6}$")] | None, _CURSOR]
+"""Of lists in an order of counts, which has no place to mark: how many came before."""
+
+
+def left_out(cursor: str | None, offset: int) -> int:
+    """How many a page leaves out before it. Raises `BadRequest` when both say so."""
+    if cursor is not None and offset:
+        raise BadRequest([Mistake("no offset where there is a cursor", "offset")])
+    return offset if cursor is None else int(cursor)
 
 
 class FailurePageQuery(FailureQuery, frozen=True, kw_only=True):

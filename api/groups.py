@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
 
-from api.filters import FailureQuery, Limit
+from api.filters import CountCursor, FailureQuery, Limit, left_out
 from api.known import require_known
 from api.listed import Excel, ListFormat, a_list, listed
 from api.query import Query, Time, bounded, one_of
@@ -60,6 +60,7 @@ class GroupQuery(FailureQuery, frozen=True, kw_only=True):
     offset: Annotated[
         int, Meta(description="How many groups to leave out before these.", ge=0, le=1_000_000)
     ] = 0
+    cursor: CountCursor = None
     format: ListFormat = None
     excel: Excel = False
 
@@ -82,15 +83,18 @@ def list_groups(
     require_known(wanted, catalog, database)
     now = clock.now()
     state = GroupState(wanted.state) if wanted.state else None
+    start = left_out(wanted.cursor, wanted.offset)
     with database.read() as snapshot:
         found, total = Failures(snapshot).groups(
-            wanted.filter(catalog), wanted.limit, wanted.offset, now=now, state=state
+            wanted.filter(catalog), wanted.limit, start, now=now, state=state
         )
-    end = wanted.offset + len(found)
+    end = start + len(found)
+    following = end if found and end < total else None
     answered = schemas.FailureGroupList(
         groups=[schemas.FailureGroup.of(group) for group in found],
         total_groups=total,
-        next_offset=end if found and end < total else None,
+        next_offset=following,
+        next_cursor=None if following is None else str(following),
         timestamp=now,
     )
     return listed(request, wanted, answered, answered.groups, schemas.FailureGroup)
@@ -101,6 +105,7 @@ class SourcesQuery(Query, frozen=True, kw_only=True):
 
     limit: Limit = 20
     offset: Offset = 0
+    cursor: CountCursor = None
 
 
 @reads(
@@ -117,7 +122,8 @@ def get_group(
     wanted: NamedDependency[SourcesQuery],
 ) -> schemas.FailureGroupDetail:
     """The whole group: where it stands, its newest failure, and a page of the sources affected."""
-    return _detail(clock, catalog, database, failure_group, wanted.limit, wanted.offset)
+    start = left_out(wanted.cursor, wanted.offset)
+    return _detail(clock, catalog, database, failure_group, wanted.limit, start)
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -344,12 +350,14 @@ def _detail(
         sources, total = Groups(snapshot).sources(shown, limit, offset)
         newest = Failures(snapshot).page(FailureFilter(failure_group=shown), 1).failures[0]
     end = offset + len(sources)
+    following = end if sources and end < total else None
     return schemas.FailureGroupDetail(
         **schemas.fields_of(found),
         retryable_share=found.record.retryable_count / found.record.count,
         sample=FailureDetail.of(newest, catalog),
         affected_sources=[schemas.AffectedSource.of(source) for source in sources],
         total_sources=total,
-        next_offset=end if sources and end < total else None,
+        next_offset=following,
+        next_cursor=None if following is None else str(following),
         timestamp=now,
     )

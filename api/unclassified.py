@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from msgspec import Meta
 
-from api.filters import Limit
+from api.filters import CountCursor, Limit, left_out
 from api.known import require_known
+from api.listed import Excel, ListFormat, a_list, listed
 from api.query import Name, Query, When
 from api.routes import reads
 from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
@@ -37,6 +39,9 @@ class UnclassifiedQuery(Query, frozen=True, kw_only=True):
     offset: Annotated[
         int, Meta(description="How many groups to leave out before these.", ge=0, le=1_000_000)
     ] = 0
+    cursor: CountCursor = None
+    format: ListFormat = None
+    excel: Excel = False
 
 
 @reads(
@@ -44,13 +49,15 @@ class UnclassifiedQuery(Query, frozen=True, kw_only=True):
     UnclassifiedQuery,
     summary="Failures that no rule recognised, each group with a rule to start from",
     operation_id="listUnclassifiedFailures",
+    content=a_list(UnclassifiedList),
 )
 def list_unclassified(
     clock: NamedDependency[Clock],
     catalog: NamedDependency[Catalog],
     database: NamedDependency[Database],
+    request: Request[Any, Any, Any],
     wanted: NamedDependency[UnclassifiedQuery],
-) -> UnclassifiedList:
+) -> Response[Any]:
     """What to write a rule for next."""
     require_known(wanted, catalog, database)
     chosen = FailureFilter(
@@ -59,11 +66,15 @@ def list_unclassified(
         since=wanted.since,
         until=wanted.until,
     )
-    found, total = Unmatched(database.read()).groups(chosen, wanted.limit, wanted.offset)
-    end = wanted.offset + len(found)
-    return UnclassifiedList(
+    start = left_out(wanted.cursor, wanted.offset)
+    found, total = Unmatched(database.read()).groups(chosen, wanted.limit, start)
+    end = start + len(found)
+    following = end if found and end < total else None
+    answered = UnclassifiedList(
         groups=[UnclassifiedGroup.of(group) for group in found],
         total_groups=total,
-        next_offset=end if found and end < total else None,
+        next_offset=following,
+        next_cursor=None if following is None else str(following),
         timestamp=clock.now(),
     )
+    return listed(request, wanted, answered, answered.groups, UnclassifiedGroup)

@@ -220,6 +220,10 @@ class FailureGroupDetail(FailureGroup, frozen=True, kw_only=True):
         int | None,
         Meta(description="Value of `offset` for the next page; null on the last.", examples=[20]),
     ]
+    next_cursor: Annotated[
+        str | None,
+        Meta(description="Value of `cursor` for the next page; null on the last.", examples=["20"]),
+    ]
     timestamp: fields.Timestamp
 
 
@@ -241,6 +245,10 @@ class FailureGroupList(msgspec.Struct, frozen=True, kw_only=True):
     next_offset: Annotated[
         int | None,
         Meta(description="Value of `offset` for the next page; null on the last.", examples=[20]),
+    ]
+    next_cursor: Annotated[
+        str | None,
+        Meta(description="Value of `cursor` for the next page; null on the last.", examples=["20"]),
     ]
     timestamp: fields.Timestamp
 

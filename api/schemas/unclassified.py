@@ -73,4 +73,8 @@ class UnclassifiedList(msgspec.Struct, frozen=True, kw_only=True):
         int | None,
         Meta(description="Value of `offset` for the next page; null on the last.", examples=[20]),
     ]
+    next_cursor: Annotated[
+        str | None,
+        Meta(description="Value of `cursor` for the next page; null on the last.", examples=["20"]),
+    ]
     timestamp: fields.Timestamp

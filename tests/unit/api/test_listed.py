@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.api_support import Served, put_files, serving
+from tests.unit.api_support import CONFIG, Served, put_files, serving
 
 LISTS = {
     "/api/failures": "failures",
     "/api/processing/failures": "failures",
     "/api/failures/groups": "groups",
+    "/api/failures/unclassified": "groups",
     "/api/runs": "runs",
     "/api/processing/history": "runs",
     "/api/ingestions/orders/files": "files",
@@ -26,15 +27,23 @@ FILES = (
     "/api/ingestions/orders/rejected",
     "/api/report/failures",
 )
+ODD = '[pipelines.odd]\nrun = "tests.unit.api.test_listed:odd"\n'
 MARK = "\ufeff".encode()
+
+
+def odd(run: Any) -> None:
+    """What no rule recognises, in two ways."""
+    run.fail("a", "the flux capacitor hums")
+    run.fail("b", "a gremlin ate the sprocket")
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("listed")
     put_files(folder)
-    with serving(folder) as served:
+    with serving(folder, CONFIG + ODD) as served:
         served.run("mailbox")
+        served.run("odd")
         served.run("ingest")
         served.client.post("/api/pipelines/ingest/pause")
         assert served.daemon.writer.flush(20)
@@ -86,3 +95,30 @@ def test_excel_gets_a_byte_order_mark_and_nobody_else(served: Served, path: str)
     assert marked == MARK + plain
     assert plain[:3] != MARK
     assert len(table(plain)) >= 1
+
+
+@pytest.mark.parametrize(
+    ("path", "field"), [*LISTS.items(), ("/api/failures/groups/{group}", "affected_sources")]
+)
+def test_every_list_is_paged_by_cursors_and_refuses_others(
+    served: Served, path: str, field: str
+) -> None:
+    (group,) = served.get("/api/failures/groups", q="credentials")["groups"]
+    path = path.format(group=group["failure_group"])
+    everything = served.get(path, limit=100)[field]
+    found: list[Any] = []
+    cursor = None
+    while len(found) <= len(everything):
+        page = served.get(path, limit=1, **({"cursor": cursor} if cursor else {}))
+        found += page[field]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert found == everything
+    if field != "files":  # a path that is not there is a place between others
+        served.problem(400, path, params={"cursor": "nonsense"})
+
+
+def test_a_cursor_and_an_offset_contradict_each_other(served: Served) -> None:
+    problem = served.problem(400, "/api/failures/groups", params={"cursor": "1", "offset": 1})
+    assert problem["errors"][0]["parameter"] == "offset"
