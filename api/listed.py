@@ -39,7 +39,7 @@ ListFormat = Annotated[
 ]
 
 
-class Listing(Protocol):
+class ListForm(Protocol):
     """The parameters of a list that say as what it is wanted."""
 
     @property
@@ -61,7 +61,7 @@ def as_csv(request: Request[Any, Any, Any], wanted: Format | None) -> bool:
 
 def listed(
     request: Request[Any, Any, Any],
-    wanted: Listing,
+    wanted: ListForm,
     answer: msgspec.Struct,
     records: Sequence[msgspec.Struct],
     record: type[msgspec.Struct],
