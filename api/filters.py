@@ -7,7 +7,6 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.listed import Excel, ListFormat
-from api.problems import BadRequest, Mistake
 from api.query import Name, Path, Query, Text, When, one_of
 from daemon.pipelines.catalog import Catalog
 from daemon.store.filters import FailureFilter
@@ -134,9 +133,7 @@ CountCursor = Annotated[Annotated[str, Meta(title=CURSOR, pattern=r"^[0-9]{1,6}$
 
 
 def left_out(cursor: str | None, offset: int) -> int:
-    """How many a page leaves out before it. Raises `BadRequest` when both say so."""
-    if cursor is not None and offset:
-        raise BadRequest([Mistake("no offset where there is a cursor", "offset")])
+    """How many a page leaves out before it: a cursor decides, where there is one."""
     return offset if cursor is None else int(cursor)
 
 

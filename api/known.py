@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from api.problems import BadRequest, Mistake
+from api.problems import Mistake, UnknownName
 from daemon.errors import NotFound
 from daemon.pipelines.catalog import Catalog
 from daemon.store.database import Database
@@ -22,7 +22,7 @@ _SHOWN = 20
 
 
 def require_known(wanted: object, catalog: Catalog, database: Database) -> None:
-    """Looks at the names among the filters `wanted`. Raises `BadRequest`, or `NotFound` for a group or run."""
+    """Looks at the names among the filters `wanted`. Raises `UnknownName`, or `NotFound` for a group or run."""
     pipeline, source = _given(wanted, "pipeline"), _given(wanted, "source")
     configured = {name: list(found.sources) for name, found in catalog.pipelines.items()}
     mistakes = []
@@ -34,7 +34,7 @@ def require_known(wanted: object, catalog: Catalog, database: Database) -> None:
         known = _stored(database, Dimension.SOURCE, pipeline, configured)
         mistakes += _unknown("source", source, known)
     if mistakes:
-        raise BadRequest(mistakes)
+        raise UnknownName(mistakes)
     _require_stored(_given(wanted, "failure_group"), _given(wanted, "run_id"), database)
 
 

@@ -96,6 +96,12 @@ class BadRequest(HTTPException):
         super().__init__(detail="; ".join(map(_sentence, mistakes)))
 
 
+class UnknownName(BadRequest):
+    """A request that names what there is not: it would have been right for another name."""
+
+    status_code = HTTPStatus.NOT_FOUND
+
+
 def _sentence(mistake: Mistake) -> str:
     where = mistake.parameter or mistake.pointer
     return f"{where}: expected {mistake.expected}" if where else f"expected {mistake.expected}"
@@ -108,7 +114,7 @@ def answer_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Pro
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         return answer_unexpected(_, error)
     mistakes = error.mistakes if isinstance(error, BadRequest) else None
-    detail = _DETAILS.get(error.status_code, error.detail)
+    detail = error.detail if mistakes else _DETAILS.get(error.status_code, error.detail)
     if type(error) is ClientException:
         detail = f"the request cannot be read: {error.detail}"
     return _answer(error.status_code, detail, mistakes, error.headers)

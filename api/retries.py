@@ -68,6 +68,7 @@ class RetryEndpoints(Controller):
 
     @commands(
         "/",
+        404,
         action="failures.retry",
         status_code=202,
         summary="Retry failures",

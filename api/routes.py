@@ -13,7 +13,7 @@ from litestar.openapi import ResponseSpec
 from litestar.types import Guard
 
 from api.description import Content, answer, operation, problems, security
-from api.query import Query, parse, reader
+from api.query import Query, fields_of, parse, reader
 from api.tags import tags_of
 from daemon.access.roles import Role
 
@@ -91,7 +91,7 @@ def _options(
     responses: dict[int, ResponseSpec],
     also: Iterable[str] = (),
 ) -> dict[str, Any]:
-    if "{" in path:
+    if "{" in path or not fields_of(query).keys().isdisjoint(("pipeline", "failure_group")):
         responses |= problems(404)
     return {
         "guards": [_without_parameters] if query is Query else [],

@@ -37,8 +37,8 @@ TriagedError
 ├── Unreachable              (cli.client) no daemon answers
 └── Unreadable               (cli.classify) what is to be classified cannot be read
 
-Two go to the web framework and stand beside the tree: `api.problems.BadRequest`, which is its
-`HTTPException`, and `api.sockets.closing.Refused`, which ends a socket.
+Three go to the web framework and stand beside the tree: `api.problems.BadRequest`, which is its
+`HTTPException`, with `api.problems.UnknownName`, and `api.sockets.closing.Refused`, which ends a socket.
 
 A class docstring is its default message.
 """

@@ -88,7 +88,7 @@ RUNS = ("/api/runs", "/api/processing/history", "/api/processing/statistics")
 def test_an_unknown_pipeline_is_refused_everywhere_with_those_that_there_are(
     served: Served, path: str
 ) -> None:
-    problem = served.problem(400, path, params={"pipeline": "mailbx"})
+    problem = served.problem(404, path, params={"pipeline": "mailbx"})
     (mistake,) = problem["errors"]
     assert mistake["parameter"] == "pipeline"
     assert "there are: ingest, mailbox, patient" in mistake["expected"]
@@ -100,10 +100,10 @@ def test_an_unknown_pipeline_is_refused_everywhere_with_those_that_there_are(
 def test_an_unknown_source_is_refused_everywhere_with_those_of_the_pipeline(
     served: Served, path: str
 ) -> None:
-    (mistake,) = served.problem(400, path, params={"source": "suport"})["errors"]
+    (mistake,) = served.problem(404, path, params={"source": "suport"})["errors"]
     assert "orders, patient, sales, support" in mistake["expected"]
     params = {"pipeline": "mailbox", "source": "orders"}
-    (mistake,) = served.problem(400, path, params=params)["errors"]
+    (mistake,) = served.problem(404, path, params=params)["errors"]
     assert mistake["expected"].endswith("there are: sales, support")
 
 
@@ -134,8 +134,8 @@ def test_an_unknown_group_or_run_is_not_found(served: Served, path: str, name: s
         ({"failure_group": "none"}, 404),
         ({"filter": {"failure_group": "none"}}, 404),
         ({"filter": {"run_id": "none"}}, 404),
-        ({"filter": {"pipeline": "none"}}, 400),
-        ({"filter": {"source": "none"}}, 400),
+        ({"filter": {"pipeline": "none"}}, 404),
+        ({"filter": {"source": "none"}}, 404),
     ],
 )
 def test_a_retry_of_what_is_not_there_is_refused_also_as_a_dry_run(

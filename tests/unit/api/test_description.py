@@ -63,6 +63,7 @@ def test_the_parameters_of_failures_are_documented_with_their_limits(description
     assert set(parameters) == {
         *("email_address", "pipeline", "source", "category", "group", "retryable", "status"),
         *("since", "until", "q", "run_id", "failure_group", "limit", "cursor"),
+        *("format", "excel"),
     }
     assert (parameters["limit"]["default"], parameters["limit"]["maximum"]) == (10, 100)
     assert {"auth", "connectivity", "gmail_service"} <= set(parameters["category"]["enum"])
