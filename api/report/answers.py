@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from msgspec import Meta
 
-from api.listed import CSV, Excel, Format, as_csv, csv_of
+from api.listed import CSV, ListForm, as_csv, csv_of
 from api.negotiation import packed
-from api.query import Query
 
 _LEVEL = 3
 _WORTH_COMPRESSING = 1_001
 """Bytes."""
 
 
-class ReportForm(Query, frozen=True, kw_only=True):
-    """As what a report is wanted."""
-
-    format: Annotated[Format | None, Meta(description="JSON or CSV; by `Accept` if not given.")] = (
-        None
-    )
-    excel: Excel = False
-
-
 def rows(
     request: Request[Any, Any, Any],
     found: Iterable[msgspec.Struct],
     columns: Sequence[str],
-    wanted: ReportForm,
+    wanted: ListForm,
     headers: Mapping[str, str] | None = None,
 ) -> Response[Any]:
     """Records as they are wanted, by `format` or by the Accept header.

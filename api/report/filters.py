@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from api.filters import CURSOR
+from api.listed import Excel, Format
 from api.problems import BadRequest, Mistake
-from api.query import Moment, Name, Text
-from api.report.answers import ReportForm
+from api.query import Moment, Name, Query, Text
 from api.report.choices import RUN_VOCABULARIES, Blame, conditions_of, text_of, values_of
 from api.report.span import (
     INTERVAL,
@@ -56,7 +56,7 @@ def parameter(expected: str, name: str) -> Mistake:
     return Mistake(expected, parameter=name)
 
 
-class ReportQuery(ReportForm, frozen=True, kw_only=True):
+class ReportQuery(Query, frozen=True, kw_only=True):
     """When, and as what."""
 
     since: Annotated[
@@ -68,6 +68,10 @@ class ReportQuery(ReportForm, frozen=True, kw_only=True):
     until: Annotated[Moment | None, Meta(description="Only before this time, in either form.")] = (
         msgspec.field(default=None, name="to")
     )
+    format: Annotated[Format | None, Meta(description="JSON or CSV; by `Accept` if not given.")] = (
+        None
+    )
+    excel: Excel = False
 
     def span(self, now: datetime) -> Span:
         """The time asked for, the last 24 hours if nothing is said. Raises `BadRequest`."""
