@@ -202,7 +202,7 @@ class Ingestion:
 
     def rows(self, table: str = "orders") -> list[tuple[Any, ...]]:
         """The table's rows without `_file_id`, sorted; none where no row has made a table yet."""
-        if not self.query("FROM duckdb_tables() WHERE table_name = 'orders'"):
+        if not self.query(f"FROM duckdb_tables() WHERE table_name = '{table}'"):
             return []
         return self.query(f"SELECT * EXCLUDE (_file_id) FROM {table} ORDER BY ALL")
 

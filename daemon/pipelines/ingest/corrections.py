@@ -9,21 +9,29 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 import msgspec
 
+from daemon.pipelines.ingest.defects import DEFECTS
+
+_REASONS = frozenset(DEFECTS.values())
 _DELIMITERS = ",;\t|"
 
 
-def is_uncorrected(cells: Iterable[str], raw: str, delimiter: str) -> bool:
+def is_uncorrected(cells: Sequence[str], raw: str, reason: str, delimiter: str) -> bool:
     """Whether the cells hold nothing that is not in the row's text.
 
-    `delimiter` is that of the export, which need not be that of the file that the row came from.
+    Exports of earlier versions have that text for some rows only: of others the reason tells that they were
+    no rows. `delimiter` is that of the export, which need not be that of the file that the row came from.
     """
-    shown = Counter(_values(cells))
-    return any(shown <= Counter(_values(found)) for found in _readings(raw, delimiter))
+    if raw:
+        shown = Counter(_values(cells))
+        return any(shown <= Counter(_values(found)) for found in _readings(raw, delimiter))
+    if reason == DEFECTS["MISSING COLUMNS"]:
+        return not all(cells)
+    return reason in _REASONS
 
 
 def _readings(raw: str, delimiter: str) -> Iterator[list[str]]:

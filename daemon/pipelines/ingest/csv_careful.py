@@ -13,7 +13,13 @@ from typing import TextIO
 
 from daemon.formulas import restore
 from daemon.pipelines.ingest.corrections import is_uncorrected
-from daemon.pipelines.ingest.csv_layout import ADDED_PREFIX, RAW_COLUMN, Layout, text_of
+from daemon.pipelines.ingest.csv_layout import (
+    ADDED_PREFIX,
+    RAW_COLUMN,
+    REASON_COLUMN,
+    Layout,
+    text_of,
+)
 from daemon.pipelines.ingest.csv_rows import LONGEST_LINE, RowLines, RowTooLong
 from daemon.pipelines.ingest.load import Contents, Load
 from daemon.pipelines.ingest.records import Record, load_records
@@ -76,17 +82,20 @@ def _unreadable(number: int, source: RowLines, error: csv.Error | RowTooLong) ->
 
 def _restored(found: Iterator[Record], layout: Layout) -> Iterator[Record]:
     """Rows of an export with their cells as they were; those that come back as they were rejected stay rejected."""
-    raw_at = layout.header.index(RAW_COLUMN) if RAW_COLUMN in layout.header else None
     own = [at for at, name in enumerate(layout.header) if not name.startswith(ADDED_PREFIX)]
     for record in found:
         if not record.defect:
             record.cells = [restore(cell or "") for cell in record.cells]
-            raw = "" if raw_at is None else record.cells[raw_at] or ""
+            raw, reason = (_cell(record, layout, name) for name in (RAW_COLUMN, REASON_COLUMN))
             shown = [record.cells[at] or "" for at in own]
-            if raw and is_uncorrected(shown, raw, layout.delimiter):
-                yield Record(record.number, raw, "NOT_CORRECTED", ())
+            if is_uncorrected(shown, raw, reason, layout.delimiter):
+                yield Record(record.number, raw or record.raw, "NOT_CORRECTED", ())
                 continue
         yield record
+
+
+def _cell(record: Record, layout: Layout, name: str) -> str:
+    return record.cells[layout.header.index(name)] or "" if name in layout.header else ""
 
 
 def _picked(

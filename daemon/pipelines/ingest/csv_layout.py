@@ -22,6 +22,7 @@ ADDED_PREFIX = "_triaged_"
 """Starts the names of the columns that an export of rejected rows adds and an import leaves out."""
 RAW_COLUMN = ADDED_PREFIX + "raw"
 """Holds the text of a row that the other columns cannot hold."""
+REASON_COLUMN = ADDED_PREFIX + "reason"
 
 _SEPARATOR = re.compile(r"sep=([^\r\n])\r?\n", re.IGNORECASE)
 """A line with which programs tell spreadsheets the delimiter."""

@@ -27,6 +27,7 @@ from daemon.pipelines.ingest.sql import value_of
 
 _SAMPLE = 20_480
 """Records that types are found out from, as DuckDB does."""
+_AT_A_TIME = 100
 _NO_NUMBER = re.compile(r" *(\+|[-+]?0[0-9])")
 """Begins what only looks like a number, such as a postcode: it would lose what it begins with."""
 _KEPT = ("VARCHAR", "JSON", "DATE", "TIME")
@@ -162,7 +163,21 @@ def _agreeing(
     """The columns as text where a value of the sample would not load, or not as it is written.
 
     DuckDB recognises more notations than its casts understand, such as 25/12/2024 and 10:00 PM.
+    Some columns at a time, since DuckDB holds two thousand values of each.
     """
+    found: list[TargetColumn] = []
+    for at in range(0, len(columns), _AT_A_TIME):
+        some = slice(at, at + _AT_A_TIME)
+        found += _agreeing_some(connection, columns[some], [row[some] for row in rows], notation)
+    return found
+
+
+def _agreeing_some(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[TargetColumn],
+    rows: Sequence[Row],
+    notation: Notation,
+) -> list[TargetColumn]:
     found = [TargetColumn(column.name, "VARCHAR") for column in columns]
     sample = [Record(0, "", None, row) for row in rows]
     with relation_of(sample, len(columns)) as relation:

@@ -251,7 +251,8 @@ def test_an_export_as_a_spreadsheet_saves_it_is_not_taken_for_a_corrected_one(in
 
 @pytest.mark.requirement("I3")
 @pytest.mark.parametrize(
-    ("before", "after"), [('"3,d,1,more"', '""'), ("3,d,1,a.csv", '3,"d,1",2,a.csv')]
+    ("before", "after"),
+    [(',more cells than the header has,"3,d,1,more"', ",,"), ("3,d,1,a.csv", '3,"d,1",2,a.csv')],
 )
 def test_a_row_is_corrected_by_its_cells_or_by_emptying_its_text(ingestion, reader, before, after):
     ingestion.put("a.csv", HEADER + "3,d,1,more\n")
@@ -327,3 +328,20 @@ def test_a_first_file_of_bad_rows_alone_is_no_success(tmp_path, name, content, e
     ingestion.put(name, content)
     assert ingestion.run().failures[0].error_class == error_class
     assert ingestion.query("FROM duckdb_tables() WHERE table_name = 'orders'") == []
+
+
+@pytest.mark.requirement("I3")
+def test_exports_of_earlier_versions_without_the_text_are_no_good_rows_either(ingestion):
+    added = (
+        "_triaged_path,_triaged_row,_triaged_category,_triaged_column,_triaged_reason,_triaged_raw"
+    )
+    ingestion.put(
+        "b.csv",
+        f"order_id,email,amount,{added}\n"
+        "3,c,,a.csv,4,data_malformed,,fewer cells than the header has,\n"
+        '4,open,1,a.csv,5,data_malformed,,"a quote that is not closed, or not doubled inside a quoted cell",\n'
+        "5,c,1.50,a.csv,6,data_malformed,,fewer cells than the header has,\n"
+        '6,c,1.50,a.csv,7,schema_mismatch,amount,"Not a valid DECIMAL(10,2): x",\n',
+    )
+    assert ingestion.run().causes == [("b.csv", "NOT_CORRECTED", None, 2)]
+    assert [row[0] for row in ingestion.rows()] == [5, 6]
