@@ -12,6 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import ClientException, HTTPException, ValidationException
 from msgspec import Meta
 
+from api.body_words import expected_at
 from daemon import errors
 
 log = logging.getLogger("triaged.api")
@@ -107,12 +108,12 @@ def _sentence(mistake: Mistake) -> str:
     return f"{where}: expected {mistake.expected}" if where else f"expected {mistake.expected}"
 
 
-def answer_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[ProblemDetails]:
+def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ProblemDetails]:
     """The answer to what the framework or a handler refuses."""
     if isinstance(error, ValidationException):
-        error = BadRequest(_mistakes(error))
+        error = BadRequest(_mistakes(request, error))
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return answer_unexpected(_, error)
+        return answer_unexpected(request, error)
     mistakes = error.mistakes if isinstance(error, BadRequest) else None
     detail = error.detail if mistakes else _DETAILS.get(error.status_code, error.detail)
     if type(error) is ClientException:
@@ -164,13 +165,13 @@ def _query_mistakes(error: errors.InvalidQuery) -> list[Mistake]:
     return [Mistake(expected, parameter)] if found else []
 
 
-def _mistakes(error: ValidationException) -> list[Mistake]:
+def _mistakes(request: Request[Any, Any, Any], error: ValidationException) -> list[Mistake]:
     """What the framework found wrong with the body or a path parameter."""
     found = error.extra if isinstance(error.extra, list) else []
-    return [_mistake(entry) for entry in found] or [Mistake(error.detail)]
+    return [_mistake(request, entry) for entry in found] or [Mistake(error.detail)]
 
 
-def _mistake(entry: dict[str, Any]) -> Mistake:
+def _mistake(request: Request[Any, Any, Any], entry: dict[str, Any]) -> Mistake:
     expected = _expected(str(entry.get("message", "")))
     key = str(entry.get("key", ""))
     if key == "data":
@@ -178,6 +179,7 @@ def _mistake(entry: dict[str, Any]) -> Mistake:
     if entry.get("source") != "body":
         return Mistake(expected, parameter=key or None)
     steps = re.findall(r"[^.\[\]]+", key)
+    expected = expected_at(request, steps) or expected
     return Mistake(expected, pointer="".join(f"/{step}" for step in steps))
 
 

@@ -37,6 +37,8 @@ def words(schema: dict[str, Any]) -> str:
             said = f"a number{_range(schema)}"
         case {"format": "date-time"}:
             said = "a time with its offset, such as 2026-01-31T08:00:00Z"
+        case {"type": "array", "minItems": least, "maxItems": most}:
+            said = f"a list of {least} to {most}"
         case {"type": "string"}:
             said = f"text{_length(schema)}"
         case _:

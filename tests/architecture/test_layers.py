@@ -35,6 +35,7 @@ LAYERS = [
     # The API: what all resources share, the resources, and what puts them together.
     {
         "api",
+        "api.body_words",
         "api.head",
         "api.negotiation",
         "api.origin",

@@ -163,3 +163,27 @@ def test_one_pipeline_is_what_the_list_says_of_it(served: Served) -> None:
 )
 def test_a_schema_is_told_in_words(schema: dict[str, Any], said: str) -> None:
     assert words(schema) == said
+
+
+@pytest.mark.requirement("X4")
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "expected"),
+    [
+        ("/api/retries", {"filter": {"category": "nope"}}, "/filter/category", "one of account_not_found, auth"),
+        ("/api/retries", {"filter": {"status": 5}}, "/filter/status", "one of ignored, open"),
+        ("/api/retries", {"filter": {"retryable": "yes"}}, "/filter/retryable", "true or false"),
+        ("/api/retries", {"failure_ids": ["a"]}, "/failure_ids/0", "a whole number"),
+        ("/api/retries", {"rate": 0}, "/rate", "a whole number from 1 to 1000000"),
+        ("/api/failures/groups/merge", {"failure_groups": ["a"], "into": 5}, "/into", "text of 1 to 128 characters"),
+        ("/api/failures/groups/merge", {"failure_groups": [], "into": "b"}, "/failure_groups", "a list of 1 to 100"),
+        ("/api/ingestions/orders/files/ignore", {"paths": []}, "/paths", "a list of 1 to 10000"),
+        ("/api/ingestions/orders/files/ignore", {"paths": [1]}, "/paths/0", "text"),
+        ("/api/pipelines/ingest/run", {"source": 5}, "/source", "text"),
+    ],
+)  # fmt: skip
+def test_a_body_with_a_mistake_is_told_what_is_allowed(
+    served: Served, path: str, body: dict[str, Any], pointer: str, expected: str
+) -> None:
+    (mistake,) = served.problem(400, path, method="POST", json=body)["errors"]
+    assert mistake["pointer"] == pointer
+    assert mistake["expected"].startswith(expected)
