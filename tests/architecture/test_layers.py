@@ -33,9 +33,9 @@ LAYERS = [
     {"daemon.composition"},
     {"daemon.service"},
     # The API: what all resources share, the resources, and what puts them together.
+    {"api.body_words"},
     {
         "api",
-        "api.body_words",
         "api.head",
         "api.negotiation",
         "api.origin",
