@@ -24,6 +24,7 @@ TriagedError
 ├── KeyNotWritten            (access.key_output) a new key could not be written where it should
 ├── IngestError              (pipelines.ingest.failures) files could not be ingested; drawn there
 ├── LeftForLater             (pipelines.ingest.failures) the next cycle takes the file; drawn there
+├── NotTogether              (pipelines.ingest.gathering) some of many files have to be loaded alone
 ├── NeedsCare                (pipelines.ingest.load) a file has to be read again, slower and exactly
 ├── TooMuchMemory            (pipelines.ingest.memory) a statement took more memory than it may
 ├── RowTooLong               (pipelines.ingest.csv_rows) a row of CSV has more characters than it may

@@ -19,6 +19,7 @@ from daemon.pipelines.ingest.facts import FileFacts
 from daemon.pipelines.ingest.failures import FileFailure
 from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.formats import Encoding, Format
+from daemon.pipelines.ingest.gathering import GatheredFile, GatheredRows, SharedLoad
 from daemon.pipelines.ingest.identity import FileIdentity, Identification, Ingestions
 from daemon.pipelines.ingest.inference import infer_columns
 from daemon.pipelines.ingest.json_load import load_json, load_json_carefully
@@ -27,6 +28,7 @@ from daemon.pipelines.ingest.load import FILE_ID, REJECTED, Contents, Load, Need
 from daemon.pipelines.ingest.notation import dialect_of, notation_of
 from daemon.pipelines.ingest.outcome import Outcome
 from daemon.pipelines.ingest.parquet_load import load_parquet
+from daemon.pipelines.ingest.ports import Candidate
 from daemon.pipelines.ingest.reconciliation import reconcile
 from daemon.pipelines.ingest.rejects import RawLayout, Rejects, causes_in
 from daemon.pipelines.ingest.source_file import ReadyText, SourceFile, place_of, ready
@@ -130,6 +132,47 @@ class FileLoader:
                 is_csv = contents.encoding.format is Format.CSV
                 careful = load_carefully if is_csv else load_json_carefully
                 return self._attempt(file, identity, contents, careful, run_id)
+
+    def gather(
+        self, file: SourceFile, encoding: Encoding, candidate: Candidate
+    ) -> GatheredFile | None:
+        """A small CSV file as it waits to be loaded with others; None for one to be loaded alone.
+
+        Raises `FileFailure` and `LeftForLater` as `load` does.
+        """
+        if not self._columns or encoding != (Format.CSV, "none") or file.is_foreign:
+            return None
+        with self._understood():
+            place = self._folder.place(file.path)
+            identity = self._identification.identify(file.path, place, file.content_hash)
+            contents = self._contents(ReadyText(file.binary, encoding, file.text.longest_line))
+            if not contents.is_small or contents.layout.was_exported:
+                return None
+            rows = GatheredRows(self._session.connection, self._source.table, self._columns)
+            load_carefully(rows, contents)
+            if not rows.is_sound:
+                return None
+            file_id = identity.entry.file_id if identity.entry else self._ledger.new_file_id()
+        file.check_settled()
+        facts = msgspec.structs.replace(file.facts, rows_loaded=len(rows.records))
+        return GatheredFile(candidate, facts, identity, place, file_id, rows)
+
+    def load_together(self, files: Sequence[GatheredFile], run_id: str) -> list[Outcome]:
+        """Loads all of these files or none; raises `NotTogether` when some have a fault, and as `load` does."""
+        connection, table = self._session.connection, self._source.table
+        with (
+            self._session.warehouse.writing(table),
+            self._understood(),
+            _transaction(connection),
+        ):
+            self._delete_rows(frozenset(n for file in files for n in file.identity.file_ids))
+            SharedLoad(connection, table, self._columns, notation_of(self._source)).add(files)
+            versions = [(file.file_id, file.place, file.facts) for file in files]
+            self._ledger.record(table, versions, run_id, self._clock.now())
+            connection.commit()
+        for file in files:
+            self._remove_earlier_rejects(file.identity.entry, file.facts)
+        return [Outcome(file.facts, (), _types(self._columns)) for file in files]
 
     def _recalled(
         self,
@@ -253,8 +296,8 @@ class FileLoader:
         return self._source.mode == "failfast"
 
     def _record(self, load: Load, facts: FileFacts, run_id: str) -> None:
-        place, now = self._folder.place(facts.path), self._clock.now()
-        self._ledger.record(load.file_id, self._source.table, place, facts, run_id, now)
+        version = (load.file_id, self._folder.place(facts.path), facts)
+        self._ledger.record(self._source.table, [version], run_id, self._clock.now())
 
     def _remove_earlier_rejects(self, earlier: LoadedVersion | None, facts: FileFacts) -> None:
         key = self._rejects.name(self._name, facts.path, "").rpartition("-")[0]
@@ -270,13 +313,18 @@ class FileLoader:
     def _begin(self, identity: FileIdentity, contents: Contents) -> Load:
         connection, table = self._session.connection, self._source.table
         columns = self._columns or self._create_table(contents)
-        if identity.file_ids and columns:
-            connection.execute(
-                f"DELETE FROM {identifier(table)} WHERE {FILE_ID} IN (SELECT unnest(?::BIGINT[]))",
-                [list(identity.file_ids)],
-            )
+        if columns:
+            self._delete_rows(identity.file_ids)
         file_id = identity.entry.file_id if identity.entry else self._ledger.new_file_id()
         return Load(connection, table, columns, file_id, notation_of(self._source))
+
+    def _delete_rows(self, file_ids: frozenset[int]) -> None:
+        if file_ids:
+            self._session.connection.execute(
+                f"""DELETE FROM {identifier(self._source.table)}
+                    WHERE {FILE_ID} IN (SELECT unnest(?::BIGINT[]))""",
+                [list(file_ids)],
+            )
 
     def _create_table(self, contents: Contents) -> Sequence[TargetColumn]:
         """The table's columns; none when the file does not tell any: then there is no table either."""

@@ -101,28 +101,38 @@ class LoadedFiles:
         return self._new_file_ids.pop()
 
     def record(
-        self, file_id: int, table: str, place: str, facts: FileFacts, run_id: str, at: datetime
+        self,
+        table: str,
+        versions: Sequence[tuple[int, str, FileFacts]],
+        run_id: str,
+        at: datetime,
     ) -> None:
-        """Replaces what the ledger says of the file of that number."""
-        self._connection.execute(f"DELETE FROM {TABLE} WHERE file_id = ?", [file_id])
+        """Replaces what the ledger says of files, each given by its number, its place and what was loaded."""
+        ids, places, facts = ([*values] for values in zip(*versions, strict=True))
+        self._connection.execute(
+            f"DELETE FROM {TABLE} WHERE file_id IN (SELECT unnest(?::BIGINT[]))", [ids]
+        )
         self._connection.execute(
             f"""INSERT INTO {TABLE} (file_id, source, path, place, content_hash, size, mtime_ns,
                 table_name, rows_loaded, rows_rejected, run_id, loaded_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            [
-                file_id,
-                self._source,
-                facts.path,
-                place,
-                facts.content_hash,
-                facts.size,
-                facts.mtime_ns,
-                table,
-                facts.rows_loaded,
-                facts.rows_rejected,
-                run_id,
-                at.astimezone(UTC).replace(tzinfo=None),
-            ],
+                SELECT unnest($ids::BIGINT[]), $source, unnest($paths::VARCHAR[]),
+                    unnest($places::VARCHAR[]), unnest($hashes::VARCHAR[]), unnest($sizes::BIGINT[]),
+                    unnest($times::BIGINT[]), $table, unnest($loaded::BIGINT[]),
+                    unnest($rejected::BIGINT[]), $run_id, $at""",
+            {
+                "ids": ids,
+                "source": self._source,
+                "paths": [each.path for each in facts],
+                "places": places,
+                "hashes": [each.content_hash for each in facts],
+                "sizes": [each.size for each in facts],
+                "times": [each.mtime_ns for each in facts],
+                "table": table,
+                "loaded": [each.rows_loaded for each in facts],
+                "rejected": [each.rows_rejected for each in facts],
+                "run_id": run_id,
+                "at": at.astimezone(UTC).replace(tzinfo=None),
+            },
         )
 
     def adopt(self, found: Sequence[tuple[int, str, str]]) -> None:

@@ -49,10 +49,13 @@ class Listing:
             self._run.skip(count=self.found - pending)
         return pending
 
-    def candidates(self) -> Iterator[Candidate]:
-        """The files that have to be looked at, listed anew."""
+    def batches(self) -> Iterator[list[Candidate]]:
+        """The files that have to be looked at, listed anew.
+
+        The loader knows what was loaded of one batch at a time: be done with one before the next is asked for.
+        """
         for batch in self._asked_for():
-            yield from self._candidates_of(batch)
+            yield self._candidates_of(batch)
 
     def _candidates_of(self, batch: list[ListedFile]) -> list[Candidate]:
         if self._holds is not None:

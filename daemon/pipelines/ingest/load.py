@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, BinaryIO
 
 import duckdb
 import msgspec
@@ -17,6 +17,9 @@ from daemon.pipelines.ingest.formats import Encoding
 from daemon.pipelines.ingest.notation import Notation
 from daemon.pipelines.ingest.source_file import place_of
 from daemon.pipelines.ingest.sql import identifier, value_of
+
+if TYPE_CHECKING:
+    from daemon.pipelines.ingest.records import Record
 
 REJECTED = "temp.triaged_rejected"
 """Temporary table of one file's rejected rows; it spills to disk beside the warehouse."""
@@ -82,6 +85,10 @@ class Load:
         )
         self.rows_loaded += found
         return found
+
+    def take(self, records: Iterable[Record], misfit: str) -> bool:  # noqa: ARG002 - for those that keep them
+        """Whether it keeps records for later; `misfit` is the error class of a value that does not fit its column."""
+        return False
 
     def reject(self, rows: str) -> None:
         """Sets aside a SELECT of row_number, column_name, error_class, reason and raw."""

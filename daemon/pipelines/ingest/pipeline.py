@@ -78,11 +78,17 @@ class IngestPipeline:
         total: int,
     ) -> None:
         with interrupting(session.interrupt, lambda: run.cancelled, _CANCEL_PERIOD):
-            for done, candidate in enumerate(listing.candidates()):
+            done = 0
+            for batch in listing.batches():
+                for candidate in batch:
+                    if run.cancelled:
+                        break
+                    run.progress(done, max(done + 1, total))
+                    sweep.process(candidate)
+                    done += 1
+                sweep.finish_gathered()
                 if run.cancelled:
                     return
-                run.progress(done, max(done + 1, total))
-                sweep.process(candidate)
         run.progress(total, total)
         self._finish(run, session)
 

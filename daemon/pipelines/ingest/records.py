@@ -32,6 +32,8 @@ class Record(msgspec.Struct):
 
 def load_records(load: Load, records: Iterator[Record], misfit: str) -> None:
     """Loads records; `misfit` is the error class of a value that does not fit its column."""
+    if load.take(records, misfit):
+        return
     patterns = _patterns(load.columns)
     while batch := list(islice(records, _BATCH)):
         _load_batch(load, batch, misfit, doubtful=_is_doubtful(batch, patterns))

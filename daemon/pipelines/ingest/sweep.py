@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -11,10 +12,16 @@ from daemon.errors import UnsafePath
 from daemon.pipelines.contract import RunHandle
 from daemon.pipelines.ingest.config import IngestSource
 from daemon.pipelines.ingest.facts import FileFacts
-from daemon.pipelines.ingest.failures import FileFailure, LeftForLater, while_opening_input
+from daemon.pipelines.ingest.failures import (
+    FileFailure,
+    IngestError,
+    LeftForLater,
+    while_opening_input,
+)
 from daemon.pipelines.ingest.file_load import FileLoader
 from daemon.pipelines.ingest.folder import InputFolder
 from daemon.pipelines.ingest.formats import encoding_of
+from daemon.pipelines.ingest.gathering import MOST_BYTES, GatheredFile, NotTogether
 from daemon.pipelines.ingest.outcome import Outcome, report
 from daemon.pipelines.ingest.ports import Candidate, ListedFile
 from daemon.pipelines.ingest.source_file import SourceFile, opened
@@ -43,6 +50,8 @@ class FolderSweep:
         self._loader = loader
         self._clock = clock
         self._trusting = trusting
+        self._gathered: list[GatheredFile] = []
+        self._gathered_bytes = 0
         self.left_some = False
         """Whether the next cycle has to look at files again that this one could not take."""
         self.met_new = False
@@ -56,8 +65,38 @@ class FolderSweep:
             self._leave(listed)
             return
         self._run.step(RunState.PROCESSING, listed.path)
+        self._attempt(candidate, alone=False)
+
+    def finish_gathered(self) -> None:
+        """Loads the small files that wait for each other; raises `WarehouseError`."""
+        files, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        if not files:
+            return
         try:
-            self._open_and_load(candidate)
+            self._report_loaded(self._loader.load_together(files, self._run.run_id))
+        except LeftForLater:
+            for file in files:
+                self._leave(file.candidate.listed)
+        except NotTogether as faulty:
+            self._gathered = [file for file in files if file.facts.path not in faulty.paths]
+            self._load_alone(file for file in files if file.facts.path in faulty.paths)
+            self.finish_gathered()
+        except (IngestError, OSError):  # of which file it is, each by itself tells
+            self._load_alone(files)
+
+    def _load_alone(self, files: Iterable[GatheredFile]) -> None:
+        for file in files:
+            self._attempt(file.candidate, alone=True)
+
+    def _report_loaded(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            self._log_loaded(outcome.facts)
+            report(self._run, outcome)
+
+    def _attempt(self, candidate: Candidate, *, alone: bool) -> None:
+        listed = candidate.listed
+        try:
+            self._open_and_load(candidate, alone=alone)
         except (LeftForLater, FileNotFoundError, NotADirectoryError):
             self._leave(listed)
         except OSError as error:
@@ -69,14 +108,14 @@ class FolderSweep:
         self.left_some = True
         self._run.skip(listed.path)
 
-    def _open_and_load(self, candidate: Candidate) -> None:
+    def _open_and_load(self, candidate: Candidate, *, alone: bool) -> None:
         listed = candidate.listed
         if listed.path in self._folder.unnameable:
             raise FileFailure("The file's name is not UTF-8. Rename it.", "FILE_NAME")
         with opened(listed, self._folder.resolve(listed.path)) as file:
             file.known_hash = candidate.known_hash
             try:
-                outcome = self._load(file, candidate)
+                outcome = self._load(file, candidate, alone=alone)
             except FileFailure as error:
                 self._run.fail(
                     file.path,
@@ -86,14 +125,22 @@ class FolderSweep:
                     facts=error.facts or file.facts,
                 )
                 return
-            report(self._run, outcome)
+            if outcome is not None:
+                report(self._run, outcome)
+            elif self._gathered_bytes >= MOST_BYTES:
+                self.finish_gathered()
 
-    def _load(self, file: SourceFile, candidate: Candidate) -> Outcome:
+    def _load(self, file: SourceFile, candidate: Candidate, *, alone: bool) -> Outcome | None:
+        """What came of the file; None when it waits for others."""
         encoding = encoding_of(file.path, self._source)
         file.scan(encoding, self._source.encoding)
         self.met_new = self.met_new or file.facts.arrived
         if known := self._known(file, candidate):
             return known
+        if not alone and (gathered := self._loader.gather(file, encoding, candidate)):
+            self._gathered.append(gathered)
+            self._gathered_bytes += candidate.listed.size
+            return None
         outcome = self._loader.load(file, encoding, self._run.run_id)
         if outcome.facts.rows_loaded or not outcome.facts.rows_rejected:
             self._log_loaded(outcome.facts)
