@@ -1,4 +1,4 @@
-"""`python -m daemon` is the `triaged` command."""
+"""`python -m daemon` is the `triaged` command, but where a `daemon.py` of somebody else lies: Python takes that one."""
 
 from __future__ import annotations
 

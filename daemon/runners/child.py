@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -51,13 +52,28 @@ class Child:
             socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _SENTENCE_SECONDS, 0)
         )
         self._connection = Connection(ours.detach())
-        self._end = os.pidfd_open(self._process.pid)
+        self._end = self._watch_end()
         # Its end is looked for as well: what it has begun may outlive it, and hold the connection open.
         self._news = select.poll()
         for descriptor in (self._connection.fileno(), self._end):
             self._news.register(descriptor, select.POLLIN)
         self.runs = 0
         """How many it has been ordered."""
+
+    def _watch_end(self) -> int:
+        """A descriptor that can be read from once the process has ended. Not everywhere may one ask for a pidfd."""
+        end, ended = os.pipe()
+        watch = threading.Thread(target=_tell_end, args=(self._process.pid, ended), daemon=True)
+        try:
+            watch.start()
+        except BaseException:  # the system lets us have no more threads
+            os.close(end)
+            os.close(ended)
+            self._connection.close()
+            self._close_files()
+            self._process.wait()
+            raise
+        return end
 
     def order(self, order: RunOrder) -> None:
         """Lets it carry out a run."""
@@ -122,6 +138,15 @@ class Child:
     def _close_files(self) -> None:
         os.close(self._lifeline)
         self._crashes.close()
+
+
+def _tell_end(process: int, ended: int) -> None:
+    """Writes to `ended` once the process has ended, and leaves it to be waited for."""
+    with suppress(ChildProcessError):  # somebody has waited already
+        os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+    with suppress(BrokenPipeError):  # nobody wants to know any more
+        os.write(ended, b".")
+    os.close(ended)
 
 
 def leave_together(children: Sequence[Child]) -> None:

@@ -50,11 +50,12 @@ def time_cell(column: str) -> str:
 def text_cell(column: str) -> str:
     """SQL of a text that no spreadsheet runs as a formula: of what `formulas.defuse` makes of it.
 
-    Most texts begin with a letter and need one comparison.
+    Most texts begin with a letter and need two comparisons.
     """
     pattern = formulas.PATTERN.replace("'", "''")
     return (
-        f"CASE WHEN {column} < 'A' AND regexp_matches({column}, '{pattern}') "
+        f"CASE WHEN ({column} < 'A' OR {column} >= '{formulas.FULLWIDTH[0]}') "
+        f"AND regexp_matches({column}, '{pattern}') "
         f"THEN '''' || {column} ELSE {column} END"
     )
 

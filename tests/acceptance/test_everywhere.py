@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,17 @@ def test_an_own_module_of_a_name_that_is_taken_is_refused_before_anything_runs(
         "def work(run):\n    import my_api\n    my_api.sync()\n"
     )
     assert product.command("run", "shop", "--config", str(product.config)).returncode == 0
+
+
+@pytest.mark.requirement("X2")
+def test_the_command_is_ours_beside_modules_of_any_name(tmp_path: Path) -> None:
+    for name in ("daemon.py", "api.py"):
+        (tmp_path / name).write_text("raise SystemExit('somebody else')\n")
+    triaged = Path(sys.executable).with_name("triaged")
+    told = subprocess.run(
+        [triaged, "--version"], cwd=tmp_path, capture_output=True, check=True, text=True
+    )
+    assert told.stdout.startswith("triaged ")
 
 
 @pytest.mark.requirement("X6")

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from daemon.formulas import defuse, restore
 from daemon.store.csv_stream import text_cell
 
-STARTS = ("=", "+", "-", "@", "\t", "\r")
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-cells = st.text() | st.text(st.sampled_from("'=+-@\t\r\nab1A"), max_size=8)
+cells = st.text() | st.text(
+    st.sampled_from("'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20\uff21\U0001f600ab1A"), max_size=8
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,9 @@ def test_sql_defuses_as_python_does(database: duckdb.DuckDBPyConnection, found: 
 
 def test_a_formula_and_its_text_stay_two_cells() -> None:
     assert (defuse("=1+1"), defuse("'=1+1")) == ("'=1+1", "''=1+1")
+
+
+@pytest.mark.parametrize("cell", ["\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20SUM(1)", "\n=1+1"])
+def test_a_spreadsheet_takes_fullwidth_signs_for_the_usual_ones(cell: str) -> None:
+    assert defuse(cell) == f"'{cell}"
+    assert restore(defuse(cell)) == cell

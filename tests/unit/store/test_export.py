@@ -23,7 +23,7 @@ from daemon.taxonomy import CATEGORIES, Category
 from tests.unit.spine_support import MEMORY, START, assessed, failed, insert
 from tests.unit.store.test_failures import any_filter, history
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_csv_of_a_filter_holds_what_its_pages_hold(
 
 texts = st.text(
     st.one_of(
-        st.sampled_from("=+-@\t\r\n\"',;'\\\x0b\u2028\ufeff"),
+        st.sampled_from("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n\"',;'\\\x0b\u2028\ufeff"),
         st.characters(exclude_categories=("Cs",), exclude_characters="\0"),
     ),
     max_size=20,
