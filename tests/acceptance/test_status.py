@@ -61,7 +61,10 @@ def test_status_history_and_statistics_are_there_for_those_who_poll(product: Pro
     seen, cursor = [], None
     while True:
         page = product.get(
-            "/api/processing/history", limit=1, **({"cursor": cursor} if cursor else {})
+            "/api/processing/history",
+            limit=1,
+            include_idle=True,
+            **({"cursor": cursor} if cursor else {}),
         )
         seen += [run["run_id"] for run in page["runs"]]
         cursor = page["next_cursor"]
