@@ -12,6 +12,7 @@ from hashlib import blake2b
 import msgspec
 
 from daemon.accounts.key_file import KeyFile
+from daemon.accounts.renewals import KeptRenewals
 from daemon.accounts.sealing import seal, unseal
 from daemon.accounts.secret import Secret
 from daemon.accounts.settings import decode_settings
@@ -50,8 +51,10 @@ class Accounts:
         of_configuration: account.MailAccounts,
         key_file: KeyFile,
         stored: Iterable[StoredAccount],
+        renewed: Mapping[str, bytes] | None = None,
     ) -> None:
-        """`of_configuration` finds the secrets of the accounts in `configured`."""
+        """`of_configuration` finds the secrets of the accounts in `configured`; `renewed`: see `KeptRenewals`."""
+        self.renewals = KeptRenewals(key_file, renewed or {})
         self._configured = configured
         self._of_configuration = of_configuration
         self._key_file = key_file
@@ -63,12 +66,13 @@ class Accounts:
         Raises `NotFound`; `CredentialsMissing` when its secret cannot be had.
         """
         if name in self._configured:
-            return self._of_configuration.account(name)
+            found = self._of_configuration.account(name)
+            return msgspec.structs.replace(found, renewals=self.renewals)
         kept = self.kept(name)
         credentials = self.secret(kept).credentials(kept.source)
         if credentials is None:
             raise CredentialsMissing("the account has no secret of the kind that it needs")
-        return account.MailAccount(name, kept.source, credentials)
+        return account.MailAccount(name, kept.source, credentials, self.renewals)
 
     def settings(self, name: str) -> MailSource:
         """The settings of the account as they are now. Raises `NotFound`."""

@@ -7,7 +7,7 @@ from daemon.accounts.key_file import KeyFile
 from daemon.config import Settings
 from daemon.pipelines.mail.configured import ConfiguredAccounts, mail_config
 from daemon.store.database import Database
-from daemon.store.ledgers.accounts.reading import read_accounts
+from daemon.store.ledgers.accounts.reading import read_accounts, read_renewed
 
 
 def open_accounts(settings: Settings, database: Database) -> Accounts:
@@ -15,4 +15,6 @@ def open_accounts(settings: Settings, database: Database) -> Accounts:
     config = mail_config(settings.config)
     of_configuration = ConfiguredAccounts(config, settings)
     key_file = KeyFile(settings.secret_key_path)
-    return Accounts(config.sources, of_configuration, key_file, read_accounts(database))
+    return Accounts(
+        config.sources, of_configuration, key_file, read_accounts(database), read_renewed(database)
+    )

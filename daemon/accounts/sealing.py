@@ -23,16 +23,26 @@ _AGAIN = "give it again"
 
 
 def seal(key: bytes, secret: Secret, name: str, source: MailSource) -> bytes:
-    """The secret as it may be stored."""
+    """The secret of an account as it may be stored."""
+    return seal_for(_bound(name, source), key, secret)
+
+
+def seal_for(bound: bytes, key: bytes, secret: Secret) -> bytes:
+    """A secret as it may be stored, which opens only together with `bound`."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = secrets.token_bytes(_NONCE_BYTES)
     text = msgspec.json.encode(secret)
-    return _head(key) + nonce + AESGCM(key).encrypt(nonce, text, _FORMAT + _bound(name, source))
+    return _head(key) + nonce + AESGCM(key).encrypt(nonce, text, _FORMAT + bound)
 
 
 def unseal(key: bytes, sealed: bytes, name: str, source: MailSource) -> Secret:
-    """The secret. Raises `CredentialsMissing` when it was sealed otherwise, or is damaged."""
+    """The secret of an account. Raises `CredentialsMissing` when it was sealed otherwise, or is damaged."""
+    return unseal_for(_bound(name, source), key, sealed)
+
+
+def unseal_for(bound: bytes, key: bytes, sealed: bytes) -> Secret:
+    """What `seal_for` sealed. Raises `CredentialsMissing` likewise."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -43,7 +53,7 @@ def unseal(key: bytes, sealed: bytes, name: str, source: MailSource) -> Secret:
         )
     nonce, text = sealed[len(head) :][:_NONCE_BYTES], sealed[len(head) + _NONCE_BYTES :]
     try:
-        plain = AESGCM(key).decrypt(nonce, text, sealed[:1] + _bound(name, source))
+        plain = AESGCM(key).decrypt(nonce, text, sealed[:1] + bound)
         return msgspec.json.decode(plain, type=Secret)
     except (InvalidTag, ValueError):
         raise CredentialsMissing(

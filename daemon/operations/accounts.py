@@ -21,13 +21,22 @@ from daemon.operations.decision import store_decision
 from daemon.pipelines.catalog import Catalog
 from daemon.pipelines.mail.config import PIPELINE, MailSource
 from daemon.pipelines.mail.configured import mailbox_of
-from daemon.pipelines.mail.facts import AccountFacts, AccountRemoved, AccountSaved
+from daemon.pipelines.mail.facts import (
+    AccountFacts,
+    AccountRemoved,
+    AccountSaved,
+    RefreshTokenRenewed,
+)
 from daemon.recorder import Recorder
 from daemon.retry.automatic import AutomaticRetries
 from daemon.store.entries import Committed
 from daemon.store.ledgers.accounts.reading import StoredAccount
 
 log = logging.getLogger("triaged.accounts")
+
+
+TOKEN_SECONDS = 5.0
+"""How long a renewed refresh token may take to be stored before it is used all the same."""
 
 
 class SecretNeeded(Conflict):
@@ -53,6 +62,11 @@ class AccountOperations:
         self._verifier = verifier
         self._clock = clock
         self._changing = threading.Lock()
+        accounts.renewals.connect(self._keep_token)
+
+    def _keep_token(self, renewed: RefreshTokenRenewed) -> None:
+        changed = LedgerChanged(at=self._clock.now(), facts=renewed)
+        self._recorder.wait(self._recorder.record(changed), TOKEN_SECONDS)
 
     def create(self, name: str, source: MailSource, secret: Secret, by: str) -> None:
         """Makes an account. Raises `Conflict` when its name is taken."""

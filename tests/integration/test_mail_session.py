@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
-from daemon.clock import FakeClock, SystemClock
+from daemon.clock import Clock, FakeClock, SystemClock
 from daemon.pipelines.mail import errors
 from daemon.pipelines.mail.account import MailAccount, OAuth, Password
 from daemon.pipelines.mail.headers import Headers
@@ -714,22 +715,69 @@ def test_a_session_that_ends_with_its_token_goes_on_with_a_new_one(endpoint: Tok
         assert len(endpoint.forms) == 2
 
 
+def token_of(
+    tokens: AccessTokens, endpoint: TokenEndpoint, clock: Clock, watchdog: Watchdog
+) -> str:
+    credentials = oauth(endpoint)
+    return tokens.token(account(993, credentials=credentials), credentials, clock, watchdog)
+
+
+class Kept:
+    """The refresh tokens that are kept of an account."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = list(tokens)
+
+    def latest(self, oauth: OAuth) -> str | None:
+        return self.tokens[-1] if self.tokens else None
+
+    def keep(self, source: str, oauth: OAuth, token: str) -> None:
+        self.tokens.append(token)
+
+
+def test_a_refresh_token_that_comes_anew_is_kept_and_used_by_the_next_process(
+    endpoint: TokenEndpoint,
+) -> None:
+    kept, credentials = Kept(), oauth(endpoint)
+    mailbox = msgspec.structs.replace(account(993, credentials=credentials), renewals=kept)
+    endpoint.answer = {"access_token": "a", "expires_in": 10, "refresh_token": "newer"}
+    with Watchdog(Onlooker(), CLOCK, 60) as watchdog:
+        AccessTokens().token(mailbox, credentials, CLOCK, watchdog)
+        AccessTokens().token(mailbox, credentials, CLOCK, watchdog)
+    sent = [form["refresh_token"] for form in endpoint.forms]
+    assert sent == [credentials.refresh_token, "newer"]
+    assert kept.tokens == ["newer"]
+
+
+def test_a_kept_refresh_token_that_is_refused_gives_way_to_the_one_that_was_given(
+    endpoint: TokenEndpoint,
+) -> None:
+    """As after the store was restored from a backup, or a person renewed the same token."""
+    kept, credentials = Kept("old"), oauth(endpoint)
+    mailbox = msgspec.structs.replace(account(993, credentials=credentials), renewals=kept)
+    endpoint.status, endpoint.answer = 400, {"error": "invalid_grant"}
+    with Watchdog(Onlooker(), CLOCK, 60) as watchdog, pytest.raises(errors.TokenRefused):
+        AccessTokens().token(mailbox, credentials, CLOCK, watchdog)
+    sent = [form["refresh_token"] for form in endpoint.forms]
+    assert sent == ["old", credentials.refresh_token]
+
+
 def test_a_token_is_renewed_shortly_before_it_ends(endpoint: TokenEndpoint) -> None:
     clock, tokens = FakeClock(), AccessTokens()
     with Watchdog(Onlooker(), clock, 1e6) as watchdog:
-        first = tokens.token(oauth(endpoint), clock, watchdog, 10)
+        first = token_of(tokens, endpoint, clock, watchdog)
         clock.advance(3600 - 61)
-        assert tokens.token(oauth(endpoint), clock, watchdog, 10) == first
+        assert token_of(tokens, endpoint, clock, watchdog) == first
         clock.advance(2)
-        assert tokens.token(oauth(endpoint), clock, watchdog, 10) != first
+        assert token_of(tokens, endpoint, clock, watchdog) != first
 
 
 def test_a_new_refresh_token_is_used_from_then_on(endpoint: TokenEndpoint) -> None:
     endpoint.answer = {"access_token": "a", "expires_in": 10, "refresh_token": "newer"}
     tokens = AccessTokens()
     with Watchdog(Onlooker(), CLOCK, 60) as watchdog:
-        tokens.token(oauth(endpoint), CLOCK, watchdog, 10)
-        tokens.token(oauth(endpoint), CLOCK, watchdog, 10)
+        token_of(tokens, endpoint, CLOCK, watchdog)
+        token_of(tokens, endpoint, CLOCK, watchdog)
     assert [form["refresh_token"] for form in endpoint.forms][1] == "newer"
 
 

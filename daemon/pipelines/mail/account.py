@@ -34,12 +34,25 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 Credentials = Password | OAuth
 
 
+class Renewals(Protocol):
+    """Refresh tokens that came in place of those that accounts were given."""
+
+    def latest(self, oauth: OAuth) -> str | None:
+        """The newest one; None while it is the one that was given, or if it cannot be had any more."""
+        ...
+
+    def keep(self, source: str, oauth: OAuth, token: str) -> None:
+        """Keeps the newest one of an account, for good."""
+        ...
+
+
 class MailAccount(msgspec.Struct, frozen=True):
     """One account with its secrets."""
 
     name: str
     source: MailSource
     credentials: Credentials
+    renewals: Renewals | None = None
 
 
 class MailAccounts(Protocol):

@@ -18,7 +18,8 @@ class Concealment:
             # What is sent to log in is a secret as a whole: of a short password little is left to go by.
             found = [credentials.value, f"\0{account.source.username}\0{credentials.value}"]
         else:
-            found = [credentials.refresh_token, credentials.client_secret or ""]
+            latest = account.renewals and account.renewals.latest(credentials)
+            found = [credentials.refresh_token, credentials.client_secret or "", latest or ""]
         self._secrets = [secret for secret in found if secret]
 
     def add(self, secret: str) -> None:

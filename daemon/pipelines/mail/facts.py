@@ -58,5 +58,15 @@ class AccountSaved(AccountFacts, frozen=True, kw_only=True, tag="account_saved")
     """Names of the settings that changed, for the audit trail; ``secret`` if that was given."""
 
 
+class RefreshTokenRenewed(Facts, frozen=True, kw_only=True, tag="refresh_token_renewed"):
+    """A token endpoint handed out a refresh token in place of the one that an account has."""
+
+    token_id: str
+    """Stands for the token that the account was given."""
+    source: str
+    sealed: bytes
+    """The new one, encrypted."""
+
+
 class AccountRemoved(AccountFacts, frozen=True, kw_only=True, tag="account_removed"):
     """An account was removed."""

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from daemon.clock import Clock
-from daemon.pipelines.mail.account import OAuth
+from daemon.pipelines.mail.account import MailAccount, OAuth
 from daemon.pipelines.mail.errors import SettingMistaken, TokenRefused
 from daemon.pipelines.mail.watchdog import Watchdog
 
@@ -49,25 +49,44 @@ class AccessTokens:
         self._tokens: dict[OAuth, _Token] = {}
         self._renewed: dict[OAuth, str] = {}
         self._lock = threading.Lock()
+        self._asking: dict[OAuth, threading.Lock] = {}
+        """Accounts that share a refresh token must not use it at the same time: many are good for once."""
 
-    def token(self, oauth: OAuth, clock: Clock, watchdog: Watchdog, timeout: float) -> str:
+    def token(self, account: MailAccount, oauth: OAuth, clock: Clock, watchdog: Watchdog) -> str:
         """An access token that is good for a while yet.
 
         Raises `TokenRefused`, `SettingMistaken`, or an error of httpx.
         """
         with self._lock:
-            kept = self._tokens.get(oauth)
-            refresh_token = self._renewed.get(oauth, oauth.refresh_token)
-        if kept is not None and kept.end - EARLY > clock.monotonic():
-            return kept.value
-        asked_at = clock.monotonic()
-        answer = _ask(oauth, refresh_token, watchdog, timeout)
-        with self._lock:
-            self._tokens[oauth] = _Token(answer.access_token, asked_at + answer.expires_in)
-            if answer.refresh_token:
-                # Endpoints that hand out a new one may take the old one no longer.
-                self._renewed[oauth] = answer.refresh_token
-        return answer.access_token
+            asking = self._asking.setdefault(oauth, threading.Lock())
+        with asking:
+            with self._lock:
+                kept = self._tokens.get(oauth)
+            if kept is not None and kept.end - EARLY > clock.monotonic():
+                return kept.value
+            asked_at = clock.monotonic()
+            answer = self._answer(account, oauth, watchdog)
+            with self._lock:
+                self._tokens[oauth] = _Token(answer.access_token, asked_at + answer.expires_in)
+            return answer.access_token
+
+    def _answer(self, account: MailAccount, oauth: OAuth, watchdog: Watchdog) -> _Answer:
+        """By the newest refresh token, else by the one that was given: a store from a backup has an old one."""
+        timeout, renewals = account.source.timeout, account.renewals
+        given = oauth.refresh_token
+        latest = self._renewed.get(oauth) or (renewals and renewals.latest(oauth)) or given
+        try:
+            answer = _ask(oauth, latest, watchdog, timeout)
+        except TokenRefused as refused:
+            if latest == given or refused.error_code != "invalid_grant":
+                raise
+            answer = _ask(oauth, given, watchdog, timeout)
+        if answer.refresh_token and answer.refresh_token != latest:
+            # Endpoints that hand out a new one may take the old one no longer.
+            self._renewed[oauth] = answer.refresh_token
+            if renewals is not None:
+                renewals.keep(account.name, oauth, answer.refresh_token)
+        return answer
 
     def forget(self, oauth: OAuth) -> None:
         """The account's access token was refused: the next one is fetched anew."""

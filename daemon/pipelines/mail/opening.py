@@ -80,7 +80,7 @@ class Opener:
         # httpx only where an account needs it: it takes memory for as long as the daemon lives.
         from daemon.pipelines.mail.oauth import TOKENS
 
-        token = TOKENS.token(oauth, self._clock, self._watchdog, self._account.source.timeout)
+        token = TOKENS.token(self._account, oauth, self._clock, self._watchdog)
         self._conceal(token)
         self._conceal(xoauth2(self._account.source.username, token))
         return token

@@ -11,7 +11,13 @@ import pytest
 from daemon import events
 from daemon.errors import UnknownEvent
 from daemon.pipelines.ingest.facts import FileFacts, FilesMarked
-from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved, MailboxReach, MessageFacts
+from daemon.pipelines.mail.facts import (
+    AccountRemoved,
+    AccountSaved,
+    MailboxReach,
+    MessageFacts,
+    RefreshTokenRenewed,
+)
 from daemon.store.entries import Entry
 from daemon.store.ledger import Ledger, LedgerBatch, Ledgers
 from daemon.store.ledgers.files.reading import Files
@@ -51,6 +57,7 @@ CHANGES: dict[type[events.Facts], events.Facts] = {
     ),
     AccountSaved: SAVED,
     AccountRemoved: AccountRemoved(by="ann", name="ann"),
+    RefreshTokenRenewed: RefreshTokenRenewed(token_id="t", source="ann", sealed=b""),
 }
 
 

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import assert_never
 
 import duckdb
 
 from daemon.events import Facts, LedgerChanged
 from daemon.pipelines.mail.config import PIPELINE
-from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved
+from daemon.pipelines.mail.facts import AccountRemoved, AccountSaved, RefreshTokenRenewed
 from daemon.store.ledger import FailureRows, ItemDecision, Ledger, LedgerBatch
 from daemon.store.ledgers.accounts import SQL
 from daemon.store.ledgers.messages import mailboxes
 from daemon.store.records import stored
 from daemon.store.tables import Tables
 
+_Change = AccountSaved | AccountRemoved | RefreshTokenRenewed
+
 
 class AccountsBatch(LedgerBatch):
-    """What a person did with accounts."""
+    """What a person did with accounts, and which refresh tokens came anew."""
 
     def __init__(self) -> None:
-        self._changes: list[tuple[AccountSaved | AccountRemoved, LedgerChanged]] = []
+        self._changes: list[tuple[_Change, LedgerChanged]] = []
 
     def change(self, facts: Facts, event: LedgerChanged) -> Iterable[ItemDecision]:
-        assert isinstance(facts, AccountSaved | AccountRemoved)
+        assert isinstance(facts, _Change)
         self._changes.append((facts, event))
         return ()
 
@@ -35,6 +38,11 @@ class AccountsBatch(LedgerBatch):
                     _save(tables.connection, facts, event)
                 case AccountRemoved():
                     tables.execute(SQL["delete_account"], [facts.name])
+                    tables.execute(SQL["drop_tokens_of_account"], [facts.name])
+                case RefreshTokenRenewed():
+                    tables.execute(SQL["drop_token"], [facts.token_id])
+                    row = [facts.token_id, facts.source, facts.sealed, stored(event.at)]
+                    tables.execute(SQL["add_token"], row)
                 case _:
                     assert_never(facts)
 
@@ -58,4 +66,13 @@ def _is_elsewhere(connection: duckdb.DuckDBPyConnection, saved: AccountSaved) ->
     return mailboxes.known(connection, PIPELINE).get(saved.name) != saved.mailbox
 
 
-ACCOUNTS = Ledger(name="accounts", batch=AccountsBatch, of_changes=(AccountSaved, AccountRemoved))
+def _forget_before(connection: duckdb.DuckDBPyConnection, start: datetime) -> None:
+    connection.execute(SQL["expire_tokens"], [start])
+
+
+ACCOUNTS = Ledger(
+    name="accounts",
+    batch=AccountsBatch,
+    of_changes=(AccountSaved, AccountRemoved, RefreshTokenRenewed),
+    forget_before=_forget_before,
+)

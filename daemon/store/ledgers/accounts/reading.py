@@ -8,6 +8,7 @@ import msgspec
 
 from daemon.pipelines.mail.facts import AccountSaved
 from daemon.store.database import Database
+from daemon.store.ledgers.accounts import SQL
 from daemon.store.records import select, utc
 
 
@@ -39,6 +40,11 @@ class StoredAccount(msgspec.Struct, frozen=True):
             at,
             saved.by,
         )
+
+
+def read_renewed(database: Database) -> dict[str, bytes]:
+    """Refresh tokens in place of those that accounts were given, encrypted, by the ids of those."""
+    return dict(database.read().rows(SQL["renewed_tokens"]))
 
 
 def read_accounts(database: Database) -> list[StoredAccount]:
