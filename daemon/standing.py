@@ -98,10 +98,13 @@ class Standings:
                 self._forgive(key.pipeline, key.source)
 
     def _may_change_details(self, change: tuple[TallyKey, int]) -> bool:
-        """A further failure of a kind that is known, and of which none is quiet, changes nothing."""
+        """Further failures of a kind that is known, and of which none is quiet, change nothing.
+
+        A failure that is open no more leaves another status fuller, also where others came in its place.
+        """
         key, n = change
-        if key.status not in PENDING:
-            return False
+        if key.status != OPEN:
+            return True
         known = self._details.kinds.get((key.pipeline, key.source, key.category))
         return n < 0 or known is None or known.since is None or known[:2] != (0, 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -51,11 +52,14 @@ class AtScrape(Collector):
         catalog: Catalog,
         live: Live,
         sources: ShownSources,
+        cycles_skipped: Counter[SourceKey],
         measured: Measured,
     ) -> None:
+        """`cycles_skipped` are due cycles that began without a source, counted along."""
         self._catalog = catalog
         self._live = live
         self._sources = sources
+        self._cycles_skipped = cycles_skipped
         self._measured = measured
         self._pending: dict[str, int] = {}
 
@@ -149,9 +153,16 @@ class AtScrape(Collector):
 
     def _source_states(self) -> Iterator[Metric]:
         gauges = SourceGauges()
+        skipped = CounterMetricFamily(
+            "triaged_source_cycles_skipped",
+            "Due cycles that did not run the source, because its run of the one before was not over.",
+            labels=["pipeline", "source"],
+        )
         for (pipeline, source), failed_with in self._sources.items():
             gauges.add(self._measured.standing(pipeline, source), failed_with)
+            skipped.add_metric([pipeline, source], self._cycles_skipped[pipeline, source])
         yield from gauges.families()
+        yield skipped
         yield GaugeMetricFamily(
             "triaged_failures_left_behind",
             "Open failures of sources that are switched off or gone: nothing tries them again.",

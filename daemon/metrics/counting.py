@@ -26,6 +26,8 @@ class Counting:
         self._declared = declared
         self._pipelines = pipelines
         self._sources = sources
+        self.cycles_skipped_of: Counter[SourceKey] = Counter()
+        """Due cycles that began without a source."""
         self._retrying: set[str] = set()
         self._failed: Counter[FailureLabels] = Counter()
         self._failed_in: dict[FailureLabels, str] = {}
@@ -81,9 +83,8 @@ class Counting:
     def _count_skipped(self, event: events.CycleSkipped) -> None:
         if not event.began:
             self._declared.cycles_skipped.labels(event.pipeline, event.reason).inc()
-        for source in event.sources:
-            if (event.pipeline, source) in self._sources:
-                self._declared.source_cycles_skipped.labels(event.pipeline, source).inc()
+        keys = ((event.pipeline, source) for source in event.sources)
+        self.cycles_skipped_of.update(key for key in keys if key in self._sources)
 
     def _count_retry(self, event: events.RunEvent, outcome: str) -> None:
         if event.run_id in self._retrying:

@@ -54,12 +54,6 @@ class Declared:
             "pipeline",
             "reason",
         )
-        self.source_cycles_skipped = counter(
-            "triaged_source_cycles_skipped_total",
-            "Due cycles that did not run the source, because its run of the one before was not over.",
-            "pipeline",
-            "source",
-        )
         self.cycle_seconds = Histogram(
             "triaged_cycle_duration_seconds",
             "How long cycles took.",

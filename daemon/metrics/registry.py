@@ -30,7 +30,8 @@ class Metrics:
         self.live_dropped = self._declared.live_dropped
         self.notifications_dropped = self._declared.notifications_dropped
         self.requests_refused = self._declared.requests_refused
-        self.count = Counting(self._declared, catalog.pipelines, self._sources).count
+        self._counting = Counting(self._declared, catalog.pipelines, self._sources)
+        self.count = self._counting.count
 
     def seed(self, last_cycles: dict[str, datetime]) -> None:
         """Starts gauges from what the store remembers, so a restart does not read as 1970."""
@@ -40,7 +41,9 @@ class Metrics:
 
     def measure(self, measured: Measured) -> None:
         """Adds the gauges that are read from the rest of the daemon at each scrape."""
-        self.registry.register(AtScrape(self._catalog, self._live, self._sources, measured))
+        skipped = self._counting.cycles_skipped_of
+        at_scrape = AtScrape(self._catalog, self._live, self._sources, skipped, measured)
+        self.registry.register(at_scrape)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that `accept` asks for, with their content type."""

@@ -241,6 +241,14 @@ def test_a_run_is_no_success_while_it_cannot_be_read_whether_failures_are_open(
     assert target.standings.of("ingest", "orders").open_failures == 1
 
 
+def test_a_failure_in_place_of_another_is_open_since_it_came(target: Store) -> None:
+    later = START + timedelta(minutes=1)
+    target.put(*_entries(("dies", "orders", "a"), "run-1", START))
+    assert target.standings.of("ingest", "orders").failing_since == START
+    target.put(*_entries(("fails", "orders", "a"), "run-2", later))
+    assert target.standings.of("ingest", "orders").failing_since == later
+
+
 SOURCES = ("orders", "other")
 Step = tuple[str, str, str]
 
