@@ -428,6 +428,46 @@ def test_flags_of_another_message_confirm_no_label() -> None:
         assert isinstance(box.label([12], "Newsletter")[12], errors.LabelNotConfirmed)
 
 
+def test_a_server_that_wants_to_know_the_program_is_told_before_the_folder_is_opened() -> None:
+    """As those of NetEase, which refuse SELECT otherwise."""
+    server: ScriptedServer
+
+    def select(_command: bytes) -> bytes:
+        return SELECTED if server.commands(b"ID") else b"TAG NO SELECT Unsafe Login\r\n"
+
+    offer = b"* CAPABILITY IMAP4rev1 ID\r\nTAG OK done\r\n"
+    script = {b"CAPABILITY": offer, b"SELECT": select, b"ID": b"* ID NIL\r\nTAG OK done\r\n"}
+    with (
+        ScriptedServer(script) as server,
+        open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
+    ):
+        assert box.search(NOW - DAY) == [11]
+        assert server.commands(b"ID") == [b'ID ("name" "triaged")']
+
+
+@pytest.mark.parametrize("answer", [b"TAG NO not now\r\n", b"TAG BAD what\r\n"])
+def test_a_server_that_does_not_take_an_introduction_is_used_all_the_same(answer: bytes) -> None:
+    offer = b"* CAPABILITY IMAP4rev1 ID\r\nTAG OK done\r\n"
+    with (
+        ScriptedServer({b"CAPABILITY": offer, b"ID": answer}) as server,
+        open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
+    ):
+        assert box.search(NOW - DAY) == [11]
+        assert server.commands(b"ID")
+
+
+def test_a_server_that_speaks_the_newer_revision_only_is_used() -> None:
+    script = {
+        b"CAPABILITY": b"* CAPABILITY IMAP4rev2 AUTH=PLAIN\r\nTAG OK done\r\n",
+        b"UID SEARCH": b'* ESEARCH (TAG "x") UID ALL 11:12\r\nTAG OK done\r\n',
+    }
+    with (
+        ScriptedServer(script) as server,
+        open_mailbox(account(server.port), Onlooker(), CLOCK) as box,
+    ):
+        assert box.search(NOW - DAY) == [11, 12]
+
+
 SEARCHES = {
     "nothing": (b"", []),
     "an empty line": (b"* SEARCH\r\n", []),

@@ -87,6 +87,12 @@ class _Guarded(imaplib.IMAP4):
         self._received = 0
         super().__init__(host, port, timeout)
 
+    def _get_capabilities(self) -> None:
+        """imaplib does not know the newer revision, and turns servers away that speak this one only (RFC 9051)."""
+        super()._get_capabilities()  # type: ignore[misc]  # imaplib's own
+        if "IMAP4REV2" in self.capabilities:
+            self.capabilities = (*self.capabilities, "IMAP4REV1")
+
     def _new_tag(self) -> bytes:
         """A new command begins. What an earlier one that failed was told of messages is no answer to it."""
         self._received = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -94,6 +95,8 @@ def select(conversation: ImapConversation, source: MailSource) -> SelectedFolder
     client = conversation.connection
     # Before the folder: servers tell them together with the login, and imaplib then forgets.
     offered = conversation.ask(errors.LoginRefused, client.capabilities)
+    if b"ID" in offered:
+        _introduce(conversation)
     answer = conversation.ask(
         errors.FolderRefused, lambda: client.select_folder(source.folder, readonly=source.dry_run)
     )
@@ -104,6 +107,13 @@ def select(conversation: ImapConversation, source: MailSource) -> SelectedFolder
             "The mail server keeps no lasting numbers of messages (UIDVALIDITY)"
         )
     return SelectedFolder(answer[b"UIDVALIDITY"], frozenset(offered), _permanent(answer))
+
+
+def _introduce(conversation: ImapConversation) -> None:
+    """Says which program this is (RFC 2971): some providers open no folder to one that does not (163, 126)."""
+    client = conversation.connection
+    with suppress(errors.ServerRefused, errors.AnswerGarbled):
+        conversation.ask(errors.ServerRefused, lambda: client.id_({"name": "triaged"}))
 
 
 def _permanent(answer: Mapping[bytes, Any]) -> frozenset[str] | None:
