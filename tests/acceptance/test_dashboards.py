@@ -248,6 +248,7 @@ def test_the_overview_says_which_source_fails_why_and_since_when(watched: Watche
     assert failing["sales"][1] >= 1
     began, succeeded = by_source(since), by_source(success)
     assert {"support", "sales"} <= set(began)
-    assert set(succeeded) == {"sales", "orders"}, "support never worked"
+    assert "sales" in succeeded
+    assert "support" not in succeeded, "it never worked"
     assert watched.since - 1 <= succeeded["sales"][1] / 1000
     assert succeeded["sales"][1] <= began["sales"][1] <= time.time() * 1000
