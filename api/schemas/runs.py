@@ -143,9 +143,12 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, record: RunRecord, catalog: Catalog, live: ActiveRun | None = None) -> RunDetail:
-        """The stored run; while it runs, with what is known of it live."""
+        """The stored run; while it runs, with what is known of it live.
+
+        An end is stored before the live run is told of it: what is stored counts from then on.
+        """
         status = RunStatus(record.status)
-        now = live or record
+        now = live if live is not None and status is RunStatus.RUNNING else record
         return cls(
             run_id=record.run_id,
             pipeline=record.pipeline,

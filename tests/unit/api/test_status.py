@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from daemon import events
 from tests.unit.api_support import ADDRESS, Served, may_go_on, serving, until
+from tests.unit.spine_support import started
 
 
 @pytest.fixture
@@ -85,6 +87,19 @@ def test_a_run_says_how_it_ended_and_why(served: Served) -> None:
     assert run["retryable_failures"] == 1
     assert {tuple(cause["examples"]) for cause in run["top_errors"]} == {("second",), ("third",)}
     assert run == served.get(f"/api/runs/{run['run_id']}")
+
+
+@pytest.mark.requirement("F2")
+def test_a_run_whose_end_is_stored_counts_what_it_did_before_the_live_one_is_told_of_it(
+    served: Served,
+) -> None:
+    served.run("mailbox")
+    (run,) = served.get("/api/runs", email_address=ADDRESS.lower())["runs"]
+    began = started(run["run_id"], pipeline="mailbox", source=run["source"]).event
+    assert isinstance(began, events.RunStarted)
+    served.daemon.live.begin(began)
+    (again,) = served.get("/api/runs", email_address=ADDRESS.lower())["runs"]
+    assert again == run
 
 
 @pytest.mark.requirement("S5")
