@@ -50,7 +50,7 @@ class Runner:
         self._workers: dict[str, Workers] = {"thread": Threads(clock), **(elsewhere or {})}
         self._lock = threading.Lock()
         self._active: dict[tuple[str, str], OpenRun | None] = {}
-        self._stopping = False
+        self._stopping = self._interrupted = False
 
     def run(
         self,
@@ -113,8 +113,11 @@ class Runner:
         run.begin()
         with self._lock:
             self._active[order.pipeline, order.source] = run
-            if self._stopping:
-                run.cancel()
+            stopping, interrupted = self._stopping, self._interrupted
+        if stopping:
+            run.cancel()
+        if interrupted:
+            run.end(RunStatus.INTERRUPTED)
         return run
 
     @property
@@ -129,7 +132,7 @@ class Runner:
     def go_on(self) -> None:
         """Further runs go on to their end again, after `cancel`."""
         with self._lock:
-            self._stopping = False
+            self._stopping = self._interrupted = False
 
     def cancel(self) -> None:
         """Asks all runs to stop at their next item."""
@@ -140,7 +143,11 @@ class Runner:
                     run.cancel()
 
     def interrupt(self) -> int:
-        """Ends what is still running as interrupted; returns how many runs that were."""
+        """Ends what is still running as interrupted; returns how many runs that were.
+
+        One whose begin is not on the disk yet ends by itself once it is.
+        """
         with self._lock:
+            self._interrupted = True
             runs = [run for run in self._active.values() if run is not None]
         return sum(run.end(RunStatus.INTERRUPTED) is not None for run in runs)

@@ -97,7 +97,7 @@ class TestProcesses(RemoteContract):
         house.hear("began-one")
         second, ends = house.begin(job, "two")
         wait_for(lambda: len(house.store.live.active()) == 2)
-        assert house.runner.interrupt() == 2
+        house.runner.interrupt()
         for thread in (first, second):
             thread.join()
         assert ends == [RunStatus.INTERRUPTED]
