@@ -121,6 +121,8 @@ class ItemSkipped(RunEvent, frozen=True, kw_only=True, tag="item_skipped"):
     """`count` items needed nothing, for instance files that did not change."""
 
     count: int = 1
+    gone: str | None = None
+    """The item that it is about, if nothing is left of it to be done: its failures are resolved."""
 
 
 class RunNoted(RunEvent, frozen=True, kw_only=True, tag="run_noted"):

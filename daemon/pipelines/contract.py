@@ -82,8 +82,8 @@ class RunHandle(Protocol):
         """
         ...
 
-    def skip(self, item: str | None = None, *, count: int = 1) -> None:
-        """Counts items that need nothing."""
+    def skip(self, item: str | None = None, *, count: int = 1, gone: bool = False) -> None:
+        """Counts items that need nothing; one that is `gone` for good needs nothing any more, and is resolved."""
         ...
 
     def note(self, facts: Facts) -> None:

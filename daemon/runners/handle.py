@@ -86,10 +86,11 @@ class Run:
             )
         )
 
-    def skip(self, item: str | None = None, *, count: int = 1) -> None:  # noqa: ARG002
+    def skip(self, item: str | None = None, *, count: int = 1, gone: bool = False) -> None:
         if (skipped := int(count)) < 0:  # a counter refuses it, and with it the rest of its commit
             raise ValueError(f"expected a number of items from 0 on, got {skipped}")
-        self._sink.record(events.ItemSkipped(**self._who(), count=skipped))
+        absent = item if gone else None
+        self._sink.record(events.ItemSkipped(**self._who(), count=skipped, gone=absent))
 
     def note(self, facts: events.Facts) -> None:
         self._sink.record(events.RunNoted(**self._who(), facts=facts))

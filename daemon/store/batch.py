@@ -94,6 +94,9 @@ class Batch:
                 self.audit.append(AuditRow.of(event))
             case events.ItemSkipped() as event:
                 self._counts[event.run_id]["skipped"] += event.count
+                if event.gone is not None:
+                    key = item_key(event.pipeline, event.source, event.gone)
+                    self._decide(event, key, FailureStatus.RESOLVED, event.at, event.run_id)
             case events.CycleSkipped() | events.ProgressMade():
                 pass  # only counted or shown, not stored
             case _:

@@ -9,7 +9,7 @@ import duckdb
 
 from daemon.store.ledger import Ledgers
 from daemon.store.records import midnight, stored
-from daemon.store.sql import SQL
+from daemon.store.sql import SQL, query
 
 
 def interrupt_unfinished(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
@@ -23,10 +23,15 @@ def interrupt_unfinished(connection: duckdb.DuckDBPyConnection, now: datetime) -
 def expire(
     connection: duckdb.DuckDBPyConnection, ledgers: Ledgers, now: datetime, retention: timedelta
 ) -> None:
-    """Forgets whole days that are older than `retention`, and sums up what the tally has got of others."""
+    """Forgets whole days that are older than `retention`, and sums up what the tally has got of others.
+
+    Failures that nothing and nobody has dealt with stay, with their runs: without them their source would be
+    taken to work.
+    """
     first = (stored(now) - retention).date()
     connection.execute("BEGIN")
     try:
+        _forget_failures(connection, first, now)
         _forget_before(connection, first)
         connection.execute(SQL["forget_commits"])
         ledgers.forget_before(connection, midnight(first))
@@ -43,12 +48,18 @@ def expire(
         connection.execute("CHECKPOINT")
 
 
+def _forget_failures(connection: duckdb.DuckDBPyConnection, first: date, now: datetime) -> None:
+    times = {"start": midnight(first), "now": stored(now)}
+    ((forgotten,),) = connection.execute(_FORGET_FAILURES, times).fetchall()
+    if forgotten:
+        connection.execute("DELETE FROM failure_tally WHERE day < ?", [first])
+        connection.execute(SQL["tally_before"], [midnight(first)])
+
+
 def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
     start = midnight(first)
-    connection.execute("DELETE FROM failures WHERE error_time < ?", [start])
-    connection.execute("DELETE FROM failure_tally WHERE day < ?", [first])
-    connection.execute("DELETE FROM run_log WHERE logged_at < ?", [start])
-    connection.execute("DELETE FROM runs WHERE started_at < ? AND status <> 'running'", [start])
+    connection.execute(SQL["forget_run_log"], [start])
+    connection.execute(SQL["forget_runs"], [start])
     connection.execute(
         "DELETE FROM retry_targets WHERE operation_id IN (SELECT operation_id FROM retry_operations "
         "WHERE ended_at < ?)",
@@ -61,3 +72,8 @@ def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
         "DELETE FROM failure_groups WHERE failure_group NOT IN (SELECT DISTINCT failure_group FROM failure_tally) "
         "AND failure_group NOT IN (SELECT merged_into FROM group_merges)"
     )
+
+
+_FORGET_FAILURES = query(
+    "forget_failures", decided_groups=SQL["decided_groups"], is_quiet=SQL["is_quiet"]
+)

@@ -80,7 +80,7 @@ class MailboxSweep:
     def _process(self, fetched: Fetched) -> None:
         self._fail_unreadable(fetched.unreadable)
         for uid in fetched.gone:
-            self._run.skip(self._selection.identity(uid).item)
+            self._run.skip(self._selection.identity(uid).item, gone=True)
         waiting = deque(self._selection.new(fetched.messages).items())
         self._keep(self._remembered(waiting))
         while waiting and not self._run.cancelled:
@@ -186,7 +186,7 @@ class MailboxSweep:
             results = self._mailbox.label(uids, label)
             for uid in uids:
                 if uid not in results:
-                    self._run.skip(by_uid[uid][0].item)  # gone meanwhile
+                    self._run.skip(by_uid[uid][0].item, gone=True)
             return dict(results)
 
         for results in in_parts(self._mailbox, list(by_uid), write):

@@ -120,6 +120,28 @@ WHERE status = 'running';
 -- Cycles that the daemon died in.
 UPDATE cycles SET outcome = 'interrupted', ended_at = greatest(started_at, ?) WHERE outcome IS NULL;
 
+-- name: forget_failures
+-- Failures before a time that are dealt with, or that a person has made quiet.
+DELETE FROM failures WHERE error_time < $start AND id NOT IN (
+    WITH {decided_groups}
+    SELECT id FROM failures LEFT JOIN decided ON member IS NOT DISTINCT FROM failure_group
+    WHERE error_time < $start AND status IN ('open', 'retrying') AND NOT {is_quiet});
+
+-- name: tally_before
+-- The tally of the failures that are left of a time.
+INSERT INTO failure_tally
+SELECT error_time::DATE, pipeline, source, category, retryable, status, failure_group,
+       count(*), min(error_time), max(error_time)
+FROM failures WHERE error_time < ? GROUP BY ALL;
+
+-- name: forget_run_log
+-- The logs of runs before a time that no failure is left of.
+DELETE FROM run_log WHERE logged_at < ? AND run_id NOT IN (SELECT run_id FROM failures);
+
+-- name: forget_runs
+-- These runs.
+DELETE FROM runs WHERE started_at < ? AND status <> 'running' AND run_id NOT IN (SELECT run_id FROM failures);
+
 -- name: crowded_days
 -- Days of which the tally has several rows for the same. A hash that is there twice by chance does no harm.
 SELECT day FROM failure_tally GROUP BY day

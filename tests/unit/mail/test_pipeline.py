@@ -331,6 +331,18 @@ def test_a_message_that_breaks_the_connection_fails_by_itself_and_is_left_alone_
     assert mail.runs()[-1] == ("partial", 1, 0, 9)
 
 
+@pytest.mark.requirement("I2", "S2")
+def test_a_failed_message_that_is_gone_is_resolved_when_it_is_tried_again(mail: Mail) -> None:
+    (broken,) = mail.deliver(NEWSLETTER)
+    mail.inbox.unreadable = {broken}
+    mail.run()
+    assert [failure.status for failure in mail.failures()] == ["open"]
+    del mail.inbox.messages[broken]
+    mail.retry(item(mail, broken))
+    assert [failure.status for failure in mail.failures()] == ["resolved"]
+    assert mail.runs()[-1] == ("success", 0, 0, 1)
+
+
 def test_a_message_that_is_gone_when_it_is_fetched_is_counted_and_is_no_failure(mail: Mail) -> None:
     gone, good = mail.deliver(NEWSLETTER, NEWSLETTER)
     mail.inbox.fetched = _RemovedAtFetch(mail, gone)

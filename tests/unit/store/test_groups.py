@@ -340,6 +340,8 @@ def test_what_people_decided_outlives_the_failures_it_was_about(tmp_path: Path) 
         fail(target, other)
         new = operations.split_by_text(one, "beta", None)
         operations.merge([other], one, None)
+        for record in target.failures.page(FailureFilter(), 10).failures:
+            target.put(succeeded("run-mended", record.item or "", target.clock.now()))
         target.clock.advance(40 * 86400)
         target.writer.do(
             lambda connection: upkeep.expire(

@@ -10,12 +10,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from daemon import events
 from daemon.errors import StoreCorrupt, StoreError, StoreLocked, StoreTooNew, StoreUnavailable
 from daemon.store import upkeep
 from daemon.store.database import Database
+from daemon.store.entries import Entry
+from daemon.store.filters import FailureFilter
 from daemon.store.migrate import migrate, require_newest
+from daemon.store.runs import RunFilter
 from daemon.store.standing import Standing
-from daemon.taxonomy import RunStatus
+from daemon.taxonomy import GroupDecision, RunStatus
 from tests.unit.spine_support import (
     LEDGERS,
     MEMORY,
@@ -239,6 +243,10 @@ def test_expiry_forgets_old_days_of_everything_but_what_still_goes_on(tmp_path: 
         [
             *(started("run-old", old), failed("run-old", "a", old)),
             ended("run-old", RunStatus.FAILED, old),
+            *(started("run-mend", old), succeeded("run-mend", "a", old)),
+            ended("run-mend", at=old),
+            *(started("run-open", old), failed("run-open", "c", old)),
+            ended("run-open", RunStatus.FAILED, old),
             started("run-long", old),
             *(started("run-new", new), failed("run-new", "b", new), ended("run-new", at=new)),
         ],
@@ -247,12 +255,41 @@ def test_expiry_forgets_old_days_of_everything_but_what_still_goes_on(tmp_path: 
     assert database.read().rows("SELECT run_id FROM runs ORDER BY 1") == [
         ("run-long",),
         ("run-new",),
+        ("run-open",),
     ]
-    assert database.read().rows("SELECT item FROM failures") == [("b",)]
+    kept = database.read().rows("SELECT item FROM failures ORDER BY 1")
+    assert kept == [("b",), ("c",)], "what is open stays, or its source would be green"
     groups = database.read().rows("SELECT failure_group FROM failure_groups")
     assert groups == database.read().rows("SELECT DISTINCT failure_group FROM failures")
     assert_counts_agree(database)
     database.close()
+
+
+@pytest.mark.requirement("I2")
+@pytest.mark.parametrize(
+    ("decision", "left"),
+    [(None, 1), (GroupDecision.IGNORED, 0), (GroupDecision.RESOLVED, 0)],
+)
+def test_an_open_failure_is_kept_till_a_person_has_dealt_with_it(
+    tmp_path: Path, decision: GroupDecision | None, left: int
+) -> None:
+    old = START - timedelta(days=10)
+    with store(tmp_path) as target:
+        target.put(started("run-1", old), failed("run-1", "a", old))
+        target.put(ended("run-1", RunStatus.FAILED, old))
+        if decision is not None:
+            (record,) = target.failures.page(FailureFilter(), 1).failures
+            group = record.failure_group
+            event = events.GroupDecided(
+                at=START, failure_group=group, decision=decision, as_of=START
+            )
+            target.put(Entry(event))
+        for _ in range(2):
+            upkeep.expire(target.database.writer, LEDGERS, START, timedelta(days=5))
+        assert target.failures.total(FailureFilter()) == left
+        assert sum(Standing.read(target.database).open().values()) == left
+        assert len(target.runs.page(RunFilter(), 10).runs) == left
+        assert_counts_agree(target.database)
 
 
 def test_upkeep_sums_the_tally_up_and_changes_no_count(tmp_path: Path) -> None:
@@ -289,7 +326,8 @@ def test_only_days_with_several_rows_for_the_same_are_summed_up(tmp_path: Path) 
 
 def test_upkeep_goes_on_while_somebody_reads(tmp_path: Path) -> None:
     database = Database(tmp_path / "store.duckdb", memory_limit=MEMORY)
-    insert(database, [failed("run", "a", START - timedelta(days=9)), failed("run", "b")])
+    old = START - timedelta(days=9)
+    insert(database, [failed("run", "a", old), succeeded("run-2", "a", old), failed("run", "b")])
     with database.read() as snapshot:
         assert snapshot.rows("SELECT count(*) FROM failures") == [(2,)]
         upkeep.expire(database.writer, LEDGERS, START, timedelta(days=5))

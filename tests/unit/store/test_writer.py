@@ -548,7 +548,9 @@ def test_what_a_stop_could_not_store_is_stored_after_the_next_start(tmp_path: Pa
 
 def test_counts_in_memory_are_right_after_upkeep(tmp_path: Path) -> None:
     with store(tmp_path) as target:
-        target.put(failed("run-1", "old", START - timedelta(days=9)), failed("run-2", "new"))
+        old = START - timedelta(days=9)
+        target.put(failed("run-1", "old", old), succeeded("run-2", "old", old))
+        target.put(failed("run-3", "new"))
         target.writer.do(lambda c: upkeep.expire(c, LEDGERS, START, timedelta(days=5)))
         wait_for(lambda: sum(target.writer.standing.open().values()) == 1)
         assert_counts_agree(target.database, target.writer.standing)
