@@ -11,6 +11,7 @@ import msgspec
 from daemon.errors import ConfigError, Problem
 from daemon.interpreter import python
 from daemon.pipelines.functions import load_function
+from daemon.triage.masking.redaction import mask
 
 _SECONDS = 60.0
 _LONGEST = 2000
@@ -41,7 +42,8 @@ def problems_elsewhere(function: str, where: str, base: Path) -> list[Problem]:
         printed = output.read(_LONGEST).decode("utf-8", "replace").split("\n")
         found = answer.read()
     problems = msgspec.json.decode(found, type=list[Problem]) if found else [Problem(where, wrong)]
-    if lines := [line.strip() for line in printed if line.strip()]:
+    # Whatever the user's code prints: no secret is shown on, and nothing that a terminal would carry out.
+    if lines := [shown for line in printed if (shown := mask(line).strip())]:
         module = function.partition(":")[0]
         said = f"{module!r} prints when it is imported: {'; '.join(lines[-_LINES:])}"
         problems.append(Problem(where, said, harmless=True))

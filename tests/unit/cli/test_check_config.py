@@ -200,6 +200,11 @@ def test_a_function_that_could_not_be_called_or_would_do_nothing_is_told(
             0,
             ("prints when it is imported", "hello", "there"),
         ),
+        (
+            "print('\\x1b[31mDB_PASSWORD=hunter2secret joe@example.com\\r')\ndef f(run): ...",
+            0,
+            ("prints when it is imported", "DB_PASSWORD=***"),
+        ),
         ("open('beside.txt')\ndef f(run): ...", 0, ()),
     ],
 )
@@ -213,6 +218,7 @@ def test_what_a_module_prints_or_ends_with_is_told_and_reaches_nothing_else(
     out, err = capfd.readouterr()
     answer = json.loads(out)
     said = [p["expected"] for p in (*answer["problems"], *answer["notes"])]
+    assert not any("hunter2" in text or "joe@" in text or "\x1b" in text for text in said)
     assert all(any(text in line for line in said) for text in told)
     assert err == ""
 
