@@ -12,7 +12,7 @@ from msgspec import Meta
 from api.description import Content
 from api.filters import FailureCursor, Limit
 from api.listed import Excel, ListFormat, a_list, listed, marked
-from api.query import Name, Query, Text, When
+from api.query import Name, Query, Since, Text, Until
 from api.routes import reads
 from api.schemas.audit import AuditEntry, AuditList
 from api.streaming import stream
@@ -30,15 +30,8 @@ class AuditQuery(Query, frozen=True, kw_only=True):
         Name | None, Meta(description="Only of this action, such as `pipelines.pause`.")
     ] = None
     subject: Annotated[Text | None, Meta(description="Only about what has this name or id.")] = None
-    since: Annotated[
-        When | None,
-        Meta(
-            description="Only from this time on: with its offset or in UTC, a day, or how long ago (2h, 7d)."
-        ),
-    ] = None
-    until: Annotated[
-        When | None, Meta(description="Only before this time, in the same notations.")
-    ] = None
+    since: Since = None
+    until: Until = None
     q: Annotated[
         Text | None, Meta(description="Only with this text in any of the fields, in any case.")
     ] = None

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.listed import Excel, ListFormat
-from api.query import Name, Path, Query, Text, When, one_of
+from api.query import Name, Path, Query, Since, Text, Until, one_of
 from daemon.pipelines.catalog import Catalog
 from daemon.store.filters import FailureFilter
 from daemon.store.runs import RunFilter
@@ -30,15 +30,8 @@ class Scope(Query, frozen=True, kw_only=True):
         one_of([*Category, *CATEGORY_ALIASES], "Only of this category, or its older name."),
     ] = None
     group: Annotated[str | None, one_of(Group, "Only of the categories of this group.")] = None
-    since: Annotated[
-        When | None,
-        Meta(
-            description="Only from this time on: with its offset or in UTC, a day, or how long ago (2h, 7d)."
-        ),
-    ] = None
-    until: Annotated[
-        When | None, Meta(description="Only before this time, in the same notations.")
-    ] = None
+    since: Since = None
+    until: Until = None
     q: Annotated[
         Text | None,
         Meta(description="Only with this text in the message, the advice, the source or the item."),
@@ -130,6 +123,12 @@ RunCursor = Annotated[
 PathCursor = Annotated[Path | None, _CURSOR]
 CountCursor = Annotated[Annotated[str, Meta(title=CURSOR, pattern=r"^[0-9]{1,6}$")] | None, _CURSOR]
 """Of lists in an order of counts, which has no place to mark: how many came before."""
+
+
+def following(start: int, shown: int, total: int) -> int | None:
+    """Where the page after one of `shown` entries begins; None after the last."""
+    end = start + shown
+    return end if shown and end < total else None
 
 
 def left_out(cursor: str | None, offset: int) -> int:

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import Meta
 
-from api.filters import CountCursor, FailureQuery, Limit, left_out
+from api.filters import CountCursor, FailureQuery, Limit, following, left_out
 from api.known import require_known
 from api.listed import Excel, ListFormat, a_list, listed
 from api.query import Query, Time, bounded, one_of
@@ -88,13 +88,12 @@ def list_groups(
         found, total = Failures(snapshot).groups(
             wanted.filter(catalog), wanted.limit, start, now=now, state=state
         )
-    end = start + len(found)
-    following = end if found and end < total else None
+    after = following(start, len(found), total)
     answered = schemas.FailureGroupList(
         groups=[schemas.FailureGroup.of(group) for group in found],
         total_groups=total,
-        next_offset=following,
-        next_cursor=None if following is None else str(following),
+        next_offset=after,
+        next_cursor=None if after is None else str(after),
         timestamp=now,
     )
     return listed(request, wanted, answered, answered.groups, schemas.FailureGroup)
@@ -349,15 +348,14 @@ def _detail(
         shown = found.record.failure_group
         sources, total = Groups(snapshot).sources(shown, limit, offset)
         newest = Failures(snapshot).page(FailureFilter(failure_group=shown), 1).failures[0]
-    end = offset + len(sources)
-    following = end if sources and end < total else None
+    after = following(offset, len(sources), total)
     return schemas.FailureGroupDetail(
         **schemas.fields_of(found),
         retryable_share=found.record.retryable_count / found.record.count,
         sample=FailureDetail.of(newest, catalog),
         affected_sources=[schemas.AffectedSource.of(source) for source in sources],
         total_sources=total,
-        next_offset=following,
-        next_cursor=None if following is None else str(following),
+        next_offset=after,
+        next_cursor=None if after is None else str(after),
         timestamp=now,
     )

@@ -6,7 +6,6 @@ What is stored of a pipeline or source that is no longer configured can be asked
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from api.problems import Mistake, UnknownName
 from daemon.errors import NotFound
@@ -14,11 +13,10 @@ from daemon.pipelines.catalog import Catalog
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
+from daemon.store.name_hints import hint
 from daemon.store.report_conditions import Dimension
-from daemon.store.report_values import MOST_VALUES, values
+from daemon.store.report_values import values
 from daemon.store.runs import Runs
-
-_SHOWN = 20
 
 
 def require_known(wanted: object, catalog: Catalog, database: Database) -> None:
@@ -55,13 +53,10 @@ def _stored(
 
 
 def _unknown(kind: str, name: str, names: Sequence[str]) -> list[Mistake]:
-    if name in names or len(names) >= MOST_VALUES:
+    meant = hint(name, names)
+    if meant is None:
         return []
-    alike = get_close_matches(name, names, n=3)
-    hint = f"did you mean {' or '.join(alike)}? " if alike else ""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    there_are = f"there are: {', '.join(names[:_SHOWN]) or 'none'}{more}"
-    return [Mistake(f"one that there is; there is no {kind} {name!r}; {hint}{there_are}", kind)]
+    return [Mistake(f"one that there is; there is no {kind} {name!r}; {meant}", kind)]
 
 
 def _require_stored(group: str | None, run_id: str | None, database: Database) -> None:

@@ -49,6 +49,14 @@ _WORDS = (
 When = Annotated[datetime, Meta(tz=True, title=_WORDS)]
 """A time as a person gives it."""
 
+Since = Annotated[
+    When | None,
+    Meta(
+        description="Only from this time on: with its offset or in UTC, a day, or how long ago (2h, 7d)."
+    ),
+]
+Until = Annotated[When | None, Meta(description="Only before this time, in the same notations.")]
+
 Moment = Annotated[
     datetime,
     Meta(

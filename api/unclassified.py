@@ -8,10 +8,10 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from msgspec import Meta
 
-from api.filters import CountCursor, Limit, left_out
+from api.filters import CountCursor, Limit, following, left_out
 from api.known import require_known
 from api.listed import Excel, ListFormat, a_list, listed
-from api.query import Name, Query, When
+from api.query import Name, Query, Since, Until
 from api.routes import reads
 from api.schemas.unclassified import UnclassifiedGroup, UnclassifiedList
 from daemon.clock import Clock
@@ -26,15 +26,8 @@ class UnclassifiedQuery(Query, frozen=True, kw_only=True):
     """Which failures that no rule recognised, a page of groups at a time."""
 
     pipeline: Annotated[Name | None, Meta(description="Only of this pipeline.")] = None
-    since: Annotated[
-        When | None,
-        Meta(
-            description="Only from this time on: with its offset or in UTC, a day, or how long ago (2h, 7d)."
-        ),
-    ] = None
-    until: Annotated[
-        When | None, Meta(description="Only before this time, in the same notations.")
-    ] = None
+    since: Since = None
+    until: Until = None
     limit: Limit = 20
     offset: Annotated[
         int, Meta(description="How many groups to leave out before these.", ge=0, le=1_000_000)
@@ -68,13 +61,12 @@ def list_unclassified(
     )
     start = left_out(wanted.cursor, wanted.offset)
     found, total = Unmatched(database.read()).groups(chosen, wanted.limit, start)
-    end = start + len(found)
-    following = end if found and end < total else None
+    after = following(start, len(found), total)
     answered = UnclassifiedList(
         groups=[UnclassifiedGroup.of(group) for group in found],
         total_groups=total,
-        next_offset=following,
-        next_cursor=None if following is None else str(following),
+        next_offset=after,
+        next_cursor=None if after is None else str(after),
         timestamp=clock.now(),
     )
     return listed(request, wanted, answered, answered.groups, UnclassifiedGroup)

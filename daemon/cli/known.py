@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Protocol
 
 from daemon.cli.terminal import printable
 from daemon.errors import NotFound
 from daemon.store.filters import FailureFilter
-from daemon.store.report_values import MOST_VALUES
+from daemon.store.name_hints import hint
 from daemon.store.runs import RunFilter
-
-_SHOWN = 20
 
 
 class NameReader(Protocol):
@@ -42,11 +39,6 @@ def require_known(reader: NameReader, wanted: FailureFilter | RunFilter) -> None
 
 
 def _require(kind: str, name: str, names: list[str], pipeline: str | None = None) -> None:
-    if name in names or len(names) >= MOST_VALUES:
-        return
-    where = f" of the pipeline {pipeline}" if pipeline else ""
-    alike = get_close_matches(name, names, n=3)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    there_are = f"there are: {', '.join(names[:_SHOWN]) or 'none'}{more}"
-    hint = f"did you mean {' or '.join(alike)}?" if alike else there_are
-    raise NotFound(printable(f"there is no {kind} {name!r}{where}; {hint}"))
+    if (meant := hint(name, names)) is not None:
+        where = f" of the pipeline {pipeline}" if pipeline else ""
+        raise NotFound(printable(f"there is no {kind} {name!r}{where}; {meant}"))

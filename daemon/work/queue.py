@@ -1,9 +1,9 @@
 """The one queue that all runs go through: whoever asks, and whatever for.
 
 Cycles by time, people, automatic retries and retries by hand put tasks into it. A pipeline's `concurrency`
-holds for all of them together, and so does what a server allows (`servers`), a source runs at most once at a time, and who comes first is decided by
-priority and age (`lane`). Threads are there only while there is work: one that has done its task takes the
-next.
+holds for all of them together, and so does what a server allows (`servers`). A source runs at most once at a
+time, and who comes first is decided by priority and age (`lane`). Threads are there only while there is work:
+one that has done its task takes the next.
 
 Work that is kept is in the store from when it was asked for until it is done. A process that dies leaves it
 there, and the next one takes it up.

@@ -16,6 +16,7 @@ from daemon.pipelines.ingest.types import (
     TypeTree,
     is_nested,
     parsed,
+    written,
 )
 
 _INTEGERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM")
@@ -78,7 +79,7 @@ def _all_exact(value: str, converted: str, type_: TypeTree, depth: int = 0) -> s
     match type_:
         case ListType(of):
             inner = _all_exact(f"p{depth}[1]", f"p{depth}[2]", of, depth + 1)
-            zipped = f"list_zip({value}, {converted}::{_shown(of)}[])"
+            zipped = f"list_zip({value}, {converted}::{written(of)}[])"
             checked = f"list_bool_and(list_transform({zipped}, lambda p{depth}: {inner}))"
             return f"coalesce({checked}, true)"
         case StructType(fields):
@@ -125,18 +126,6 @@ def _same_time(text: str, converted: str, type_: str) -> str:
     if type_ == "TIMESTAMP WITH TIME ZONE":
         return "true"
     return f"TRY_CAST({text} AS TIMESTAMPTZ)::TIMESTAMP = {converted}::TIMESTAMP"
-
-
-def _shown(type_: TypeTree) -> str:
-    match type_:
-        case ListType(of):
-            return f"{_shown(of)}[]"
-        case StructType(fields):
-            return f"STRUCT({', '.join(f'{name} {_shown(of)}' for name, of in fields)})"
-        case MapType(key, value):
-            return f"MAP({_shown(key)}, {_shown(value)})"
-        case _:
-            return type_
 
 
 def _scale(type_: str) -> int | None:

@@ -67,15 +67,20 @@ def parsed(type_: str) -> TypeTree:
 
 def textual(type_: TypeTree) -> str:
     """The type with text in place of all that is not nested."""
+    return written(type_, "VARCHAR")
+
+
+def written(type_: TypeTree, plain: str | None = None) -> str:
+    """A type as SQL writes it, with `plain` in place of all that is not nested if that is given."""
     match type_:
         case ListType(of):
-            return f"{textual(of)}[]"
+            return f"{written(of, plain)}[]"
         case StructType(fields):
-            return f"STRUCT({', '.join(f'{name} {textual(of)}' for name, of in fields)})"
+            return f"STRUCT({', '.join(f'{name} {written(of, plain)}' for name, of in fields)})"
         case MapType(key, value):
-            return f"MAP({textual(key)}, {textual(value)})"
+            return f"MAP({written(key, plain)}, {written(value, plain)})"
         case _:
-            return "VARCHAR"
+            return plain or type_
 
 
 def _parts(inner: str) -> list[str]:
