@@ -14,7 +14,14 @@ from daemon.service import Daemon
 from daemon.store.failures import Failures
 from daemon.store.filters import FailureFilter
 from daemon.taxonomy import Trigger
-from tests.unit.spine_support import PATIENCE, START, assert_counts_agree, failed, wait_for
+from tests.unit.spine_support import (
+    PATIENCE,
+    START,
+    assert_counts_agree,
+    failed,
+    succeeded,
+    wait_for,
+)
 
 CONFIG = """
 [pipelines.ingest]
@@ -243,7 +250,8 @@ def test_upkeep_of_a_running_daemon_forgets_what_is_too_old(tmp_path: Path) -> N
         position = daemon.writer.put(failed("run", path, clock.now()))
         assert daemon.writer.wait(position, PATIENCE)
         clock.advance(60 * 86400)
+    assert daemon.writer.wait(daemon.writer.put(succeeded("run-2", "old", START)), PATIENCE)
     daemon.upkeep.forget()
-    wait_for(lambda: sum(daemon.writer.standing.open().values()) == 1)
-    assert (failures(daemon, "old"), failures(daemon, "new")) == ([], ["open"])
+    wait_for(lambda: (failures(daemon, "old"), failures(daemon, "new")) == ([], ["open"]))
+    assert sum(daemon.writer.standing.open().values()) == 1
     daemon.stop(PATIENCE)
