@@ -15,7 +15,7 @@ from api.problems import answer_daemon
 from api.security import name_in
 from daemon.access.roles import LOCAL
 from daemon.audit.attempt import Attempt, current
-from daemon.audit.details import Mask, cut, details_of, text_field
+from daemon.audit.details import Mask, details_of, masked, text_field
 from daemon.clock import Clock
 from daemon.errors import RecorderClosed, StoreUnavailable
 from daemon.operations.decision import STORE_SECONDS
@@ -82,9 +82,9 @@ class Trail:
         return Attempt(
             self._clock.now(),
             str(action_of(handler)),
-            subject=lambda: cut(mask(_subject(scope, body))) or None,
+            subject=lambda: masked(_subject(scope, body), mask) or None,
             who=lambda: name_in(scope) or LOCAL,
-            details=lambda: details_of(body.content, mask, known),
+            details=lambda: details_of(bytes(body.content), mask, known),
         )
 
     async def _store(self, attempt: Attempt, scope: HTTPScope, status: int) -> bool:
@@ -109,7 +109,7 @@ class _Body:
     """
 
     def __init__(self, receive: Receive) -> None:
-        self.content = b""
+        self.content = bytearray()
         self._kept = True
         self._receive = receive
 
@@ -117,14 +117,17 @@ class _Body:
         message: Any = await self._receive()
         part: bytes = message.get("body", b"")
         self._kept = self._kept and len(self.content) + len(part) <= LONGEST_BODY
-        self.content = self.content + part if self._kept else b""
+        if self._kept:
+            self.content += part
+        else:
+            self.content.clear()
         return message  # type: ignore[no-any-return]
 
 
 def _subject(scope: HTTPScope, body: _Body) -> str:
     """What is in the path, or, where something is made, the name that it gets; empty for neither."""
     field = scope["route_handler"].opt.get("subject_field")
-    named = text_field(body.content, field) if field else None
+    named = text_field(bytes(body.content), field) if field else None
     return named or "/".join(map(str, scope["path_params"].values()))
 
 

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from daemon.truncation import clip
+
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {
     "message",
     "asctime",
@@ -39,28 +41,40 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": self._mask(str(extra.pop("event", "log"))),
             "logger": self._mask(str(record.name)),
-            "message": self._mask(record.getMessage()),
+            "message": self._mask(clip(record.getMessage(), LONGEST_TEXT)),
         }
         for key, value in extra.items():
             line[self._mask(key)] = self._masked_field(key, value)
         if record.exc_info:
-            line["exception"] = self._mask(self.formatException(record.exc_info))
+            line["exception"] = self._mask(_last_lines(self.formatException(record.exc_info)))
         return line
 
     def _masked_field(self, name: str, value: object) -> object:
         """The value of an extra: its name may say that it is secret, or its own text."""
         if value is None or isinstance(value, bool | float):
             return value
-        text = str(value)
+        text = clip(str(value), LONGEST_TEXT)
         # Asked as an assignment, so that the one place that knows secret names decides.
         named = f"{name}={text}"
-        if self._mask(named) != named and self._mask(text) == text:
-            return MASKED
         masked = self._mask(text)
+        if masked == text and self._mask(named) != named:
+            return MASKED
         return value if isinstance(value, int) and masked == text else masked
 
 
 MASKED = "***"
+
+LONGEST_TEXT = 16_384
+"""Characters of each text of a line that are looked at, and written at most."""
+
+
+def _last_lines(traceback: str) -> str:
+    """What is said at the end matters most."""
+    if len(traceback) <= LONGEST_TEXT:
+        return traceback
+    _, _, whole_lines = traceback[-LONGEST_TEXT:].partition("\n")
+    return f"…\n{whole_lines}"
+
 
 _LEFT_OUT = {"time", "level", "event", "logger", "message", "run_id", "rule", "failure_group"}
 """What lines for a person do without: ids are in the API, and lines stay short."""

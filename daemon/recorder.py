@@ -18,6 +18,7 @@ from daemon.store.entries import Committed, Entry
 from daemon.store.writer import Writer
 from daemon.summary import Summary
 from daemon.triage import Triage
+from daemon.truncation import clip
 
 log = logging.getLogger("triaged.recorder")
 
@@ -120,7 +121,7 @@ class Recorder:
 
     def _shown(self, text: str) -> str:
         """A pipeline's own words as they may be stored: masked, and no longer than a path can be."""
-        return self._triage.mask(text)[:LONGEST_WORDS]
+        return self._triage.mask(clip(text, 2 * LONGEST_WORDS))[:LONGEST_WORDS]
 
     def announce(self, committed: Committed) -> None:
         """Tells every subscriber what is on disk now; one that fails does not keep it from others."""

@@ -9,6 +9,7 @@ import msgspec
 
 from daemon.triage.masking.masker import MASK
 from daemon.triage.masking.secret_names import Secrecy, secrecy
+from daemon.truncation import clip
 
 MOST_TEXT = 200
 """Characters of each text."""
@@ -47,6 +48,11 @@ def text_field(body: bytes, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def masked(text: str, mask: Mask) -> str:
+    """The beginning of a text, without secrets; what is far behind it is not even looked at."""
+    return cut(mask(clip(text, 4 * MOST_TEXT)))
+
+
 def cut(text: str, most: int = MOST_TEXT) -> str:
     """The text, or its beginning with a mark that it is one."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
@@ -54,7 +60,7 @@ def cut(text: str, most: int = MOST_TEXT) -> str:
 
 def _shown(value: Any, mask: Mask, depth: int) -> Any:
     if isinstance(value, str):
-        return cut(mask(value))
+        return masked(value, mask)
     if not isinstance(value, dict | list):
         return value
     if depth == 0:
@@ -64,7 +70,7 @@ def _shown(value: Any, mask: Mask, depth: int) -> Any:
         entries = [_shown(entry, mask, depth - 1) for entry in value[:MOST_ENTRIES]]
         return [*entries, f"… {more} more"] if more > 0 else entries
     fields = {
-        cut(mask(name)): MASK if _is_secret(name, entry) else _shown(entry, mask, depth - 1)
+        masked(name, mask): MASK if _is_secret(name, entry) else _shown(entry, mask, depth - 1)
         for name, entry in list(value.items())[:MOST_ENTRIES]
     }
     return fields | {"…": f"{more} more"} if more > 0 else fields

@@ -26,7 +26,7 @@ from daemon.triage.matching.conditions import ErrorFacts, conditions_of, facts_o
 from daemon.triage.matching.literals import needs
 from daemon.triage.matching.patterns import FLAGS, Pattern, Searched
 from daemon.triage.rules.rule import Rule, RuleStanding
-from daemon.triage.truncation import MAX_INPUT_CHARS, clip
+from daemon.truncation import MAX_INPUT_CHARS, clip
 
 MOST = 5
 """How many rules of each sort are told."""

@@ -18,7 +18,7 @@ import msgspec
 
 from daemon import events
 from daemon.triage.answers import answer_code, answer_detail
-from daemon.triage.truncation import MAX_INPUT_CHARS, clip
+from daemon.truncation import MAX_INPUT_CHARS, clip
 
 _UNINFORMATIVE_BASES = {"Exception", "BaseException", "object"}
 # Their errno is a code of the resolver or of OpenSSL, not of the operating system.

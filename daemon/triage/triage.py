@@ -15,7 +15,7 @@ from daemon.triage.matching.classifier import Classifier
 from daemon.triage.retry import Retry
 from daemon.triage.rules.files import load_rules
 from daemon.triage.rules.rule import Rule
-from daemon.triage.truncation import (
+from daemon.truncation import (
     MAX_FULL_TEXT_BYTES,
     MAX_INPUT_CHARS,
     MAX_MESSAGE_BYTES,

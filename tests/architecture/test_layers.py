@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from tests.architecture.source_tree import MODULES, run_time_imports
 
 LAYERS = [
-    {"daemon", "daemon.clock", "daemon.durable", "daemon.errors", "daemon.formulas"},
+    {
+        "daemon",
+        "daemon.clock",
+        "daemon.durable",
+        "daemon.errors",
+        "daemon.formulas",
+        "daemon.truncation",
+    },
     {"daemon.interpreter", "daemon.parts", "daemon.taxonomy", "daemon.version"},
     {"daemon.events", "daemon.ids", "daemon.item_key", "daemon.logs", "daemon.topics"},
     {"daemon.access", "daemon.event_codec", "daemon.live", "daemon.triage"},

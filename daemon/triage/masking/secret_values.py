@@ -16,7 +16,7 @@ _OPENING = re.compile(
     r"|[\[({](?=\\{0,8}[\"']))?"
     r"(?P<quote>(?P<escapes>\\{0,8})[\"'`]|&(?:quot|apos|#3[49]|#x2[27]);|%(?:25)?2[27]|\\{1,4}u002[27]|\\{1,4}x2[27])"
 )
-_QUOTE_RUN = {mark: re.compile(rf"(\\*+){mark}") for mark in "\"'`"}
+_QUOTE_RUN = {mark: re.compile(rf"(?<!\\)(\\*+){mark}") for mark in "\"'`"}
 _AGAIN = {
     "'": re.compile(
         r"'|\"'\"'|\\''"
@@ -119,6 +119,8 @@ def _closing(text: str, start: int, mark: str, escapes: int) -> int:
     for end, run in _candidates(text, start, mark, escapes):
         if end >= limit:
             break
+        if run is None:
+            continue
         after = end + min(run, escapes) + 1
         if run < escapes or not text[after : after + 1].isalnum():
             return end
@@ -127,8 +129,8 @@ def _closing(text: str, start: int, mark: str, escapes: int) -> int:
     return first
 
 
-def _candidates(text: str, start: int, mark: str, escapes: int) -> Iterator[tuple[int, int]]:
-    """Quotes that may be the last one, each with the number of backslashes before it."""
+def _candidates(text: str, start: int, mark: str, escapes: int) -> Iterator[tuple[int, int | None]]:
+    """Quotes, each with the number of backslashes before it where it may be the last one."""
     position = start
     while found := _QUOTE_RUN[mark].search(text, position):
         run, position = len(found[1]), found.end()
@@ -138,8 +140,9 @@ def _candidates(text: str, start: int, mark: str, escapes: int) -> Iterator[tupl
             again = None if escapes or run else _AGAIN[mark].match(text, position)
             if again:
                 position = again.end()
-            else:
-                yield position - escapes - 1, run
+            yield (position, None) if again else (position - escapes - 1, run)
+        else:
+            yield position, None
 
 
 def bare(text: str, at: int) -> SecretValue | None:
@@ -151,7 +154,8 @@ def bare(text: str, at: int) -> SecretValue | None:
 def bare_password(text: str, at: int, *, whole_line: bool) -> SecretValue | None:
     """A password without quotes: the characters that end a word may be part of it."""
     if whole_line and (line := _LINE.match(text, at)) and not _is_sentence(line[0]):
-        return SecretValue(at, at + len(line[0].rstrip().rstrip("\"',;}")))
+        whole = text[at : _line_end(text, at)]
+        return SecretValue(at, at + len(whole.rstrip().rstrip("\"',;}")))
     word = bare(text, at)
     if word is None:
         return None

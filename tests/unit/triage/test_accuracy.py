@@ -7,7 +7,7 @@ import pytest
 from daemon.taxonomy import Category
 from daemon.triage import Triage, describe
 from daemon.triage.rules.rule import Rule
-from daemon.triage.truncation import MAX_MESSAGE_BYTES
+from daemon.truncation import MAX_MESSAGE_BYTES
 from tests.accuracy import (
     CORPORA,
     HELD_OUT,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daemon.events import ErrorInfo
 from daemon.triage import Triage, describe
-from daemon.triage.truncation import truncate
+from daemon.truncation import truncate
 
 TRIAGE = Triage.load()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from daemon.triage.masking.redaction import clean, mask
@@ -231,3 +232,86 @@ def test_long_hostile_texts_are_masked_in_the_end() -> None:
     )
     # Linear time is a few seconds for all of them; quadratic time would be an hour.
     subprocess.run([sys.executable, "-c", program, json.dumps(HOSTILE)], timeout=100, check=True)
+
+
+_AROUND = [
+    *(
+        '"',
+        "'",
+        "`",
+        "\\",
+        '\\"',
+        "password=",
+        "password = '",
+        'pwd: "',
+        "token ",
+        "key=",
+        "Bearer ",
+    ),
+    *(
+        "@",
+        "a@",
+        "<a@b.c>",
+        "://",
+        "a:b@",
+        "%40",
+        "%2540",
+        "\U0001f389",
+        "é",
+        "\uff20",
+        "LOGIN ",
+        "AUTH ",
+    ),
+    *(
+        "eyJ",
+        "Ab ",
+        "From: ",
+        " at ",
+        " dot ",
+        "=?utf-8?Q?",
+        "NIL ",
+        "--password ",
+        "<a b='",
+        "(",
+        "[",
+    ),
+    *(
+        '{"a":',
+        "=",
+        ":",
+        "; ",
+        "\n",
+        " ",
+        "a.",
+        "1234 ",
+        "-----BEGIN PRIVATE KEY-----",
+        "IDENTIFIED BY '",
+    ),
+]
+"""What any of the patterns asks for."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(_AROUND), max_size=2).map("".join),
+    st.lists(st.sampled_from(_AROUND), min_size=1, max_size=3).map("".join),
+    st.lists(st.sampled_from(_AROUND), max_size=2).map("".join),
+)
+@example("", "\U0001f389", "@")
+@example("", '"pwd: "', "pwa_")
+@example("password = '", "\\", "$")
+@example("password=", "key=", ":1 ")
+def test_twice_the_text_takes_no_more_than_some_twice_the_work(
+    before: str, piece: str, after: str
+) -> None:
+    def work(size: int) -> float:
+        text = before + piece * (size // len(piece)) + after
+        begun = time.process_time()
+        mask(text)
+        return time.process_time() - begun
+
+    def growth() -> float:
+        return min(work(32_768) for _ in range(2)) / max(0.002, min(work(8192) for _ in range(2)))
+
+    # Linear is 4, quadratic 16. Other work on the machine may spoil a measurement, but not each.
+    assert any(growth() < 9 for _ in range(4))
