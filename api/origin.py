@@ -19,7 +19,9 @@ _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]]+?)\.?)(?::[0-9]{1,5})?")
 
 def host_names(*more: str) -> frozenset[str]:
     """The names of this machine, and `more`, as hosts are compared."""
-    return frozenset(_same(name.lower().removesuffix(".")) for name in (*_LOCAL_NAMES, *more))
+    return frozenset(
+        same_address(name.lower().removesuffix(".")) for name in (*_LOCAL_NAMES, *more)
+    )
 
 
 def check_origin(connection: Connection, hosts: frozenset[str]) -> None:
@@ -52,11 +54,11 @@ def _matters(connection: Connection) -> bool:
 def _host_name(host: str) -> str | None:
     """The name in a Host header, without its port; None for what is none."""
     found = _HOST.fullmatch(host)
-    return _same(found[1] or found[2]) if found else None
+    return same_address(found[1] or found[2]) if found else None
 
 
-def _same(name: str) -> str:
-    """One spelling of an address: IPv6 has many."""
+def same_address(name: str) -> str:
+    """One spelling of a host's address, since IPv6 has many; a name stays as it is."""
     try:
         return str(ip_address(name))
     except ValueError:

@@ -87,6 +87,10 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     ] = msgspec.field(default_factory=lambda: "about:blank")
 
 
+_CLIENT_LEFT = "client disconnected prematurely"
+"""What Litestar calls an error of the server."""
+
+
 class BadRequest(HTTPException):
     """A request with mistakes, all of which are reported."""
 
@@ -112,6 +116,10 @@ def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     """The answer to what the framework or a handler refuses."""
     if isinstance(error, ValidationException):
         error = BadRequest(_mistakes(request, error))
+    if error.detail == _CLIENT_LEFT:
+        return _answer(
+            HTTPStatus.BAD_REQUEST, "the body has not come to its end"
+        )  # nobody reads it
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         return answer_unexpected(request, error)
     mistakes = error.mistakes if isinstance(error, BadRequest) else None

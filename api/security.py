@@ -22,6 +22,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
 
 from api.origin import SAFE_METHODS, Connection, check_origin, host_names, method_of
+from api.proxied import proxied_user
 from daemon.access.keyring import Key, Keyring
 from daemon.access.keys import is_damaged
 from daemon.access.rate_limit import RateLimit, Remembered, client_of
@@ -53,7 +54,8 @@ class Access:
     ) -> None:
         self._keyring = keyring
         self._clock = clock
-        self._key_always = not is_loopback(server.listen.host)
+        self._proxy = server.proxy
+        self._key_always = not is_loopback(server.listen.host) or bool(server.hosts)
         self._refused = metrics.requests_refused
         self._hosts = host_names(server.listen.host, *server.hosts)
         self._requests = RateLimit(server.requests_per_minute)
@@ -66,12 +68,13 @@ class Access:
         if role is None:
             return
         self.admit(connection, role, limited=handler.opt.get("limited", True))
+        _check_framing(connection)
         _check_content_type(connection)
 
     def admit(
         self, connection: Connection, role: Role, given: str | None = None, *, limited: bool = True
     ) -> str:
-        """The name of who asks, a key's or ``local``, who may do what needs `role`; or raises.
+        """The name of who asks, a key's, ``proxy:`` with a user's, or ``local``, who may do what needs `role`; or raises.
 
         `given` is a key that came by another way than the headers, such as a socket's subprotocol.
         Raises `NotAuthorizedException` without a good key, `TooManyRequestsException` when it is
@@ -79,8 +82,13 @@ class Access:
         another origin, `HTTPException` with status 421 for another host name.
         """
         self._keyring.refresh()
-        if self._key_always or self._keyring.any:
-            key = self._identify(connection, given or _given_key(connection.headers))
+        given = given or _given_key(connection.headers)
+        user = proxied_user(connection, self._proxy) if self._proxy and not given else None
+        if self._proxy and user:
+            check_origin(connection, self._hosts)
+            name, held, asker = user, str(self._proxy.role), user
+        elif self._proxy or self._key_always or self._keyring.any:
+            key = self._identify(connection, given)
             name, held, asker = key.name, key.role, f"key {key.name}"
         else:
             check_origin(connection, self._hosts)
@@ -101,7 +109,7 @@ class Access:
         """Whether who was let in with this key, or without any, may stay: keys come and go."""
         self._keyring.refresh()
         if key is None:
-            return not (self._key_always or self._keyring.any)
+            return self._proxy is not None or not (self._key_always or self._keyring.any)
         return self._keyring.holds(key)
 
     def _identify(self, connection: Connection, given: str | None) -> Key:
@@ -173,6 +181,16 @@ def _given_key(headers: Mapping[str, str]) -> str | None:
 def _client(connection: Connection) -> str:
     """Who is at the other end of the connection. What a header says about that is not believed."""
     return client_of(connection.client.host) if connection.client else ""
+
+
+def _check_framing(connection: Connection) -> None:
+    """Two statements of a body's length are how requests are smuggled past a proxy (RFC 9112, 6.1)."""
+    if "transfer-encoding" in connection.headers and "content-length" in connection.headers:
+        raise HTTPException(
+            status_code=400,
+            detail="expected Content-Length or Transfer-Encoding, got both",
+            headers={"Connection": "close"},
+        )
 
 
 def _check_content_type(connection: Connection) -> None:

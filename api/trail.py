@@ -62,6 +62,8 @@ class Trail:
 
         async def send_when_stored(message: Message) -> None:
             nonlocal stored
+            if body.given_up:
+                return  # nobody is there to be answered, and nothing was done
             if message["type"] == "http.response.start":
                 stored = await self._store(attempt, scope, message["status"])
             if stored:
@@ -110,11 +112,16 @@ class _Body:
 
     def __init__(self, receive: Receive) -> None:
         self.content = bytearray()
+        self.given_up = False
+        """Whether the client left before all of it had come."""
+        self._complete = False
         self._kept = True
         self._receive = receive
 
     async def receive(self) -> HTTPReceiveMessage:
         message: Any = await self._receive()
+        self.given_up = message["type"] == "http.disconnect" and not self._complete
+        self._complete = self._complete or not message.get("more_body", False)
         part: bytes = message.get("body", b"")
         self._kept = self._kept and len(self.content) + len(part) <= LONGEST_BODY
         if self._kept:

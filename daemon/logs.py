@@ -105,12 +105,46 @@ def _word(value: object) -> str:
     return msgspec.json.encode(text).decode() if " " in text or not text else text
 
 
+class RepeatedLines(logging.Filter):
+    """Lets through so many lines a minute of what libraries say over and over, and then how many it kept back.
+
+    Events of triaged are never kept back: each tells of something else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._windows: dict[tuple[str, str], list[float]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "event"):
+            return True
+        key = (record.name, str(record.msg)[:_TOLD_APART_BY])
+        window = self._windows.get(key)
+        if window is None or not 0 <= record.created - window[0] < 60:
+            if len(self._windows) >= _MOST_KINDS:
+                self._windows.clear()
+            self._windows[key] = [record.created, 1]
+            kept_back = int(window[1]) - LINES_A_MINUTE if window else 0
+            if kept_back > 0:
+                record.msg, record.args = f"{record.getMessage()} ({kept_back} more before)", ()
+            return True
+        window[1] += 1
+        return window[1] <= LINES_A_MINUTE
+
+
+LINES_A_MINUTE = 20
+_TOLD_APART_BY = 40
+"""Characters: what follows names addresses and numbers."""
+_MOST_KINDS = 1000
+
+
 def configure(
     level: str, form: Literal["auto", "json", "text"], mask: Callable[[str], str]
 ) -> None:
     """Sets logging up for the whole process."""
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RepeatedLines())
     handler.setFormatter(TextFormatter(mask) if text else JsonFormatter(mask))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -9,11 +9,12 @@ from daemon.errors import Problem
 
 
 def key_problems(
-    file: KeysFile, configured: Collection[str], listen: str, *, loopback: bool
+    file: KeysFile, configured: Collection[str], listen: str, *, loopback: bool, hosts: bool = False
 ) -> list[Problem]:
     """What is wrong with the keys, or with having none where others than this machine may ask.
 
-    `configured` are the names of the keys that the configuration has.
+    `configured` are the names of the keys that the configuration has; `hosts` is whether others than this
+    machine come through a proxy that signs nobody in.
     """
     try:
         stored = {key.name for key in file.read() if key.revoked is None}
@@ -29,4 +30,7 @@ def key_problems(
         problems.append(
             Problem("server.listen", f"{listen} {expected}. `triaged token create` makes a key")
         )
+    elif not configured and not stored and hosts:
+        expected = "lets in whoever comes through a proxy, as an administrator; expected a key, or server.proxy"
+        problems.append(Problem("server.hosts", f"{expected}. `triaged token create` makes a key"))
     return problems

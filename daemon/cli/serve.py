@@ -24,6 +24,7 @@ from uvicorn.importer import import_from_string
 from api.app import create_app
 from daemon import logs
 from daemon.cli.addresses import url_of
+from daemon.cli.connections import ACCEPTED_AT_ONCE, WAITING_IN_KERNEL, ClientConnections, Listener
 from daemon.cli.main import Exit, complain, leave
 from daemon.cli.websocket import BoundedProtocol
 from daemon.config.values import Listen
@@ -127,10 +128,10 @@ def listen(address: Listen) -> socket.socket:
         family, kind, protocol, _, where = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM
         )[0]
-        listener = socket.socket(family, kind, protocol)
+        listener = Listener(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(where)
-        listener.listen(2048)
+        listener.listen(WAITING_IN_KERNEL)
     except OSError as error:
         if listener is not None:
             listener.close()
@@ -150,6 +151,7 @@ def _advice(address: Listen, error: OSError) -> str:
 
 def make_server(daemon: Daemon) -> Server:
     """The server of the daemon's API, which logs nothing by itself but trouble."""
+    connections = ClientConnections(daemon.offered.settings.config.server, daemon.offered.metrics)
     return Server(
         uvicorn.Config(
             create_app(daemon.offered),
@@ -160,6 +162,8 @@ def make_server(daemon: Daemon) -> Server:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=REQUEST_SECONDS,
+            backlog=ACCEPTED_AT_ONCE,
+            http=cast("type[asyncio.Protocol]", connections.protocol),
             ws=cast("type[asyncio.Protocol]", websocket),
             ws_max_size=MESSAGE_BYTES,
             # A status is small and goes to many: packing it for each costs more than it saves.

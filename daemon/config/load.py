@@ -226,6 +226,7 @@ def _check_keys(settings: Settings) -> list[Problem]:
         [key.name for key in server.keys],
         str(server.listen),
         loopback=is_loopback(server.listen.host),
+        hosts=bool(server.hosts) and server.proxy is None,
     )
 
 

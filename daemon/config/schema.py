@@ -58,6 +58,26 @@ class KeyConfig(ConfigTable, frozen=True, kw_only=True):
     """File that holds the key."""
 
 
+_Address = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:]{2,39})$",
+        description="an IP address",
+    ),
+]
+
+
+class ProxyConfig(ConfigTable, frozen=True, kw_only=True):
+    """A reverse proxy that signs people in. It must take the header away from requests that bring it along."""
+
+    user_header: Annotated[str, Meta(pattern="^[A-Za-z0-9-]{1,64}$", description="a header's name")]
+    """The header in which it says who asks, such as `X-Forwarded-User`; shown in the audit trail."""
+    addresses: tuple[_Address, ...] = ("127.0.0.1", "::1")
+    """Where its requests come from. From elsewhere the header is not believed."""
+    role: Role = "read"
+    """What those may do whom it has signed in. For more, they need keys."""
+
+
 class ServerConfig(ConfigTable, frozen=True, kw_only=True):
     """Where the API listens and who may use it."""
 
@@ -72,9 +92,22 @@ class ServerConfig(ConfigTable, frozen=True, kw_only=True):
     """Requests that a key, or without keys a client's address, may make in a minute, and a sixth of them
     at once; 0 for no limit. Health and metrics do not count."""
     hosts: tuple[str, ...] = ()
-    """Host names, besides the listening address and localhost, that requests may name."""
+    """Host names, besides the listening address and localhost, that requests may name. Needs `keys` or `proxy`:
+    to triaged, whoever comes through a reverse proxy is on this machine."""
+    proxy: ProxyConfig | None = None
+    """A reverse proxy that signs people in; without it, and with `keys`, each request needs a key."""
     grace: Duration = Duration(10)
     """How long runs may go on after SIGTERM before they are marked interrupted."""
+    connections: Annotated[int, Meta(ge=8, le=60_000)] = 500
+    """How many connections may be open, WebSockets included. Fewer where the system allows the process so few
+    descriptors that none would be left for the store, runs and scrapes. One more takes the place of the one that
+    has waited for a request longest."""
+    header_timeout: Duration = Duration(10)
+    """How long a client may take for the header of a request."""
+    body_timeout: Duration = Duration(30)
+    """After such a time without 512 bytes a second a body is given up."""
+    send_timeout: Duration = Duration(120)
+    """How long a client may read nothing of its answer."""
     websocket_connections: Annotated[int, Meta(ge=0, le=100_000)] = 50
     """How many WebSockets may be open at the same time; 0 for none."""
     websocket_connections_per_client: Annotated[int, Meta(ge=1, le=100_000)] = 20

@@ -23,6 +23,7 @@ CYCLE_OUTCOMES = ("success", "partial", "failed", "interrupted")
 RUN_STATUSES = tuple(status.value for status in RunStatus if status is not RunStatus.RUNNING)
 ITEM_OUTCOMES = ("succeeded", "failed", "skipped")
 ROW_OUTCOMES = ("loaded", "rejected")
+CONNECTION_ENDS = ("header_timeout", "body_timeout", "send_timeout", "displaced", "refused")
 RETRY_OUTCOMES = ("succeeded", "failed", "not_retried")
 
 
@@ -106,6 +107,18 @@ class Declared:
         self.live_clients = Gauge(
             "triaged_live_clients", "WebSockets that are open.", registry=registry
         )
+        self.connections = Gauge(
+            "triaged_connections", "Connections to the API that are open.", registry=registry
+        )
+        self.connections_ended = counter(
+            "triaged_connections_ended_total",
+            "Connections to the API that the daemon ended because the client did not go on in time (header_timeout, "
+            "body_timeout, send_timeout), for a newer one while it waited for a request (displaced), or at once, "
+            "since all others were at work (refused).",
+            "reason",
+        )
+        for reason in CONNECTION_ENDS:
+            self.connections_ended.labels(reason)
         self.live_dropped = counter(
             "triaged_live_dropped_total",
             "Clients that were dropped because they did not take their live messages.",

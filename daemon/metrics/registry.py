@@ -26,6 +26,8 @@ class Metrics:
                 pipeline.name, pipeline.interval_seconds, counts_rows=pipeline.counts_rows
             )
         self.registry = self._declared.registry
+        self.connections = self._declared.connections
+        self.connections_ended = self._declared.connections_ended
         self.live_clients = self._declared.live_clients
         self.live_dropped = self._declared.live_dropped
         self.notifications_dropped = self._declared.notifications_dropped

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.product import Product, wait_for
@@ -266,3 +267,42 @@ def test_a_token_command_refuses_what_makes_no_sense(product: Product) -> None:
     listed = product.command("token", "list", *config).stdout
     assert "ann" in listed
     assert "bob" not in listed
+
+
+PROXIED = """
+hosts = ["triage.lan"]
+[server.proxy]
+user_header = "X-User"
+addresses = ["{address}"]
+role = "operate"
+"""
+
+
+@pytest.mark.requirement("S6")
+def test_whom_a_proxy_has_signed_in_may_what_is_configured_and_everyone_else_needs_a_key(
+    product: Product,
+) -> None:
+    product.configure(PIPELINE, PROXIED.format(address="127.0.0.1"))
+    product.start()
+    ann = {"x-user": "ann", "host": "Triage.LAN:80"}
+    assert product.http.post(PAUSE, headers=ann).status_code == 200
+    assert product.http.get("/api/audit", headers=ann).status_code == 403
+    key = make_key(product, "root", "admin")
+    wait_for(lambda: status(product, "/api/audit", key) == 200)
+    assert ("proxy:ann", "pipelines.pause") in {(e["by"], e["action"]) for e in trail(product, key)}
+    refused: list[Any] = [{}, {"x-user": ""}, [("x-user", "ann"), ("x-user", "root")]]
+    for headers in refused:
+        assert product.http.post(PAUSE, headers=headers).status_code == 401
+    assert product.http.get("/api/runs", headers=ann | {"host": "evil.example"}).status_code == 421
+    other_site = ann | {"origin": "http://evil.example"}
+    assert product.http.post(PAUSE, headers=other_site).status_code == 403
+
+
+@pytest.mark.requirement("S6")
+def test_the_header_of_a_proxy_is_not_believed_from_another_address(product: Product) -> None:
+    product.configure(PIPELINE, PROXIED.format(address="127.0.0.9"))
+    product.start()
+    assert product.http.get("/api/runs", headers={"x-user": "ann"}).status_code == 401
+    from_proxy = httpx.HTTPTransport(local_address="127.0.0.9")
+    with httpx.Client(base_url=product.url, transport=from_proxy) as proxy:
+        assert proxy.get("/api/runs", headers={"x-user": "ann"}).status_code == 200

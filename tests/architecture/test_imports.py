@@ -12,6 +12,7 @@ PLACES = {
     "apscheduler": ("daemon.scheduler",),
     "litestar": ("api",),
     "uvicorn": ("daemon.cli",),
+    "h11": ("daemon.cli.connections",),
     "rich": ("daemon.cli",),
     "websockets": ("daemon.cli",),
     "re2": ("daemon.triage",),
@@ -24,8 +25,8 @@ PLACES = {
 FORBIDDEN = {
     # What the API may use of a daemon it is offered by name.
     "api": {"daemon.cli", "daemon.service"},
-    # Protocols of the server are named in its configuration, and not built upon.
-    "daemon.cli": {"uvicorn.protocols"},
+    # Protocols of sockets are named in the server's configuration, and not built upon.
+    "daemon.cli": {"uvicorn.protocols.websockets"},
     "daemon.triage": {
         "daemon.store",
         "daemon.recorder",

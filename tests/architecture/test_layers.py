@@ -50,6 +50,7 @@ LAYERS = [
         "api.streaming",
         "api.tags",
     },
+    {"api.proxied"},
     {"api.query", "api.schemas", "api.security"},
     {"api.bodies", "api.description", "api.known", "api.trail"},
     {"api.listed"},

@@ -20,6 +20,7 @@ from litestar.exceptions import (
 from api.security import Access
 from daemon.access.keys_file import KeysFile
 from daemon.clock import FakeClock
+from daemon.errors import ConfigError
 from daemon.store.audit import Audit, AuditFilter
 from tests.unit.api_support import (
     OPERATE_KEY,
@@ -148,10 +149,14 @@ def test_without_keys_this_machine_is_reached_by_its_names(open_to_all: Served, 
 
 
 @pytest.mark.requirement("S6")
-def test_host_names_can_be_added(tmp_path: Path) -> None:
-    config = '[server]\nhosts = ["triage.lan"]\n'
-    with serving(tmp_path, config) as served:
-        assert served.client.get("/api/runs", headers={"host": "Triage.LAN:80"}).status_code == 200
+def test_other_hosts_without_keys_or_a_proxy_that_signs_in_are_refused_at_the_start(
+    tmp_path: Path,
+) -> None:
+    with (
+        pytest.raises(ConfigError, match=r"server\.hosts"),
+        serving(tmp_path, '[server]\nhosts = ["triage.lan"]\n'),
+    ):
+        pass
 
 
 @pytest.mark.requirement("S6")

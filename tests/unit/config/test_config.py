@@ -146,7 +146,7 @@ def test_every_mistake_is_reported_at_once_with_its_key(tmp_path: Path) -> None:
         "pipelines.ingest.sources.a/b.files",
     }
     assert found["server.port"].startswith(
-        "unknown key; expected one of grace, hosts, keys, keys_file, listen"
+        "unknown key; expected one of body_timeout, connections, grace, header_timeout"
     )
     assert "missing" in found["pipelines.ingest.sources.orders.files"]
     assert "90d" in found["store.retention"]

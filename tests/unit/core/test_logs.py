@@ -199,3 +199,28 @@ def test_a_flood_of_failures_is_counted_rather_than_logged_one_by_one(
     found = logged.lines
     assert [line["event"] for line in found[:-1]] == ["failure"] * journal.LINES_PER_BATCH
     assert (found[-1]["event"], found[-1]["count"]) == ("failures_not_logged", 50)
+
+
+def test_what_a_library_says_over_and_over_is_counted_and_events_of_ours_never_are() -> None:
+    repeated = logs.RepeatedLines()
+
+    def passes(at: float, **more: str) -> str | None:
+        record = logging.makeLogRecord(
+            {
+                "name": "asyncio",
+                "msg": "out of descriptors at %s",
+                "args": (at,),
+                "created": at,
+                **more,
+            }
+        )
+        return record.getMessage() if repeated.filter(record) else None
+
+    first = [passes(1000 + number) for number in range(50)]
+    assert first[: logs.LINES_A_MINUTE] == [
+        f"out of descriptors at {1000 + number}" for number in range(logs.LINES_A_MINUTE)
+    ]
+    assert set(first[logs.LINES_A_MINUTE :]) == {None}
+    assert passes(1070) == "out of descriptors at 1070 (30 more before)"
+    assert passes(990) == "out of descriptors at 990", "a clock that was set back"
+    assert all(passes(1070, event="failure") for _ in range(50))
