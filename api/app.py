@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 from api import (
     accounts,
     audit,
+    backup,
     export,
     failures,
     files,
@@ -77,6 +78,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     export.export_failures,
     audit.list_audit,
     audit.export_audit,
+    backup.export_store,
     ingestions.list_ingestions,
     ingestions.get_ingestion,
     files.list_files,

@@ -25,6 +25,7 @@ _BY_PATH = {
     "/api/processing/failures": "failures",
     "/api/export/failures": "failures",
     "/api/export/audit": "audit",
+    "/api/export/store": "daemon",
     "/api/report": "reports",
     "/grafana": "grafana",
     "/healthz": "daemon",

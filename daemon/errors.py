@@ -11,6 +11,7 @@ TriagedError
 ├── StoreError               the store could not be used
 │   ├── StoreLocked          another process has the database open
 │   ├── StoreCorrupt         the file is not a readable database
+│   ├── StoreIncomplete      it lacks what was acknowledged
 │   ├── StoreTooNew          written by a later version of triaged
 │   ├── StoreUnavailable     the file or its folder cannot be written or opened
 │   │   └── PageTooLarge     a page needs more memory than pages have
@@ -108,6 +109,10 @@ class StoreLocked(StoreError):
 
 class StoreCorrupt(StoreError):
     """The database file is damaged or is not a DuckDB database."""
+
+
+class StoreIncomplete(StoreError):
+    """The database lacks what it once had."""
 
 
 class StoreTooNew(StoreError):

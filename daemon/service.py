@@ -47,6 +47,7 @@ from daemon.scheduler import Scheduler
 from daemon.standing import Standings
 from daemon.store import work
 from daemon.store.audit import Audit
+from daemon.store.backup import Backups
 from daemon.store.failures import Failures
 from daemon.store.ledger import Ledgers
 from daemon.store.ledgers.files.reading import Files
@@ -186,6 +187,7 @@ class Daemon:
             Quarantine(quarantine_folder(self.settings)),
             self.clock,
         )
+        self.backups = Backups(self.writer, self.settings.store_path)
         self.group_operations = GroupOperations(
             self.database, self.recorder, self.triage.mask, self.clock
         )
@@ -257,6 +259,7 @@ class Daemon:
             keyring=self.keyring,
             metrics=self.metrics,
             recorder=self.recorder,
+            backups=self.backups,
             health=self.health,
             catalog=self.catalog,
             accounts=self.accounts,

@@ -27,6 +27,7 @@ from daemon.cli.options import (
     time_range,
     where,
 )
+from daemon.cli.store_arguments import add_store_commands
 from daemon.config.places import CONFIG_VARIABLE
 from daemon.taxonomy import (
     CATEGORY_ALIASES,
@@ -53,7 +54,18 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"triaged {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     add_commands = (
-        *(_serve, _run, _check, _failures, _groups, _runs, _retry, _watch, _classify),
+        *(
+            _serve,
+            _run,
+            _check,
+            add_store_commands,
+            _failures,
+            _groups,
+            _runs,
+            _retry,
+            _watch,
+            _classify,
+        ),
         *(_log, add_pipelines, add_files, add_rejected),
         *(_unclassified, _rules, add_accounts, add_token, add_audit, add_completion),
     )

@@ -68,10 +68,13 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
+ANSWER_SECONDS = 10.0
+
+
 class Client:
     """Requests to one daemon."""
 
-    def __init__(self, url: str, key: str | None = None, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, key: str | None = None, timeout: float = ANSWER_SECONDS) -> None:
         """Raises `ConfigError` when `url` is not the address of a daemon."""
         self.url = _checked(url)
         self._headers = {"Accept": "application/json"}
@@ -165,7 +168,7 @@ class Client:
         return response
 
 
-def make_client(args: Namespace, url: str | None = None) -> Client:
+def make_client(args: Namespace, url: str | None = None, timeout: float = ANSWER_SECONDS) -> Client:
     """The client that `--url` or `--config`, and `--key-file`, ask for, or one for `url`. Raises `ConfigError`."""
     if url is None:
         place = place_of(args)
@@ -177,7 +180,7 @@ def make_client(args: Namespace, url: str | None = None) -> Client:
             raise ConfigError([Problem("--key-file", wrong)])
     if key and not (key.isascii() and key.isprintable()):
         raise ConfigError([Problem(KEY_VARIABLE, "the key has characters that no key has")])
-    return Client(url, key)
+    return Client(url, key, timeout)
 
 
 def _listen(config: Path) -> Listen:

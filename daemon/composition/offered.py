@@ -26,6 +26,7 @@ from daemon.pipelines.catalog import Catalog
 from daemon.recorder import Recorder
 from daemon.scheduler import Scheduler
 from daemon.standing import Standings
+from daemon.store.backup import Backups
 from daemon.store.database import Database
 from daemon.store.failures import Failures
 from daemon.store.ledgers.files.reading import Files
@@ -74,3 +75,4 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     account_operations: AccountOperations
     retry_requests: RetryRequests
     retry_worker: RetryWorker
+    backups: Backups

@@ -11,7 +11,8 @@ from daemon.access.keys_file import KeysFile
 from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.store import upkeep
-from daemon.store.database import Database
+from daemon.store.acknowledged import require_complete
+from daemon.store.database import Database, told_apart
 from daemon.store.ledger import Ledgers
 
 
@@ -22,7 +23,8 @@ def open_keyring(settings: Settings, clock: Clock) -> Keyring:
 
 
 def open_database(settings: Settings, ledgers: Ledgers) -> Database:
-    """The store, made or brought up to date. Raises `StoreError`."""
+    """The store, made or brought up to date. Raises `StoreError`, before anything is changed."""
+    require_complete(settings.store_path)
     limit = settings.config.store.memory_limit
     return Database(settings.store_path, memory_limit=limit, migrations=ledgers.migrations)
 
@@ -31,9 +33,10 @@ def open_database(settings: Settings, ledgers: Ledgers) -> Database:
 def closed_on_failure(database: Database, clock: Clock) -> Iterator[None]:
     """Marks what the last process left unfinished, and closes the store again if what follows fails."""
     try:
-        with database.writing() as connection:
-            upkeep.interrupt_unfinished(connection, clock.now())
-        yield
+        with told_apart(database.path):
+            with database.writing() as connection:
+                upkeep.interrupt_unfinished(connection, clock.now())
+            yield
     except BaseException:
         database.close()
         raise

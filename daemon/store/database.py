@@ -18,6 +18,7 @@ from daemon.store.leases import Leases
 from daemon.store.memory import Memory
 from daemon.store.migrate import migrate, require_newest
 from daemon.store.reading import Need, Readers, Reading
+from daemon.store.sql import SQL, query
 from daemon.store.statements import Statements
 
 
@@ -122,6 +123,33 @@ class Database:
             self._root.close()
         except duckdb.Error as error:
             raise StoreUnavailable(f"the store cannot be closed: {error}") from error
+
+
+@contextmanager
+def told_apart(path: Path) -> Iterator[None]:
+    """Raises the `StoreError` that says what is wrong with the database at `path` in place of DuckDB's own error."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise opening_error(path, error) from error
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A store that is there, to be read while nobody writes it. Raises `StoreError`."""
+    with (
+        told_apart(path),
+        duckdb.connect(str(path), read_only=True, config={"threads": 1}) as connection,
+    ):
+        yield connection
+
+
+def read_all(path: Path) -> Iterator[tuple[str, int]]:
+    """Reads every value of a store; the name and the rows of each table. Raises `StoreError`."""
+    with hold(path) as connection:
+        for (table,) in connection.execute(SQL["tables"]).fetchall():
+            counted = connection.execute(query("read_all", table=f'"{table}"')).fetchall()
+            yield table, counted[0][0]
 
 
 def opening_error(path: Path, error: Exception) -> StoreError:

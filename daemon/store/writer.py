@@ -24,6 +24,7 @@ from daemon.events import (
     StepEntered,
 )
 from daemon.parts import Part
+from daemon.store.acknowledged import Acknowledged
 from daemon.store.batch import Batch
 from daemon.store.commit import Transaction
 from daemon.store.database import Database
@@ -110,6 +111,7 @@ class Writer(Part):
         self._next_id = self._read("next_failure_id")
         self._commits = self._read("last_commit")
         """The number of the last batch that was stored."""
+        self._acknowledged: Acknowledged
         self._tried: Transaction | None = None
         """The transaction of the batch under way that failed, which may be on disk all the same."""
         self._buffer: RowBuffer
@@ -123,6 +125,7 @@ class Writer(Part):
     def _start(self) -> None:
         self._closing = False
         self._abandon.clear()
+        self._acknowledged = Acknowledged(self._database.path, self._commits)
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -185,7 +188,7 @@ class Writer(Part):
 
     def _work(self) -> None:
         try:
-            with closing(RowBuffer()) as self._buffer:
+            with closing(RowBuffer()) as self._buffer, closing(self._acknowledged):
                 self._serve()
         except BaseException:
             log.critical(
@@ -301,6 +304,7 @@ class Writer(Part):
                     connection, self._buffer, batch, unresolved, self._commits + 1
                 )
                 done.commit()
+        self._acknowledged.note(self._commits + 1)
         self._commits += 1
         self._next_id = batch.next_id
         self.standing.apply(done.changes)
@@ -364,5 +368,15 @@ class Writer(Part):
         except duckdb.Error:
             try:
                 self._database.reopen()
+                self._look_for_losses()
             except StoreError as error:
                 self._note(error)
+
+    def _look_for_losses(self) -> None:
+        """A store that lost something while it was open is told of now, and at the next start refused."""
+        stored = self._read("last_commit")
+        if stored < self._commits:
+            log.critical(
+                "the store has lost what was stored; see `triaged check-store`",
+                extra={"event": "store_incomplete", "missing": self._commits - stored},
+            )

@@ -58,6 +58,7 @@ LAYERS = [
     {"api.routes"},
     {
         "api.audit",
+        "api.backup",
         "api.export",
         "api.failures",
         "api.health",

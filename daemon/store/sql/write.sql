@@ -8,6 +8,14 @@ INSERT INTO commits VALUES (?);
 -- The number of the last batch that is on disk.
 SELECT coalesce(max(number), 0) FROM commits;
 
+-- name: tables
+-- All tables, in the order of their names.
+SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name;
+
+-- name: read_all
+-- Every value of a table, read.
+SELECT count(*), bit_xor(hash(line)) FROM {table} AS line;
+
 -- name: forget_commits
 -- All but the last.
 DELETE FROM commits WHERE number < (SELECT max(number) FROM commits);
