@@ -73,7 +73,9 @@ def healthz(health: NamedDependency[Callable[[], Health]]) -> HealthStatus:
 def readyz(health: NamedDependency[Callable[[], Health]]) -> HealthStatus:
     """Answers 503 when something that must work does not."""
     found = health()
-    wrong = [f"{check.name}: {check.message}" for check in found.checks if not check.ok]
+    wrong = [
+        f"{check.name}: {check.message}" for check in found.checks if check.needed and not check.ok
+    ]
     if wrong:
         raise HTTPException(status_code=503, detail="; ".join(wrong))
     return HealthStatus.of(found)

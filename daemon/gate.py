@@ -49,6 +49,12 @@ class Failed(NamedTuple):
     run: FailedRun
     version: str | None
 
+    def moved(self, by: timedelta) -> Failed:
+        """The same at another time."""
+        run = self.run
+        due = None if run.retry_at is None else run.retry_at + by
+        return self._replace(run=run._replace(retry_at=due, failed_at=run.failed_at + by))
+
 
 class Gate:
     """What is known of the sources that failed. Safe for any thread."""
@@ -112,6 +118,20 @@ class Gate:
                 return None
             reason = Reason.BREAKER if self._broken(failed) else Reason.BACKOFF
         return Waiting(pipeline, source.name, reason, failed.category, failed.attempt, until)
+
+    def clock_moved(self, seconds: float) -> None:
+        """The wall clock was set; who waits goes on to wait as long as before, and not till a time that is now far off."""
+        by = timedelta(seconds=min(seconds, 0.0))
+        with self._lock:
+            for key, failed in self._failed.items():
+                self._failed[key] = failed.moved(by)
+
+    def not_later_than_now(self) -> None:
+        """What failed at a time that is still to come, by a clock that was ahead, has failed just now."""
+        now = self._clock.now()
+        with self._lock:
+            for key, failed in self._failed.items():
+                self._failed[key] = failed.moved(min(timedelta(), now - failed.run.failed_at))
 
     def retry_due(self, pipeline: str, source: str) -> datetime | None:
         """When the source is to be run again by itself, apart from its cycles; None for never."""

@@ -18,6 +18,8 @@ class Check(msgspec.Struct, frozen=True):
     name: str
     ok: bool
     message: str
+    needed: bool = True
+    """Whether the daemon is of no use without it; else only what it says is doubtful."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -31,7 +33,14 @@ class Health(msgspec.Struct, frozen=True):
     """Events that wait to be stored."""
 
 
-def health_of(writer: Writer, keyring: Keyring, clock: Clock, *, stopping: bool) -> Health:
+def health_of(
+    writer: Writer,
+    keyring: Keyring,
+    clock: Clock,
+    clock_problem: str | None,
+    *,
+    stopping: bool,
+) -> Health:
     """How a daemon of these parts is."""
     checks = [
         Check("store", writer.trouble is None, _store(writer.trouble, clock)),
@@ -41,6 +50,12 @@ def health_of(writer: Writer, keyring: Keyring, clock: Clock, *, stopping: bool)
             "the daemon is stopping" if stopping else "cycles are scheduled",
         ),
         Check("keys", keyring.problem is None, keyring.problem or "the keys can be read"),
+        Check(
+            "clock",
+            clock_problem is None,
+            clock_problem or "the clock fits to what is stored",
+            needed=False,
+        ),
     ]
     well = all(check.ok for check in checks)
     status: Literal["ok", "degraded", "stopping"]

@@ -9,12 +9,13 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -127,7 +128,7 @@ class Scheduler(Part):
             now = self._clock.now()
             timers.add_job(
                 job,
-                IntervalTrigger(seconds=seconds, timezone=UTC),
+                Every(seconds=seconds, timezone=UTC),
                 id=name,
                 next_run_time=now,
                 misfire_grace_time=None,
@@ -150,6 +151,28 @@ class Scheduler(Part):
         if (timers := self._timers) is not None:
             with suppress(JobLookupError):
                 timers.remove_job(name)
+
+    def clock_moved(self, seconds: float) -> None:
+        """The wall clock was set.
+
+        Back: what comes at an interval comes after as long as before, cron by the new time. Forward, as after a
+        machine's sleep: what is overdue comes now, once.
+        """
+        if (timers := self._timers) is None:
+            return
+        for job in timers.get_jobs():
+            with suppress(JobLookupError):
+                job.modify(next_run_time=self._moved(job, seconds))
+
+    def _moved(self, job: Job, seconds: float) -> datetime:
+        now = self._clock.now()
+        planned: datetime = job.next_run_time
+        if seconds > 0:
+            return max(now, planned)
+        if isinstance(job.trigger, CronTrigger):
+            due: datetime = job.trigger.get_next_fire_time(None, now)
+            return due
+        return planned + timedelta(seconds=seconds)
 
     def is_asked_for(self, pipeline: str, source: str) -> bool:
         """Whether the source is running, or will be because somebody asked for it, and not a cycle alone."""
@@ -282,12 +305,25 @@ class Scheduler(Part):
             timers.shutdown(wait=False)
 
 
+class Every(IntervalTrigger):  # type: ignore[misc]
+    """An interval that passes over what was missed in one step, however far the clock was set forward."""
+
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        due: datetime | None = super().get_next_fire_time(previous_fire_time, now)
+        if due is None or previous_fire_time is None or due >= now:
+            return due
+        interval: timedelta = self.interval
+        return due + (now - due) // interval * interval
+
+
 def make_trigger(config: PipelineConfig) -> IntervalTrigger | CronTrigger | None:
     """APScheduler's trigger for a schedule; None for a pipeline that runs on demand."""
     if config.cron is not None:
         return CronTrigger.from_crontab(config.cron, timezone=UTC)
     if config.interval is not None:
-        return IntervalTrigger(seconds=config.interval, timezone=UTC)
+        return Every(seconds=config.interval, timezone=UTC)
     return None
 
 

@@ -12,6 +12,7 @@ from daemon.accounts.opening import open_accounts
 from daemon.accounts.verification import Verifier
 from daemon.audit.key_changes import KeyChanges
 from daemon.clock import Clock, SystemClock
+from daemon.clock_watch import ClockWatch
 from daemon.composition.at_start import AtStart
 from daemon.composition.checks import require_correct
 from daemon.composition.measuring import make_metrics
@@ -27,6 +28,7 @@ from daemon.gate import Gate
 from daemon.health import Health, health_of
 from daemon.idle_runs import IdleRuns
 from daemon.live import Live
+from daemon.metrics import Clocks
 from daemon.operations.accounts import AccountOperations
 from daemon.operations.files import FileOperations
 from daemon.operations.groups import GroupOperations
@@ -150,6 +152,9 @@ class Daemon:
         self.automatic_retries = AutomaticRetries(
             self.settings.config.retry, self.catalog, self.gate, self.scheduler, self.clock
         )
+        self.clock_watch = ClockWatch(
+            self.clock, self.runs.newest(), (self.gate.clock_moved, self.scheduler.clock_moved)
+        )
         self.automatic_retries.remember(
             self.runs.failed_sources(), self.runs.retried(budget_window(self.clock.now()))
         )
@@ -208,6 +213,9 @@ class Daemon:
             self.writer,
             self.database,
             (partial(self.retries.pending, self.ledgers.waiting), self.automatic_retries.pending),
+            lambda: Clocks(
+                self.clock_watch.behind, self.clock_watch.steps, self.upkeep.problem is not None
+            ),
             self.settings.config.metrics.max_sources,
         )
         for subscriber in (
@@ -228,7 +236,9 @@ class Daemon:
         at the end nothing new begins, then what is under way gets its time, then everything is stored.
         """
         audit, ledgers, kept = Audit(self.database.read()), self.ledgers, self.kept
-        self.upkeep = Upkeep(self.scheduler, self.writer, ledgers, self.keyring, self.clock, kept)
+        self.upkeep = Upkeep(
+            self.scheduler, self.writer, ledgers, self.keyring, self.clock, kept, self.runs
+        )
         self.by_itself: list[Part] = [
             AtStart(
                 "work that was asked for", lambda: self.cycles.take_up(work.read(self.database))
@@ -237,6 +247,7 @@ class Daemon:
             self.automatic_retries,
             self.retry_worker,
             self.upkeep,
+            self.clock_watch,
         ]
         self.under_way = UnderWay(
             self.queue, self.runner, self.retry_worker.settle, self.settings.config.server.grace
@@ -311,4 +322,10 @@ class Daemon:
 
     def health(self) -> Health:
         """How the daemon is."""
-        return health_of(self.writer, self.keyring, self.clock, stopping=self._stopped)
+        return health_of(
+            self.writer,
+            self.keyring,
+            self.clock,
+            self.clock_watch.problem or self.upkeep.problem,
+            stopping=self._stopped,
+        )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from daemon.cycles.cycles import Cycles
 from daemon.live import Live
-from daemon.metrics import Measured, Metrics
+from daemon.metrics import Clocks, Measured, Metrics
 from daemon.pipelines.catalog import Catalog
 from daemon.scheduler import Scheduler
 from daemon.standing import Standings
@@ -32,6 +32,7 @@ def make_metrics(
     writer: Writer,
     database: Database,
     waiting: tuple[Counting, ...],
+    clocks: Callable[[], Clocks],
     most_sources: int,
 ) -> Metrics:
     """Metrics that begin where the store says that the last process ended."""
@@ -51,6 +52,7 @@ def make_metrics(
             store_free_bytes=database.free,
             is_paused=scheduler.is_paused,
             next_cycles=scheduler.next_cycles,
+            clocks=clocks,
         )
     )
     return metrics

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import logging
+from datetime import datetime, timedelta
 
 from daemon.access.keyring import Keyring
 from daemon.clock import Clock
@@ -10,9 +11,13 @@ from daemon.parts import Part
 from daemon.scheduler import Scheduler
 from daemon.store import upkeep
 from daemon.store.ledger import Ledgers
+from daemon.store.runs import Runs
 from daemon.store.writer import Writer
 
+log = logging.getLogger("triaged.upkeep")
+
 STORE_SECONDS = 3600.0
+PROOF, DAYS_OF_PROOF = timedelta(days=30), 3
 KEYS_SECONDS = 5.0
 """How often the keys file is looked at while nobody asks for anything."""
 
@@ -28,6 +33,7 @@ class Upkeep(Part):
         keyring: Keyring,
         clock: Clock,
         kept: timedelta,
+        runs: Runs,
     ) -> None:
         """`kept` is how long the store keeps what has ended."""
         super().__init__("upkeep")
@@ -36,6 +42,9 @@ class Upkeep(Part):
         self._ledgers = ledgers
         self._clock = clock
         self._kept = kept
+        self._runs = runs
+        self.problem: str | None = None
+        """Why nothing is forgotten at the moment, though it is old enough by the clock."""
         self._jobs = (
             (STORE_SECONDS, "upkeep of the store", self.forget),
             (KEYS_SECONDS, "look at the keys", keyring.refresh),
@@ -52,4 +61,27 @@ class Upkeep(Part):
     def forget(self) -> None:
         """Forgets what is older than the retention and compacts the store, between two batches."""
         ledgers, clock, kept = self._ledgers, self._clock, self._kept
-        self._writer.do(lambda connection: upkeep.expire(connection, ledgers, clock.now(), kept))
+        if self._is_proven(clock.now()):
+            self._writer.do(
+                lambda connection: upkeep.expire(connection, ledgers, clock.now(), kept)
+            )
+
+    def _is_proven(self, now: datetime) -> bool:
+        """Whether runs on several days agree with the clock, or nothing would be forgotten anyway.
+
+        One day could be that of a clock that is months ahead.
+        """
+        oldest, days = self._runs.evidence(now - PROOF, now)
+        if oldest is None or oldest > now - self._kept or days >= DAYS_OF_PROOF:
+            self.problem = None
+            return True
+        if self.problem is None:
+            log.warning(
+                "nothing is forgotten till runs on several days agree with the clock",
+                extra={"event": "retention_waits", "days": days, "needed": DAYS_OF_PROOF},
+            )
+        self.problem = (
+            f"retention waits: the newest records are far older than the clock says. After runs on {DAYS_OF_PROOF} days "
+            f"(now {days}) it is taken to be right, and what is older than the retention is forgotten"
+        )
+        return False

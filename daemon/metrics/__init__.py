@@ -4,7 +4,7 @@ Every pipeline and category exists at zero from the start. Label values come fro
 and the closed vocabularies alone, so the number of series is bounded.
 """
 
-from daemon.metrics.at_scrape import Measured
+from daemon.metrics.at_scrape import Clocks, Measured
 from daemon.metrics.registry import Metrics
 
-__all__ = ["Measured", "Metrics"]
+__all__ = ["Clocks", "Measured", "Metrics"]

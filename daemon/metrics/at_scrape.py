@@ -19,6 +19,16 @@ from daemon.standing import SourceStanding
 from daemon.taxonomy import CATEGORIES
 
 
+class Clocks(NamedTuple):
+    """How the machine's clock does."""
+
+    behind_seconds: float
+    """Behind the latest time that it, or the store, has shown."""
+    steps: int
+    """How often it was set since the start."""
+    retention_waits: bool
+
+
 class Measured(NamedTuple):
     """What is asked of the rest of the daemon at each scrape."""
 
@@ -42,6 +52,7 @@ class Measured(NamedTuple):
     """By pipeline."""
     next_cycles: Callable[[], dict[str, float]]
     """When the next cycle is due, in seconds since 1970, by pipeline; without those on demand."""
+    clocks: Callable[[], Clocks]
 
 
 class AtScrape(Collector):
@@ -74,6 +85,7 @@ class AtScrape(Collector):
         yield from self._schedules()
         yield from self._source_states()
         yield from self._store()
+        yield from self._clocks()
 
     def _active_runs(self) -> Iterator[Metric]:
         counts = dict.fromkeys(self._catalog.pipelines, 0)
@@ -177,6 +189,23 @@ class AtScrape(Collector):
     def _left_behind(self) -> int:
         gone = set(self._measured.failed_sources()) - set(enabled_sources(self._catalog))
         return sum(self._measured.standing(*source).open_failures for source in gone)
+
+    def _clocks(self) -> Iterator[Metric]:
+        clocks = self._measured.clocks()
+        yield GaugeMetricFamily(
+            "triaged_clock_behind_seconds",
+            "How far the machine's clock is behind the latest time that it, or the store, has shown: ages are wrong by "
+            "as much. 0 when it is right.",
+            value=clocks.behind_seconds,
+        )
+        yield CounterMetricFamily(
+            "triaged_clock_steps", "How often the machine's clock was set.", value=clocks.steps
+        )
+        yield GaugeMetricFamily(
+            "triaged_retention_waiting",
+            "1 while nothing is forgotten, because the clock is far ahead of what is stored.",
+            value=int(clocks.retention_waits),
+        )
 
     def _store(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(

@@ -54,8 +54,10 @@ class AutomaticRetries(Part):
             source = self._catalog.find(run.pipeline, run.source)
             if source is not None and source.enabled:
                 self._gate.fail(run, version)
+        self._gate.not_later_than_now()
+        now = self._clock.now()
         for retry in sorted(retried, key=lambda retry: retry.started_at):
-            began = retry.started_at.timestamp()
+            began = self._clock.monotonic() - max(0.0, (now - retry.started_at).total_seconds())
             self._budget.remember(began, _source_name(retry.pipeline, retry.source))
             if retry.category is not None:
                 self._budget.remember(began, _category_name(retry.pipeline, retry.category))
@@ -143,7 +145,7 @@ class AutomaticRetries(Part):
             return BUSY_SECONDS
         if self._scheduler.is_asked_for(failed.pipeline, failed.source):
             return BUSY_SECONDS
-        wait = self._budget.spend(self._clock.now().timestamp(), self._limits(failed))
+        wait = self._budget.spend(self._clock.monotonic(), self._limits(failed))
         if wait > 0:
             log.warning(
                 "a retry waits because there were many in the last hour",

@@ -216,6 +216,16 @@ class Runs:
         rows = self._reader.rows(SQL["retried_runs"], [stored(since)])
         return [RetriedRun(*map(utc, row)) for row in rows]
 
+    def newest(self) -> datetime | None:
+        """When the run that was stored last began, by the clock of that time."""
+        found = self._reader.row(SQL["newest_run"])
+        return None if found is None else utc(found[0])
+
+    def evidence(self, since: datetime, now: datetime) -> tuple[datetime | None, int]:
+        """When the oldest run began, and on how many days between two moments any did."""
+        ((oldest, days),) = self._reader.rows(SQL["run_days"], [stored(since), stored(now)])
+        return None if oldest is None else utc(oldest), days
+
     def paused(self) -> set[str]:
         """Pipelines that a person paused."""
         return {row[0] for row in self._reader.rows(SQL["paused_pipelines"])}

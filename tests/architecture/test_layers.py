@@ -33,7 +33,7 @@ LAYERS = [
     {"daemon.recorder"},
     {"daemon.audit", "daemon.work"},
     {"daemon.cycles"},
-    {"daemon.scheduler"},
+    {"daemon.clock_watch", "daemon.scheduler"},
     {"daemon.retry"},
     {"daemon.operations"},
     {"daemon.health"},

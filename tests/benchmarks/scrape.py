@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from daemon.clock import SystemClock
 from daemon.live import Live
-from daemon.metrics import Measured, Metrics
+from daemon.metrics import Clocks, Measured, Metrics
 from daemon.pipelines.catalog import Catalog, Registered, Source
 from daemon.pipelines.own.config import OwnConfig
 from daemon.standing import SourceStanding
@@ -88,6 +88,7 @@ def _metrics() -> Metrics:
             store_free_bytes=lambda: 0,
             is_paused=lambda _: False,
             next_cycles=dict,
+            clocks=lambda: Clocks(0.0, 0, False),
         )
     )
     return metrics

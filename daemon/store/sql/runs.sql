@@ -38,6 +38,14 @@ WHERE {is_idle} AND (last_busy IS NULL OR run_id > last_busy) GROUP BY ALL;
 -- When the last cycle of each pipeline ended.
 SELECT pipeline, max(ended_at) FROM cycles WHERE outcome <> 'interrupted' GROUP BY ALL;
 
+-- name: newest_run
+-- When the run that was stored last began.
+SELECT started_at FROM runs ORDER BY rowid DESC LIMIT 1;
+
+-- name: run_days
+-- When the oldest run began, and on how many days between two moments any did.
+SELECT min(started_at), count(DISTINCT started_at::DATE) FILTER (started_at BETWEEN ? AND ?) FROM runs;
+
 -- name: retried_runs
 -- Runs since a moment that were retries.
 SELECT pipeline, source, category, started_at FROM runs WHERE started_by = 'retry' AND started_at >= ?;

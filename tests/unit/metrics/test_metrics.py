@@ -18,7 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from daemon import events
 from daemon.clock import FakeClock
 from daemon.config.values import Duration
-from daemon.metrics import Measured, Metrics
+from daemon.metrics import Clocks, Measured, Metrics
 from daemon.metrics.exposition import exposition
 from daemon.pipelines.catalog import Catalog, Registered
 from daemon.store.entries import Committed, Entry
@@ -83,6 +83,7 @@ class Scraped:
                 store_free_bytes=target.database.free,
                 is_paused=lambda pipeline: pipeline in self.paused,
                 next_cycles=lambda: self.next_cycles,
+                clocks=lambda: Clocks(behind_seconds=0.0, steps=0, retention_waits=False),
             )
         )
         target.recorder.subscribe(self.metrics.count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.unit.spine_support import (
     START,
     assert_counts_agree,
     failed,
+    started,
     succeeded,
     wait_for,
 )
@@ -251,6 +253,9 @@ def test_upkeep_of_a_running_daemon_forgets_what_is_too_old(tmp_path: Path) -> N
         assert daemon.writer.wait(position, PATIENCE)
         clock.advance(60 * 86400)
     assert daemon.writer.wait(daemon.writer.put(succeeded("run-2", "old", START)), PATIENCE)
+    for day in range(3):  # one day alone could be that of a clock that is ahead
+        recent = started(f"recent-{day}", clock.now() - timedelta(days=day))
+        assert daemon.writer.wait(daemon.writer.put(recent), PATIENCE)
     daemon.upkeep.forget()
     wait_for(lambda: (failures(daemon, "old"), failures(daemon, "new")) == ([], ["open"]))
     assert sum(daemon.writer.standing.open().values()) == 1
