@@ -1,10 +1,13 @@
-"""Files that are whole and on disk before anything refers to them."""
+"""Files that are whole and on disk before anything refers to them, and files of others that are what they should be."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 
 def sync_path(path: Path) -> None:
@@ -46,6 +49,21 @@ def write_private(path: Path, data: bytes, prepare: Callable[[int], None] | None
         unfinished.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file to read. Raises `OSError`, also for what is none: to wait for a FIFO's writer would take for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+
+
+def read_regular(path: Path) -> bytes:
+    """What is in a file. Raises `OSError`, also for what is none."""
+    with open_regular(path) as file:
+        return file.read()
 
 
 def make_private_folder(folder: Path) -> None:

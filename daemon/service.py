@@ -172,12 +172,13 @@ class Daemon:
 
     def _let_people_act(self) -> None:
         """What people can do. Each decision is an event, as all that happens."""
+        self.verifier = Verifier(self.accounts, self.triage, self.clock)
         self.account_operations = AccountOperations(
             self.accounts,
             self.catalog,
             self.recorder,
             self.automatic_retries,
-            Verifier(self.accounts, self.triage, self.clock),
+            self.verifier,
             self.clock,
         )
         self.pipeline_operations = PipelineOperations(
@@ -300,6 +301,10 @@ class Daemon:
         if self._stopped:
             raise Conflict("the daemon was stopped, and has let go of its store: make a new one")
         start_in_order(p for p in self.parts if schedule or p not in self.by_itself)
+
+    def wind_down(self) -> None:
+        """Lets nobody wait any more for what may take long: before the server that waits for its requests ends."""
+        self.verifier.stop()
 
     def stop(self, grace: float | None = None) -> int:
         """Ends in order: no new runs, running ones get `grace` seconds, everything is stored.

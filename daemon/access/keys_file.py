@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from daemon.access.keys import digest, make_key
 from daemon.access.roles import LOCAL, NOT_A_KEYS_NAME, KeyName, Role
-from daemon.durable import make_private_folder, write_private
+from daemon.durable import make_private_folder, open_regular, write_private
 from daemon.errors import Conflict, NotFound, TriagedError
 
 MOST_REVOKED = 1000
@@ -67,7 +67,7 @@ class KeysFile:
     def read(self, *, missing_ok: bool = True) -> tuple[KeyRecord, ...]:
         """All keys; none without a file, if that is `missing_ok`. Raises `KeysFileDamaged`."""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
                     raise self._damaged("everybody may write it; `chmod 600` it")
                 keys = msgspec.json.decode(file.read(), type=_Content).keys

@@ -26,6 +26,9 @@ Login = Callable[[MailAccount, Clock], None]
 """Logs in to an account. Raises what went wrong, without its secrets."""
 
 
+_STOPPED = Conflict("the daemon is stopping")
+
+
 class Verification(msgspec.Struct, frozen=True):
     """What came of a login."""
 
@@ -51,6 +54,14 @@ class Verifier:
         self._login = login or log_in
         self._seconds = seconds
         self._places = threading.BoundedSemaphore(AT_A_TIME)
+        self._waiting: set[SimpleQueue[BaseException | None]] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Nobody waits for a login any more. What was asked for is refused from now on."""
+        self._stopping = True
+        for waiting in tuple(self._waiting):
+            waiting.put(_STOPPED)
 
     def verify(self, name: str) -> Verification:
         """Logs in with the account's present credentials. Raises `NotFound`, `Conflict`."""
@@ -69,13 +80,19 @@ class Verifier:
         if not self._places.acquire(blocking=False):
             raise Conflict(f"{AT_A_TIME} logins are being tried already: ask again in a moment")
         ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._waiting.add(ended)
         threading.Thread(
             target=self._try, args=(account, ended), name=f"verify-{account.name}", daemon=True
         ).start()
         try:
-            return ended.get(timeout=self._seconds)
+            error = _STOPPED if self._stopping else ended.get(timeout=self._seconds)
         except Empty:
             return TimeoutError(f"the login timed out: it took longer than {self._seconds:g} s")
+        finally:
+            self._waiting.discard(ended)
+        if error is _STOPPED:
+            raise Conflict(str(error))
+        return error
 
     def _try(self, account: MailAccount, ended: SimpleQueue[BaseException | None]) -> None:
         """Keeps its place to its end, which the account's own limits bring about if nothing else does."""

@@ -175,7 +175,7 @@ def make_client(args: Namespace, url: str | None = None, timeout: float = ANSWER
         url = place if isinstance(place, str) else url_of(_listen(place))
     key = os.environ.get(KEY_VARIABLE)
     if args.key_file is not None:
-        key, wrong = resolve_secret(None, str(args.key_file), Path(), {})
+        key, wrong = resolve_secret(None, str(args.key_file), Path(), {}, Path.read_bytes)
         if wrong:
             raise ConfigError([Problem("--key-file", wrong)])
     if key and not (key.isascii() and key.isprintable()):

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, cast
@@ -69,6 +69,15 @@ _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 class Server(uvicorn.Server):
     """Uvicorn, with the signals left to us, since the daemon has to end after it."""
+
+    def __init__(self, config: uvicorn.Config, before_end: Callable[[], None]) -> None:
+        """`before_end` is called when requests under way are to come to their end."""
+        super().__init__(config)
+        self._before_end = before_end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._before_end()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -168,7 +177,8 @@ def make_server(daemon: Daemon) -> Server:
             ws_max_size=MESSAGE_BYTES,
             # A status is small and goes to many: packing it for each costs more than it saves.
             ws_per_message_deflate=False,
-        )
+        ),
+        daemon.wind_down,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from daemon.durable import open_regular, read_regular
 from daemon.errors import CredentialsMissing
 
 
@@ -27,7 +28,11 @@ class Secrets:
 
 
 def resolve_secret(
-    env: str | None, file: str | None, base: Path, environ: Mapping[str, str]
+    env: str | None,
+    file: str | None,
+    base: Path,
+    environ: Mapping[str, str],
+    read: Callable[[Path], bytes] = read_regular,
 ) -> tuple[str, str | None]:
     """A secret's value, and what is wrong when it cannot be had. The value is never in the message."""
     if (env is None) == (file is None):
@@ -37,7 +42,7 @@ def resolve_secret(
         return value, None if value else f"the environment variable {env} is not set"
     assert file is not None
     try:
-        value = (base / file).read_text("utf-8-sig").strip()
+        value = read(base / file).decode("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         return "", f"the file {file} cannot be read"
     return value, None if value else f"the file {file} is empty"
@@ -46,7 +51,7 @@ def resolve_secret(
 def unreadable(file: Path) -> str | None:
     """Why a file that a key names cannot be read; None when it can."""
     try:
-        with file.open("rb"):
+        with open_regular(file):
             return None
     except OSError as error:
         return f"the file {file} cannot be read: {error.strerror}"

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from daemon.durable import read_regular
+
 OURS = ("api", "daemon")
 
 
@@ -106,7 +108,7 @@ def _is_in(place: str, base: Path) -> bool:
 def _imports(source: Path, base: Path) -> Iterator[str]:
     """Names that a source may import, wherever in it; what follows `from` may be a module or not."""
     try:
-        tree = ast.parse(source.read_bytes())
+        tree = ast.parse(read_regular(source))
     except (OSError, SyntaxError, ValueError):
         return  # importing it says what is wrong
     for node in ast.walk(tree):

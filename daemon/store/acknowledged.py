@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from daemon.durable import read_regular
 from daemon.errors import StoreIncomplete, StoreUnavailable
 from daemon.store.sql import SQL
 
@@ -26,9 +27,11 @@ def path_beside(store: Path) -> Path:
 def last_acknowledged(store: Path) -> int:
     """The number in the file; 0 when there is none, or a crash of the machine has left it empty."""
     try:
-        text = path_beside(store).read_text("ascii", errors="replace").strip()
+        text = read_regular(path_beside(store)).decode("ascii", errors="replace").strip()
     except FileNotFoundError:
         return 0
+    except OSError as error:
+        raise StoreUnavailable(f"{error.filename} cannot be read: {error.strerror}") from error
     return int(text) if text.isascii() and text.isdigit() else 0
 
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from daemon.durable import make_private_folder, sync_folder, sync_path, write_whole
+from daemon.durable import make_private_folder, open_regular, sync_folder, sync_path, write_whole
 from daemon.errors import Conflict, NotFound
 from daemon.pipelines.ingest.content import content_hash
 
@@ -66,12 +66,14 @@ class Quarantine:
     ) -> Manifest:
         """Copies a file aside; the same content of the same path is kept once.
 
-        Raises `NotFound` when there is no such file.
+        Raises `NotFound` when there is no such file, `Conflict` when it cannot be read or is none.
         """
         try:
-            file = original.open("rb")
+            file = open_regular(original)
         except FileNotFoundError:
             raise NotFound(f"{path} is no longer there.") from None
+        except OSError as error:
+            raise Conflict(f"{path} cannot be read: {error.strerror}.") from None
         with file:
             version = content_hash(file)
             found = os.fstat(file.fileno())
@@ -158,11 +160,18 @@ def _link(copy: Path, original: Path, manifest: Manifest) -> None:
     try:
         os.link(copy, original)
     except FileExistsError:
-        with original.open("rb") as there:
-            if content_hash(there) != manifest.content_hash:
-                raise Conflict(
-                    f"Another file is at {manifest.path}. Move it away to release this one."
-                ) from None
+        if not _holds(original, manifest.content_hash):
+            raise Conflict(
+                f"Another file is at {manifest.path}. Move it away to release this one."
+            ) from None
+
+
+def _holds(place: Path, version: str) -> bool:
+    try:
+        with open_regular(place) as file:
+            return content_hash(file) == version
+    except OSError:
+        return False
 
 
 def _id(path: str, content: str) -> str:

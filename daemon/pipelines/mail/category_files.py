@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.config.decode import decode_table
+from daemon.durable import read_regular
 from daemon.errors import ConfigError, Problem
 from daemon.pipelines.mail.categories import CategoryRule, HeaderCondition
 from daemon.pipelines.mail.message import HEADER_FIELDS
@@ -60,7 +61,7 @@ def parse_category_rules(text: str, file: str) -> list[CategoryRule]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
+        return read_regular(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigError([Problem(path.name, f"cannot be read: {reason}")]) from None

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import tomli
 
+from daemon.durable import read_regular
 from daemon.errors import ConfigError, Problem
 from daemon.taxonomy import RetryStrategy
 from daemon.triage.matching.patterns import pattern_mistake
@@ -123,7 +124,7 @@ def bundled_rules(text: str, *, examples: bool = True) -> list[Rule]:
 def read_text(path: Path) -> str:
     """What is in the user's file. Raises ConfigError."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_regular(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigError([Problem(path.name, f"cannot be read: {reason}")]) from None
