@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 import threading
 from typing import Any
 
@@ -13,6 +14,9 @@ from daemon.runners.order import RunOrder
 from daemon.runners.sink import Sink
 from daemon.taxonomy import RunState
 from daemon.triage import describe
+
+MOST = 10**15
+"""The largest number of things that a pipeline may report at once."""
 
 
 class RunClosed(TriagedError):
@@ -69,8 +73,8 @@ class Run:
                 run_id=self.run_id,
                 pipeline=self.pipeline,
                 source=self.source,
-                current=int(current),
-                total=None if total is None else int(total),
+                current=_number("progress", "current", current),
+                total=None if total is None else _number("progress", "total", total),
             )
         )
 
@@ -87,8 +91,7 @@ class Run:
         )
 
     def skip(self, item: str | None = None, *, count: int = 1, gone: bool = False) -> None:
-        if (skipped := int(count)) < 0:  # a counter refuses it, and with it the rest of its commit
-            raise ValueError(f"expected a number of items from 0 on, got {skipped}")
+        skipped = _number("skip", "count", count)
         absent = item if gone else None
         self._sink.record(events.ItemSkipped(**self._who(), count=skipped, gone=absent))
 
@@ -122,8 +125,8 @@ class Run:
                 duration_seconds=self._elapsed(),
                 first_cause=first_cause,
                 in_part=in_part,
-                row_count=None if row_count is None else int(row_count),
-                sample_rows=tuple(map(int, sample_rows)),
+                row_count=None if row_count is None else _number("fail", "row_count", row_count),
+                sample_rows=tuple(_number("fail", "sample_rows", row) for row in sample_rows),
                 column=column,
                 facts=facts,
             )
@@ -139,3 +142,23 @@ class Run:
             "pipeline": self.pipeline,
             "source": self.source,
         }
+
+
+def _number(call: str, name: str, given: object) -> int:
+    """A number of things. What the store or a counter cannot hold would take the rest of its batch along."""
+    try:
+        number = int(given)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        number = -1
+    if not 0 <= number <= MOST:
+        raise ValueError(
+            f"run.{call}: expected a whole number from 0 to {MOST} as {name}, got {_shown(given)}"
+        )
+    return int(number)
+
+
+def _shown(given: object) -> str:
+    try:
+        return reprlib.repr(given)
+    except Exception:  # noqa: BLE001 (it is somebody's own)
+        return type(given).__name__

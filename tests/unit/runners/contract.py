@@ -21,6 +21,7 @@ from daemon.pipelines.own.config import OwnConfig
 from daemon.runners.runner import Runner, Workers
 from daemon.store.filters import FailureFilter
 from daemon.taxonomy import RunStatus, Trigger
+from tests.unit.runners import contract_jobs
 from tests.unit.spine_support import PATIENCE, Store, in_thread, store, wait_for
 
 JOBS = Path(__file__).parent
@@ -110,6 +111,19 @@ class RunnerContract:
             target.writer.start()
             runner = Runner(target.recorder, target.clock, elsewhere)
             yield House(target, runner, self.mode, tmp_path)
+
+    @pytest.mark.requirement("X3", "S8")
+    @pytest.mark.parametrize("call", ["progress", "total", "skip", "fail"])
+    @pytest.mark.parametrize("which", range(len(contract_jobs.ABSURD)))
+    def test_a_number_that_is_none_fails_the_run_and_says_which_was_expected(
+        self, house: House, call: str, which: int
+    ) -> None:
+        job = house.pipeline("report_absurdly")
+        assert house.run(job, call=call, which=which) is RunStatus.FAILED
+        failure = house.failure()
+        assert f"run.{'progress' if call == 'total' else call}: expected" in failure.error_message
+        assert "from 0 to" in failure.error_message
+        assert house.store.live.active() == []
 
     def test_what_a_function_reports_is_stored_in_order(self, house: House) -> None:
         assert house.run(house.pipeline("report_all")) is RunStatus.PARTIAL

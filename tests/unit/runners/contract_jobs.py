@@ -39,6 +39,29 @@ def report_all(run: Any) -> None:
     run.progress(3, 3)
 
 
+class _NoNumber:
+    def __int__(self) -> int:
+        raise TypeError("this is none")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("nor can it be shown")
+
+
+ABSURD = [10**30, -1, float("nan"), float("inf"), "many", None, b"x", _NoNumber()]
+
+
+def report_absurdly(run: Any) -> None:
+    given = ABSURD[run.options["which"]]
+    if run.options["call"] == "progress":
+        run.progress(given, 5)
+    elif run.options["call"] == "total":
+        run.progress(1, 10**30 if given is None else given)
+    elif run.options["call"] == "skip":
+        run.skip("a", count=given)
+    else:
+        run.fail("a", "it broke", row_count=-5 if given is None else given)
+
+
 def fail_some(run: Any) -> None:
     for item, message in run.options["failures"]:
         run.fail(item, message)
