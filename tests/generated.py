@@ -131,6 +131,8 @@ def _kind(kind: Any) -> str:
         return " or ".join(f'`"{value}"`' for value in arguments)
     if origin in (dict, tuple):
         return "table" if origin is dict else "list"
+    if issubclass(kind, schema.ConfigTable):
+        return "table"
     return {"str": "text", "int": "number", "bool": "true or false", "Listen": "address"}.get(
         kind.__name__, kind.__name__.lower()
     )

@@ -76,15 +76,14 @@ class Settings(msgspec.Struct, frozen=True):
         return self.base / rules if rules else None
 
 
-class _Sections(ConfigTable, frozen=True, kw_only=True):
-    """The file without its pipelines, whose type depends on their name."""
-
-    server: Any = None
-    store: Any = None
-    log: Any = None
-    triage: Any = None
-    metrics: Any = None
-    pipelines: Any = None
+_Sections = msgspec.defstruct(
+    "_Sections",
+    [(name, Any, None) for name in Config.__struct_fields__],
+    bases=(ConfigTable,),
+    frozen=True,
+    kw_only=True,
+)
+"""The file, whatever is in its tables: the type of a pipeline's depends on its name."""
 
 
 def load(
