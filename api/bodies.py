@@ -30,10 +30,10 @@ def checked(
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         assert isinstance(connection, Request)
         try:
-            body = msgspec.json.decode(await connection.body())
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            body = _given(msgspec.json.decode(await connection.body()))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
-        found, problems = decode_table(_given(body), record, "")
+        found, problems = decode_table(body, record, "")
         if not problems and check is not None:
             problems = check(found)
         if problems:
