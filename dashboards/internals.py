@@ -49,6 +49,11 @@ def internals(thresholds: Thresholds) -> dict[str, Any]:
                 evenly(8, _clients(), _dropped(), _notifications(), _refused()),
             ),
             row(
+                "Connections and clock",
+                evenly(8, _connections(), _ended()),
+                evenly(8, _behind(), _steps(), _retention()),
+            ),
+            row(
                 "Scrapes",
                 evenly(8, _scrape_duration(), _scrape_samples(), _collections()),
                 line(6, (24, _versions())),
@@ -193,6 +198,48 @@ def _files() -> Panel:
         "Share of what the process may have open.",
         each(f"{used} / {most}", BY),
         unit="percentunit",
+    )
+
+
+def _connections() -> Panel:
+    return lines(
+        "Connections",
+        "To the API, those that wait for their next request included.",
+        each(series("triaged_connections"), BY),
+    )
+
+
+def _ended() -> Panel:
+    return bars(
+        "Connections that were ended",
+        "By the daemon, because the client did not go on in time, or for a newer one. Many: somebody holds connections.",
+        each(added(series("triaged_connections_ended_total"), "reason"), "{{reason}}"),
+    )
+
+
+def _behind() -> Panel:
+    return lines(
+        "Clock behind",
+        "How far the machine's clock is behind what it, or the store, has shown. Ages are wrong by as much.",
+        each(series("triaged_clock_behind_seconds"), BY),
+        unit="s",
+    )
+
+
+def _steps() -> Panel:
+    return bars(
+        "Clock set",
+        "How often the machine's clock was set.",
+        each(added(series("triaged_clock_steps_total"), "instance"), BY),
+    )
+
+
+def _retention() -> Panel:
+    return stat(
+        "Retention waits",
+        "Daemons that forget nothing, because their clock is far ahead of what is stored.",
+        now(f"sum({series('triaged_retention_waiting')})"),
+        thresholds=look.thresholds(look.GOOD, (1, look.NOTICE)),
     )
 
 

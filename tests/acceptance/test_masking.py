@@ -98,8 +98,9 @@ def _answers(product: Product) -> Iterator[tuple[str, str]]:
         "pipeline": "leak", "group_id": failure["failure_group"], "failure_group": failure["failure_group"],
     }  # fmt: skip
     for path, methods in product.get("/schema/openapi.json")["paths"].items():
-        # Rejected rows, downloads and names of tracked files are the user's own data.
-        if "get" in methods and not path.endswith(("/rejected", "/download", "/files")):
+        # Rejected rows, downloads and names of tracked files are the user's own data; the store is looked at below.
+        ours = not path.endswith(("/rejected", "/download", "/files", "/store.duckdb"))
+        if "get" in methods and ours:
             yield path, product.http.get(path.format_map(known)).text
 
 
