@@ -30,6 +30,7 @@ from api import (
     unclassified,
 )
 from api.account_details import ShownAccounts
+from api.bodies import BodyRequest
 from api.description import Records, description
 from api.grafana import endpoints as grafana
 from api.head import Api
@@ -168,6 +169,7 @@ def create_app(offered: Offered, topics: Sequence[TopicKind] = TOPICS) -> Api:
             TriagedError: answer_daemon,
             Exception: answer_unexpected,
         },
+        request_class=BodyRequest,
         request_max_body_size=BODY_BYTES,
         openapi_config=description(),
         plugins=[Records()],

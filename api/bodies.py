@@ -1,4 +1,4 @@
-"""Request bodies of which every mistake is reported, where the framework's decoder stops at the first."""
+"""Request bodies: those that cannot be read are mistakes of the client, and of the others every mistake is reported."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.exceptions import SerializationException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
@@ -16,6 +17,18 @@ from daemon.config.decode import decode_table
 from daemon.errors import Problem
 
 SHOWN_MISTAKES = 100
+_UNREADABLE = Mistake("JSON in UTF-8 that is not nested so deeply", pointer="")
+
+
+class BodyRequest(Request[Any, Any, Any]):
+    """A request whose body, whatever its bytes, is read or refused."""
+
+    async def json(self) -> Any:
+        """The body. Raises `BadRequest` for what the framework's decoder takes for an error of ours."""
+        try:
+            return await super().json()
+        except (RecursionError, UnicodeDecodeError):
+            raise BadRequest([_UNREADABLE]) from None
 
 
 def checked(
@@ -23,17 +36,20 @@ def checked(
 ) -> Guard:
     """Refuses a body that is no `record`, or in which `check` finds mistakes.
 
-    The framework decodes the body again afterwards, as a record of the same type. What is no JSON is
-    left to it. A null counts as a field that was left out.
+    The framework makes a record of the same type of it afterwards. What is no JSON is left to it. A null
+    counts as a field that was left out.
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         assert isinstance(connection, Request)
-        try:
-            body = _given(msgspec.json.decode(await connection.body()))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if not await connection.body():
             return
-        found, problems = decode_table(body, record, "")
+        try:
+            found, problems = decode_table(_given(await connection.json()), record, "")
+        except SerializationException:
+            return
+        except RecursionError:
+            raise BadRequest([_UNREADABLE]) from None
         if not problems and check is not None:
             problems = check(found)
         if problems:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -24,6 +23,7 @@ from api.schemas.ingestions import ChosenFiles, FileDecision, FileDetail, FileLi
 from api.streaming import stream
 from daemon.clock import Clock
 from daemon.config import Settings
+from daemon.durable import open_regular
 from daemon.errors import NotFound
 from daemon.operations.files import FileOperations
 from daemon.pipelines.ingest.folder import InputFolder
@@ -180,16 +180,14 @@ def download(
     files.get(name, wanted.path)
     place = InputFolder(settings.base, source.files).resolve(wanted.path)
     file_name = PurePosixPath(wanted.path).name
-    return stream(_content(os.fspath(place.resolve())), "application/octet-stream", file_name)
+    return stream(_content(os.path.realpath(place)), "application/octet-stream", file_name)
 
 
 def _content(place: str) -> Iterator[bytes]:
     try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_regular(place, os.O_NOFOLLOW)
     except OSError:
         raise NotFound("the file is no longer there, or cannot be read") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotFound("the file is no longer there, or cannot be read")
+    with file:
         while chunk := file.read(_CHUNK):
             yield chunk

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import ClientException, HTTPException, ValidationException
-from litestar.serialization import decode_json
 from msgspec import Meta
 
 from api.body_words import expected_at
@@ -150,23 +149,12 @@ def answer_unexpected(
     request: Request[Any, Any, Any], error: Exception
 ) -> Response[ProblemDetails]:
     """The answer to a defect: logged in full, and not described to the outside."""
-    if isinstance(error, RecursionError | UnicodeDecodeError) and _in_decoding(error):
-        wrong = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "is nested too deep"
-        return _answer(HTTPStatus.BAD_REQUEST, f"the body {wrong}; expected JSON")
     log.error(
         "a request failed unexpectedly",
         exc_info=error,
         extra={"event": "request_failed", "method": request.method, "path": request.url.path},
     )
     return _answer(500, "the request could not be answered; the log says why")
-
-
-def _in_decoding(error: BaseException) -> bool:
-    """Whether it was raised where the framework decodes a body, which knows no such errors."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_globals.get("__name__") == decode_json.__module__
 
 
 def _answer(

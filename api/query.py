@@ -126,8 +126,13 @@ def parse(kind: type[Query], text: bytes, now: datetime = _LAST) -> Query:
 def _pairs(text: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(
-            text.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS
+            text.decode("latin-1"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MOST_PARAMETERS,
         )
+    except UnicodeDecodeError:
+        raise BadRequest([Mistake("percent-encoded UTF-8")]) from None
     except ValueError:
         raise BadRequest([Mistake(f"at most {MOST_PARAMETERS} parameters")]) from None
 

@@ -64,11 +64,12 @@ class Access:
 
     def guard(self, connection: Connection, handler: BaseRouteHandler) -> None:
         """Lets a request through, or raises. Handlers without a role in `opt` need to read."""
+        _check_path(connection)
+        _check_framing(connection)
         role = handler.opt.get("role", "read")
         if role is None:
             return
         self.admit(connection, role, limited=handler.opt.get("limited", True))
-        _check_framing(connection)
         _check_content_type(connection)
 
     def admit(
@@ -181,6 +182,13 @@ def _given_key(headers: Mapping[str, str]) -> str | None:
 def _client(connection: Connection) -> str:
     """Who is at the other end of the connection. What a header says about that is not believed."""
     return client_of(connection.client.host) if connection.client else ""
+
+
+def _check_path(connection: Connection) -> None:
+    """A slash or NUL in disguise is not what a proxy in front took it for, nor part of any name."""
+    raw = connection.scope.get("raw_path", b"").partition(b"?")[0].lower()
+    if b"%2f" in raw or b"%00" in raw:
+        raise HTTPException(status_code=400, detail="the path has an encoded slash or NUL")
 
 
 def _check_framing(connection: Connection) -> None:

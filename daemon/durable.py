@@ -51,9 +51,9 @@ def write_private(path: Path, data: bytes, prepare: Callable[[int], None] | None
     sync_folder(path.parent)
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """A file to read. Raises `OSError`, also for what is none: to wait for a FIFO's writer would take for ever."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def open_regular(path: str | Path, flags: int = 0) -> BinaryIO:
+    """A file to read, opened with more `flags` of `os.open`. Raises `OSError`, also for what is none: to wait for a FIFO's writer would take for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)

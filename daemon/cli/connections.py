@@ -74,9 +74,7 @@ class ClientConnections:
         self._busy: set[BoundedRequests] = set()
         self._sockets: set[asyncio.Transport] = set()
         self._ended = metrics.connections_ended
-        metrics.connections.set_function(
-            lambda: len(self._waiting) + len(self._busy) + len(self._sockets)
-        )
+        metrics.connections.set_function(self._open)
 
     def protocol(self, **given: Any) -> BoundedRequests:
         """For the next connection."""
@@ -85,13 +83,18 @@ class ClientConnections:
     def admit(self, connection: BoundedRequests) -> bool:
         """Whether there is room for it, or is made."""
         self._sockets = {transport for transport in self._sockets if not _is_closed(transport)}
-        if len(self._waiting) + len(self._busy) + len(self._sockets) >= self._most:
+        if self._open() >= self._most:
             if not self._waiting:
                 self._ended.labels("refused").inc()
                 return False
             self.end(next(iter(self._waiting)), "displaced")
         self._waiting[connection] = None
         return True
+
+    def _open(self) -> int:
+        """How many are open, also for another thread. Nothing tells when a WebSocket is closed, so that is looked at."""
+        sockets = sum(not _is_closed(transport) for transport in self._sockets.copy())
+        return len(self._waiting) + len(self._busy) + sockets
 
     def now_busy(self, connection: BoundedRequests) -> None:
         """A whole request has arrived."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -57,14 +58,14 @@ class FileOperations:
         chosen = self._chosen(source, paths, (FileStatus.FAILED, FileStatus.PARTIAL))
         for path in chosen if paths is not None else ():
             self._require_retryable(source, path)
-        chosen = [path for path in chosen if self._original(source, path).is_file()]
+        chosen = [path for path in chosen if self._is_there(source, path)]
         self._mark(source, chosen, FileStatus.RETRYING)
         return FilesChanged(chosen, self._start(source) if chosen else False)
 
     def _require_retryable(self, source: str, path: str) -> None:
         if self._files.get(source, path).status in (FileStatus.QUARANTINED, FileStatus.IGNORED):
             raise Conflict(f"{path} is set aside: release it instead")
-        if not self._original(source, path).is_file():
+        if not self._is_there(source, path):
             raise Conflict(f"{path} is no longer in its folder")
 
     def ignore(self, source: str, paths: Sequence[str]) -> FilesChanged:
@@ -84,7 +85,8 @@ class FileOperations:
                 run_id=record.run_id,
                 quarantined_at=self._clock.now(),
             )
-            self._quarantine.put(source, path, self._original(source, path), occasion)
+            with _on_disk(path, "set aside"):
+                self._quarantine.put(source, path, self._original(source, path), occasion)
         self._mark(source, chosen, FileStatus.QUARANTINED)
         return FilesChanged(chosen, False)
 
@@ -98,8 +100,9 @@ class FileOperations:
         copies = [(path, self._quarantine.find(source, path)) for path in chosen]
         for path, versions in copies:
             # One that is still in its folder stays as it is there: it may have been fixed in place.
-            if versions and not self._original(source, path).exists():
-                self._quarantine.release(source, versions[0].id, self._original(source, path))
+            if versions and not self._is_there(source, path):
+                with _on_disk(path, "put back"):
+                    self._quarantine.release(source, versions[0].id, self._original(source, path))
         self._mark(source, chosen, FileStatus.RETRYING)
         for _, versions in copies:
             for version in versions:
@@ -108,6 +111,13 @@ class FileOperations:
 
     def _original(self, source: str, path: str) -> Path:
         return self._folders[source].resolve(path)
+
+    def _is_there(self, source: str, path: str) -> bool:
+        """Whether it is still a file, and not, say, a folder or out of reach."""
+        try:
+            return self._original(source, path).is_file()
+        except OSError:
+            return False
 
     def _chosen(
         self, source: str, paths: Sequence[str] | None, statuses: Sequence[FileStatus]
@@ -137,3 +147,12 @@ class FileOperations:
             return False  # it is running: the files are due in its next cycle
         wait_stored(self._recorder)
         return True
+
+
+@contextmanager
+def _on_disk(path: str, done: str) -> Iterator[None]:
+    """What a disk or folder does not allow is a conflict of its own, not a defect."""
+    try:
+        yield
+    except OSError as error:
+        raise Conflict(f"{path} cannot be {done}: {error.strerror or error}") from error
