@@ -57,6 +57,7 @@ def migrate(
         present = _version(connection, prefix)
         if present > len(steps):
             raise _too_new(prefix, present, len(steps))
+        _require_same(connection, prefix, steps[:present])
         missing += [(n, prefix, step) for n, step in enumerate(steps, 1) if n > present]
     for version, prefix, step in missing:
         _apply(connection, version, prefix + step.name, step)
@@ -78,6 +79,23 @@ def _version(connection: duckdb.DuckDBPyConnection, prefix: str) -> int:
         {"prefix": prefix},
     ).fetchall()
     return int(version)
+
+
+def _require_same(
+    connection: duckdb.DuckDBPyConnection, prefix: str, steps: list[Traversable]
+) -> None:
+    """That the database was brought here by the same steps. A test holds what is in each that was released."""
+    applied = connection.execute(
+        "SELECT name FROM schema_migrations WHERE starts_with(name, $prefix) "
+        "AND NOT contains(substr(name, length($prefix) + 1), '/') ORDER BY version",
+        {"prefix": prefix},
+    ).fetchall()
+    for (name,), step in zip(applied, steps, strict=False):
+        if name != prefix + step.name:
+            raise StoreUnavailable(
+                f"the database was changed by another triaged: by {name}, where this one has {prefix}{step.name}. "
+                "Start that version, or name another file as store.path. Nothing was changed."
+            )
 
 
 def _steps(folder: Traversable) -> list[Traversable]:
