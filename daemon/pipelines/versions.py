@@ -18,14 +18,14 @@ def unversioned() -> str:
     return ""
 
 
-def fixed(source: msgspec.Struct) -> Callable[[], str]:
+def fixed(source: object) -> Callable[[], str]:
     """The version of a source whose configuration stays the same while the daemon runs."""
     version = version_of(source)
     return lambda: version
 
 
-def version_of(source: msgspec.Struct) -> str:
-    """16 hex digits that stand for a source's configuration."""
+def version_of(source: object) -> str:
+    """16 hex digits that stand for a source's configuration: a record, or several with what else it goes by."""
     text = msgspec.json.encode(source, enc_hook=repr, order="deterministic")
     return blake2b(text, digest_size=8).hexdigest()
 

@@ -62,6 +62,22 @@ def test_a_file_is_read_once_and_again_when_it_changes(orders: Product) -> None:
     assert orders.warehouse("SELECT order_id FROM orders ORDER BY ALL") == [(1,), (2,), (3,)]
 
 
+@pytest.mark.requirement("I2")
+def test_a_file_that_failed_is_read_again_when_the_configuration_changed(orders: Product) -> None:
+    orders.drop("a.csv", GOOD + "3,cy@example.com,n/a\n")
+    orders.drop("b.csv", GOOD)
+    before = [orders.wait_for_file(*of) for of in (("a.csv", "partial"), ("b.csv", "success"))]
+    assert orders.stop() == 0
+    orders.configure_orders(more='null = ["n/a"]\n')
+    orders.start()
+    orders.wait_for_file("a.csv", "success")
+    assert orders.file("b.csv") == before[1]
+    assert [f["status"] for f in orders.failures()] == ["resolved"]
+    assert orders.stop() == 0
+    found = "SELECT count(*), count(amount) FROM orders"
+    assert orders.warehouse(found) == [(5, 4)]
+
+
 @pytest.mark.requirement("I1")
 def test_csv_json_lines_json_and_parquet_are_read(product: Product) -> None:
     import duckdb

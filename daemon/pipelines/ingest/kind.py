@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
 from daemon.clock import SystemClock
 from daemon.config import Settings
@@ -33,9 +34,16 @@ def _build(name: str, config: IngestConfig, around: Surroundings) -> Registered:
     function: Pipeline = IngestPipeline(config, settings.base, rejects, clock)
     if config.mode == "process":
         function = Made(partial(IngestPipeline, config, settings.base, rejects, SystemClock()))
-    sources = {n: Source(n, s.enabled, {}, version=fixed(s)) for n, s in config.sources.items()}
+    sources = {
+        n: Source(n, s.enabled, {}, version=fixed((s, config.memory_limit)))
+        for n, s in config.sources.items()
+    }
     retries = FileRetries(name, files, folders(settings), clock)
-    return Registered(name, function, config, sources, retries, files.known, counts_rows=True)
+
+    def known(source: str, wanted: frozenset[str] | None) -> bytes:
+        return cast("bytes", files.known(source, wanted, sources[source].version()))
+
+    return Registered(name, function, config, sources, retries, known, counts_rows=True)
 
 
 INGEST = Kind(

@@ -37,8 +37,11 @@ class Candidate(msgspec.Struct, frozen=True):
 class TrackedFiles(Protocol):
     """How the files stand that were processed so far."""
 
-    def known(self, source: str, wanted: frozenset[str] | None) -> bytes:
-        """All of them, or those of the paths that are wanted, as `daemon.pipelines.ingest.known` packs them."""
+    def known(self, source: str, wanted: frozenset[str] | None, version: str) -> bytes:
+        """All of them, or those of the paths that are wanted, as `daemon.pipelines.ingest.known` packs them.
+
+        `version` is that of the configuration: what failed under another one is due.
+        """
         ...
 
     def paths(self, source: str) -> Sequence[str]:

@@ -33,6 +33,8 @@ from tests.unit.spine_support import (
 )
 
 RETRYABLE = assessed("refused", category=Category.CONNECTION)
+VERSION = "now"
+"""Of the configuration."""
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def listed(*paths: str, size: int = 10, mtime_ns: int = 1) -> list[ListedFile]:
 
 def candidates(files: Files, source: str, found: list[ListedFile]) -> list[Candidate]:
     """Which of the files of a folder a run looks at."""
-    return KnownFiles(files.known(source, None)).candidates(found)
+    return KnownFiles(files.known(source, None, VERSION)).candidates(found)
 
 
 def due(files: Files, *paths: str, **facts: int) -> list[str]:
@@ -107,6 +109,22 @@ def test_a_file_that_may_not_be_read_is_due_in_every_cycle(target: Store, files:
     assert due(files, "a", "b", "c") == []
 
 
+@pytest.mark.requirement("I2")
+def test_what_failed_under_another_configuration_is_due_once(target: Store, files: Files) -> None:
+    for run_id, version in (("run-1", "before"), ("run-2", VERSION)):
+        target.put(started(run_id, source_version=version))
+        target.put(failed(run_id, f"{run_id}-failed", facts=facts(f"{run_id}-failed")))
+        target.put(failed(run_id, f"{run_id}-part", facts=facts(f"{run_id}-part"), in_part=True))
+        target.put(succeeded(run_id, f"{run_id}-whole", facts=facts(f"{run_id}-whole")))
+        target.put(failed(run_id, f"{run_id}-aside", facts=facts(f"{run_id}-aside")))
+        target.put(marked(FileStatus.IGNORED, f"{run_id}-aside"))
+    paths = sorted(files.paths("orders"))
+    assert due(files, *paths) == ["run-1-failed", "run-1-part"]
+    target.put(failed("run-2", "run-1-failed", facts=facts("run-1-failed")))
+    target.put(succeeded("run-2", "run-1-part", facts=facts("run-1-part")))
+    assert due(files, *paths) == []
+
+
 @pytest.mark.requirement("I6", "I7")
 def test_what_a_person_decided_about_a_file_holds(target: Store, files: Files) -> None:
     target.put(*(failed("run", path, facts=facts(path), assessment=RETRYABLE) for path in "abc"))
@@ -139,7 +157,7 @@ def test_what_a_person_decided_holds_against_a_run_that_was_under_way(
 
 def test_a_run_that_wants_some_files_is_told_of_these_only(target: Store, files: Files) -> None:
     target.put(*(succeeded("run", path, facts=facts(path)) for path in ("a", "ä", "日本")))
-    told = KnownFiles(files.known("orders", frozenset({"ä", "gone"})))
+    told = KnownFiles(files.known("orders", frozenset({"ä", "gone"}), VERSION))
     found = told.candidates(listed("a", "ä", "日本"))
     assert [(c.listed.path, c.known_hash is None) for c in found] == [("a", True), ("日本", True)]
 
@@ -147,8 +165,8 @@ def test_a_run_that_wants_some_files_is_told_of_these_only(target: Store, files:
 def test_a_run_is_told_of_folders_that_could_not_be_listed(target: Store, files: Files) -> None:
     target.put(failed("run", "a/"), failed("run", "b/"), failed("run", "c"))
     target.put(succeeded("later", "b/"))
-    assert KnownFiles(files.known("orders", None)).closed == {"a/"}
-    assert KnownFiles(files.known("other", None)).closed == set()
+    assert KnownFiles(files.known("orders", None, VERSION)).closed == {"a/"}
+    assert KnownFiles(files.known("other", None, VERSION)).closed == set()
 
 
 @pytest.mark.requirement("I2")
@@ -156,7 +174,7 @@ def test_the_newest_arrival_is_of_the_last_new_version_whatever_was_tried_since(
     target: Store, files: Files
 ) -> None:
     def newest() -> datetime | None:
-        return KnownFiles(files.known("orders", None)).newest
+        return KnownFiles(files.known("orders", None, VERSION)).newest
 
     later = START + timedelta(hours=5)
     same, fresh = facts("a"), facts("a", arrived=True)

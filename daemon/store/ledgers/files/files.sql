@@ -21,10 +21,13 @@ WHEN NOT MATCHED THEN INSERT BY NAME;
 
 -- name: known_files
 -- All files of an ingestion, or those wanted, by the key that stands for a path. Rights change without a trace in a
--- file's size or time: what could not be read is due in every cycle.
+-- file's size or time: what could not be read is due in every cycle. What failed under another version of the
+-- configuration is due as well.
 SELECT ('0x' || left(sha256(path), 16))::UBIGINT AS key, size, mtime_ns, content_hash, status, rows_loaded,
        status = 'retrying' OR (status IN ('failed', 'partial') AND coalesce(retry_at <= $now, false))
-           OR (status = 'failed' AND content_hash = '' AND category = 'permission'),
+           OR (status = 'failed' AND content_hash = '' AND category = 'permission')
+           OR (status IN ('failed', 'partial') AND run_id IN (SELECT run_id FROM runs
+               WHERE pipeline = $pipeline AND source = $source AND source_version <> $version)),
        run_id
 FROM files WHERE pipeline = $pipeline AND source = $source
    AND ($wanted IS NULL OR path IN (SELECT unnest($wanted::VARCHAR[])))

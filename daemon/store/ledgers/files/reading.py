@@ -68,13 +68,14 @@ class Files:
         self._clock = clock
         self._pipeline = pipeline
 
-    def known(self, source: str, wanted: frozenset[str] | None) -> bytes:
+    def known(self, source: str, wanted: frozenset[str] | None, version: str) -> bytes:
         """See `TrackedFiles.known`."""
         parameters = {
             "pipeline": self._pipeline,
             "source": source,
             "wanted": None if wanted is None else list(wanted),
             "now": stored(self._clock.now()),
+            "version": version,
         }
         rows = self._reader.stream(SQL["known_files"], parameters)
         closed = self._reader.rows(SQL["closed_folders"], [self._pipeline, source])
