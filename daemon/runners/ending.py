@@ -25,14 +25,13 @@ def carry_out(function: Pipeline, run: Run) -> Ending:
     """Calls the function. Whatever it raises is reported, for triage to understand."""
     try:
         function(run)
-    except RunClosed:
-        return Ending.CLOSED
     except BaseException as error:  # noqa: BLE001 (also a cancelled task of asyncio, or a panic of Rust)
         return _failed(run, error)
     return Ending.GAVE_UP if run.gave_up else Ending.RETURNED
 
 
 def _failed(run: Run, error: BaseException) -> Ending:
+    """Says so, unless the run had been ended: that it was is not for the function to say."""
     try:
         run.fail(None, error)
     except RunClosed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import reprlib
 import threading
 from typing import Any
 
@@ -11,12 +10,10 @@ from daemon import events
 from daemon.clock import Clock
 from daemon.errors import TriagedError
 from daemon.runners.order import RunOrder
+from daemon.runners.reported import known_facts, whole, words
 from daemon.runners.sink import Sink
 from daemon.taxonomy import RunState
 from daemon.triage import describe
-
-MOST = 10**15
-"""The largest number of things that a pipeline may report at once."""
 
 
 class RunClosed(TriagedError):
@@ -33,9 +30,7 @@ class Run:
     def __init__(
         self, order: RunOrder, sink: Sink, clock: Clock, asked_to_stop: threading.Event
     ) -> None:
-        self.run_id = order.run_id
-        self.pipeline = order.pipeline
-        self.source = order.source
+        self._order = order
         self.options = order.options
         self.wanted = order.wanted
         self.known = order.known
@@ -48,6 +43,14 @@ class Run:
         """Whether the pipeline saw that it should stop."""
         self._state = RunState.IDLE
         self._last_failed: str | None = None
+
+    @property
+    def run_id(self) -> str:
+        return self._order.run_id
+
+    @property
+    def source(self) -> str:
+        return self._order.source
 
     @property
     def cancelled(self) -> bool:
@@ -63,18 +66,19 @@ class Run:
         return self._reports_to
 
     def step(self, state: RunState | str, text: str = "") -> None:
+        said = words("run.step", "text", text)
         self._state = RunState(state)
-        self._sink.record(events.StepEntered(**self._who(), state=self._state, text=str(text)))
+        self._sink.record(events.StepEntered(**self._who(), state=self._state, text=said))
 
     def progress(self, current: int, total: int | None = None) -> None:
         self._sink.progress(
             events.ProgressMade(
                 at=self._clock.now(),
-                run_id=self.run_id,
-                pipeline=self.pipeline,
-                source=self.source,
-                current=_number("progress", "current", current),
-                total=None if total is None else _number("progress", "total", total),
+                run_id=self._order.run_id,
+                pipeline=self._order.pipeline,
+                source=self._order.source,
+                current=whole("run.progress", "current", current),
+                total=None if total is None else whole("run.progress", "total", total),
             )
         )
 
@@ -82,21 +86,24 @@ class Run:
         self._sink.record(
             events.ItemSucceeded(
                 at=self._clock.now(),
-                run_id=self.run_id,
-                pipeline=self.pipeline,
-                source=self.source,
-                item=str(item),
-                facts=facts,
+                run_id=self._order.run_id,
+                pipeline=self._order.pipeline,
+                source=self._order.source,
+                item=words("run.succeed", "item", item),
+                facts=None if facts is None else known_facts("run.succeed", "facts", facts),
             )
         )
 
     def skip(self, item: str | None = None, *, count: int = 1, gone: bool = False) -> None:
-        skipped = _number("skip", "count", count)
-        absent = item if gone else None
+        skipped = whole("run.skip", "count", count)
+        named = None if item is None else words("run.skip", "item", item)
+        absent = named if gone else None
         self._sink.record(events.ItemSkipped(**self._who(), count=skipped, gone=absent))
 
     def note(self, facts: events.Facts) -> None:
-        self._sink.record(events.RunNoted(**self._who(), facts=facts))
+        self._sink.record(
+            events.RunNoted(**self._who(), facts=known_facts("run.note", "facts", facts))
+        )
 
     def fail(
         self,
@@ -110,25 +117,25 @@ class Run:
         facts: events.Facts | None = None,
         **fields: Any,
     ) -> None:
-        item = None if item is None else str(item)
+        item = None if item is None else words("run.fail", "item", item)
         first_cause = item is not None and item != self._last_failed
         self._last_failed = item
         self._sink.record(
             events.ItemFailed(
                 at=self._clock.now(),
-                run_id=self.run_id,
-                pipeline=self.pipeline,
-                source=self.source,
+                run_id=self._order.run_id,
+                pipeline=self._order.pipeline,
+                source=self._order.source,
                 item=item,
                 error=describe(error, **fields),
                 step=self._state,
                 duration_seconds=self._elapsed(),
                 first_cause=first_cause,
-                in_part=in_part,
-                row_count=None if row_count is None else _number("fail", "row_count", row_count),
-                sample_rows=tuple(_number("fail", "sample_rows", row) for row in sample_rows),
-                column=column,
-                facts=facts,
+                in_part=bool(in_part),
+                row_count=None if row_count is None else whole("run.fail", "row_count", row_count),
+                sample_rows=tuple(whole("run.fail", "sample_rows", row) for row in sample_rows),
+                column=None if column is None else words("run.fail", "column", column),
+                facts=None if facts is None else known_facts("run.fail", "facts", facts),
             )
         )
 
@@ -138,27 +145,7 @@ class Run:
     def _who(self) -> dict[str, Any]:
         return {
             "at": self._clock.now(),
-            "run_id": self.run_id,
-            "pipeline": self.pipeline,
-            "source": self.source,
+            "run_id": self._order.run_id,
+            "pipeline": self._order.pipeline,
+            "source": self._order.source,
         }
-
-
-def _number(call: str, name: str, given: object) -> int:
-    """A number of things. What the store or a counter cannot hold would take the rest of its batch along."""
-    try:
-        number = int(given)  # type: ignore[call-overload]
-    except (TypeError, ValueError, OverflowError):
-        number = -1
-    if not 0 <= number <= MOST:
-        raise ValueError(
-            f"run.{call}: expected a whole number from 0 to {MOST} as {name}, got {_shown(given)}"
-        )
-    return int(number)
-
-
-def _shown(given: object) -> str:
-    try:
-        return reprlib.repr(given)
-    except Exception:  # noqa: BLE001 (it is somebody's own)
-        return type(given).__name__

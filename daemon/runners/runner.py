@@ -91,7 +91,7 @@ class Runner:
             return self._workers[pipeline.config.mode].carry_out(pipeline, order, run)
         except RecorderClosed:
             raise  # the daemon stopped under it
-        except Exception as error:  # noqa: BLE001 (for triage to understand)
+        except BaseException as error:  # noqa: BLE001 (for triage to understand)
             return run.fail(error)
 
     @contextmanager

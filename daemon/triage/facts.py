@@ -24,6 +24,10 @@ _UNINFORMATIVE_BASES = {"Exception", "BaseException", "object"}
 # Their errno is a code of the resolver or of OpenSSL, not of the operating system.
 _FOREIGN_ERRNO = {"socket.gaierror", "socket.herror", "ssl.SSLError"}
 _LONGEST_CHAIN = 20
+_RANGES = {"http_status": (100, 599), "errno": (0, 2**31 - 1), "retry_after": (0.0, 366 * 86_400.0)}
+"""What a number may be; a year is longer than anybody waits."""
+_CODES = {"sqlstate", "imap_code", "error_class", "exception_type"}
+_LONGEST_NAME = 200
 _ATTRIBUTES_OF_ANY = frozenset(dir(Exception))
 _BARE_TYPES = frozenset(
     kind
@@ -43,7 +47,8 @@ def describe(error: BaseException | str, /, **facts: Any) -> events.ErrorInfo:
     """
     given = _accepted(facts)
     if isinstance(error, BaseException):
-        return events.ErrorInfo(**{**_exception_facts(error), **given})
+        found = _quietly(_exception_facts, error) or _bare_facts(error)
+        return events.ErrorInfo(**{**found, **given})
     return events.ErrorInfo(**{"message": clip(_text(error), MAX_INPUT_CHARS), **given})
 
 
@@ -67,10 +72,30 @@ def _accepted(facts: dict[str, Any]) -> dict[str, Any]:
         if value is None or name not in _fact_types():
             continue
         try:
-            accepted[name] = msgspec.convert(value, _fact_types()[name], strict=False)
-        except msgspec.ValidationError:
+            found = msgspec.convert(value, _fact_types()[name], strict=False)
+        except Exception:  # noqa: BLE001, S112 - it may be of anyone's type
             continue
+        if _makes_sense(name, found):
+            accepted[name] = found
     return accepted
+
+
+def _makes_sense(name: str, value: Any) -> bool:
+    """Whether a number is one that there can be: not infinite, negative, or longer than is ever waited. Codes are short."""
+    if isinstance(value, str):
+        return name not in _CODES or len(value) <= _LONGEST_NAME
+    least, most = _RANGES.get(name, (None, None))
+    return least is None or bool(least <= value <= most)
+
+
+def _bare_facts(error: BaseException) -> dict[str, Any]:
+    """What is known of an exception that raises whatever it is asked."""
+    return {"message": clip(_text(error), MAX_INPUT_CHARS), "exception_type": _own_name(error)}
+
+
+def _own_name(error: BaseException) -> str:
+    """Python's own word for its type, which no metaclass changes."""
+    return str(type.__dict__["__name__"].__get__(type(error)))[:_LONGEST_NAME]
 
 
 def _exception_facts(error: BaseException) -> dict[str, Any]:
@@ -79,7 +104,7 @@ def _exception_facts(error: BaseException) -> dict[str, Any]:
         "exception_type": _type_name(type(error)),
         "exception_bases": tuple(
             name
-            for name in map(_type_name, type(error).__mro__[1:])
+            for name in map(_type_name, type(error).__mro__[1 : 1 + _LONGEST_CHAIN])
             if name not in _UNINFORMATIVE_BASES
         ),
         "text": _traceback(error),
@@ -88,7 +113,8 @@ def _exception_facts(error: BaseException) -> dict[str, Any]:
         if _is_bare(link):
             continue
         for name, find in _FINDERS.items():
-            if name not in found and (value := _quietly(find, link)) is not None:
+            value = None if name in found else _quietly(find, link)
+            if value is not None and _makes_sense(name, value):
                 found[name] = value
     return found
 
@@ -197,7 +223,8 @@ _FINDERS: dict[str, Callable[[BaseException], Any]] = {
 def _type_name(kind: type) -> str:
     """`ValueError`, `json.decoder.JSONDecodeError`, `duckdb.IOException` (really in `_duckdb`)."""
     module = str(kind.__module__).lstrip("_")
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+    name = kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+    return name[-_LONGEST_NAME:]
 
 
 def _traceback(error: BaseException) -> str:
@@ -219,18 +246,19 @@ def _message(error: BaseException) -> str:
 
 
 def _text(error: object) -> str:
-    return _quietly(str, error) or ""
+    """As plain text, also where it says a kind of text of its own."""
+    return _quietly(lambda said: str.__str__(str(said)), error) or ""
 
 
 def _attribute(owner: object, name: str) -> Any:
     try:
         return getattr(owner, name, None)
-    except Exception:  # noqa: BLE001 - as below; asked often, so without a function for each
+    except BaseException:  # noqa: BLE001 - as below; asked often, so without a function for each
         return None
 
 
 def _quietly(find: Callable[[Any], Any], subject: object) -> Any:
     try:
         return find(subject)
-    except Exception:  # noqa: BLE001 - an error that cannot be described is still reported
+    except BaseException:  # noqa: BLE001 - an error that cannot be described is still reported
         return None

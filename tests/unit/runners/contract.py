@@ -208,6 +208,29 @@ class RunnerContract:
         assert rows == [(2, 2)]
         assert (house.failure().row_count, list(house.failure().sample_rows)) == (2, [7])
 
+    def test_what_cannot_be_described_fails_the_run_only(self, house: House) -> None:
+        assert house.run(house.pipeline("raise_what_cannot_be_described")) is RunStatus.FAILED
+        assert (house.failure().exception_type or "").endswith("Unspeakable")
+        assert house.run(house.pipeline("report_all")) is RunStatus.PARTIAL
+
+    @pytest.mark.parametrize("job", ["raise_as_if_it_had_ended", "overwrite_its_run"])
+    def test_a_function_cannot_keep_its_run_from_its_end(self, house: House, job: str) -> None:
+        assert house.run(house.pipeline(job)) is RunStatus.FAILED
+        assert house.store.database.read().rows("SELECT status FROM runs") == [("failed",)]
+
+    @pytest.mark.requirement("X3")
+    def test_what_is_absurd_is_refused_and_the_failure_says_so(self, house: House) -> None:
+        assert house.run(house.pipeline("report_what_is_absurd")) is RunStatus.FAILED
+        failures = [e for e in house.events() if isinstance(e, events.ItemFailed)]
+        assert len(failures) == len({e.item for e in failures}) == 5 * 10 + 3 + 4 + 1 + 1
+        *refused, odd, last = failures
+        assert all(e.error.message.startswith("run.") for e in refused)
+        assert all(": expected " in e.error.message for e in refused)
+        assert (odd.error.retry_after, odd.error.errno, odd.error.http_status) == (None,) * 3
+        assert (last.item, last.error.message[:12]) == (None, "run.progress")
+        rows = house.store.database.read().rows("SELECT skipped, progress_current FROM runs")
+        assert rows == [(0, None)]
+
     def test_what_a_fork_reports_is_refused_and_not_lost_in_silence(self, house: House) -> None:
         assert house.run(house.pipeline("report_from_a_fork")) is RunStatus.SUCCESS
         assert house.hear("refused") == "ForkedReport"

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from daemon.runners.handle import RunClosed
+
 PATIENCE = 60.0
 
 
@@ -104,6 +106,68 @@ class Whole:
 
     def __int__(self) -> int:
         return self._number
+
+
+class Unspeakable(BaseException):
+    """Raises whatever it is asked, and what leaves programs at that."""
+
+    @property
+    def args(self) -> Any:
+        raise SystemExit
+
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+    __repr__ = __str__
+
+    def __reduce__(self) -> Any:
+        raise TypeError
+
+
+def raise_what_cannot_be_described(run: Any) -> None:
+    run.succeed("before")
+    raise Unspeakable
+
+
+def raise_as_if_it_had_ended(run: Any) -> None:
+    raise RunClosed("an own mistake")
+
+
+def overwrite_its_run(run: Any) -> None:
+    run.fail("a", "it broke")
+    run.__dict__.clear()
+
+
+ABSURD = (10**30, 10**5000, -1, float("nan"), float("inf"), True, "3", b"3", [1], object())
+
+
+def report_what_is_absurd(run: Any) -> None:
+    """Each call is refused with an error of its own, which is all that is recorded; the last one ends the run."""
+    calls = {
+        "progress": run.progress,
+        "total": lambda given: run.progress(1, given),
+        "count": lambda given: run.skip(count=given),
+        "row_count": lambda given: run.fail("x", "y", row_count=given),
+        "sample_rows": lambda given: run.fail("x", "y", sample_rows=(given,)),
+    }
+    for name, call in calls.items():
+        for number, given in enumerate(ABSURD):
+            refused_with(run, f"{name} {number}", call, given)
+    for number, given in enumerate((None, b"x", True)):
+        refused_with(run, f"item {number}", run.succeed, given)
+    refused_with(run, "step", lambda given: run.step("processing", given), b"x")
+    refused_with(run, "column", lambda given: run.fail("x", "y", column=given), b"x")
+    refused_with(run, "facts", lambda given: run.succeed("x", facts=given), "x")
+    refused_with(run, "note", run.note, None)
+    run.fail("facts of the error", "y", retry_after=float("nan"), errno=10**30, http_status=-1)
+    run.progress(10**30)
+
+
+def refused_with(run: Any, name: str, call: Any, given: Any) -> None:
+    try:
+        call(given)
+    except ValueError as error:
+        run.fail(name, error)
 
 
 def count_with_numbers_of_its_own(run: Any) -> None:

@@ -137,6 +137,41 @@ def test_an_exception_whose_every_part_is_broken_is_survived() -> None:
     assert info.exception_type.endswith("BrokenError")
 
 
+class Hostile(type):
+    @property
+    def __mro__(cls) -> tuple[type, ...]:  # type: ignore[override]
+        raise SystemExit
+
+
+class HostileError(Exception, metaclass=Hostile):
+    def __getattribute__(self, name: str) -> object:
+        raise KeyboardInterrupt
+
+    def __str__(self) -> str:
+        raise GeneratorExit
+
+
+@pytest.mark.requirement("F4")
+def test_nothing_that_an_exception_raises_leaves_its_description() -> None:
+    assert describe(HostileError()).exception_type == "HostileError"
+
+
+@pytest.mark.parametrize("given", [float("nan"), float("inf"), -1, 10**30, 1e300])
+def test_numbers_that_there_cannot_be_are_left_out(given: float) -> None:
+    error = OSError(given, "x")
+    error.retry_after = given  # type: ignore[attr-defined]
+    for info in (describe("x", errno=given, http_status=given, retry_after=given), describe(error)):
+        assert (info.errno, info.http_status, info.retry_after) == (None, None, None)
+
+
+def test_names_and_codes_of_a_megabyte_are_no_facts() -> None:
+    long = "x" * 1_000_000
+    kind = type(long, (Exception,), {"error_class": long, "imap_code": long})
+    for info in (describe(kind()), describe("x", sqlstate=long, error_class=long, imap_code=long)):
+        assert (info.sqlstate, info.error_class, info.imap_code) == (None, None, None)
+        assert len(info.exception_type or "") <= 200
+
+
 def test_exceptions_that_cause_each_other_end() -> None:
     first, second = ValueError("1"), ValueError("2")
     first.__cause__, second.__cause__ = second, first
