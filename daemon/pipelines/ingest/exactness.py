@@ -33,6 +33,8 @@ _FRACTIONS: Mapping[str, int] = {
 }
 """Digits of a second that a type keeps."""
 _TIMESTAMP = rf"[^-0-9T:./ \\]|:.*-|:[0-9.]* +.|{_SHORT_YEAR}"
+_NAIVE = r"^ *-?[0-9]+[-/ \\][0-9]+[-/ \\][0-9]+([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9.]*)?)? *$"
+"""A time that names no zone: in that of the ingestion it may be one that the clocks skipped."""
 _DOUBTS: Mapping[str, str] = {
     "FLOAT": "[eE]|[0-9_]{39}",
     "DOUBLE": "[eE]|[0-9_]{309}",
@@ -42,7 +44,7 @@ _DOUBTS: Mapping[str, str] = {
     "TIMESTAMP_MS": _TIMESTAMP,
     "TIMESTAMP": _TIMESTAMP,
     "TIMESTAMP_NS": _TIMESTAMP,
-    "TIMESTAMP WITH TIME ZONE": _SHORT_YEAR,
+    "TIMESTAMP WITH TIME ZONE": rf"{_SHORT_YEAR}|{_NAIVE}",
 }
 
 
@@ -119,12 +121,14 @@ def _whole(text: str, type_: str) -> str:
 def _same_time(text: str, converted: str, type_: str) -> str:
     """SQL of whether a time is that of the text with what casts leave out: a zone, PM, other words.
 
-    The casts to types with a zone read all of a text, or refuse it.
+    The casts to types with a zone read all of a text, or refuse it; but where clocks are put forward they move a
+    time that there was not by an hour.
     """
     if type_ == "TIME":
         return f"{converted}::TIMETZ = TRY_CAST({text} AS TIMETZ)"
     if type_ == "TIMESTAMP WITH TIME ZONE":
-        return "true"
+        there = f"{converted}::TIMESTAMP = TRY_CAST({text} AS TIMESTAMP)"
+        return f"(NOT regexp_matches({text}, '{_NAIVE}') OR {there})"
     return f"TRY_CAST({text} AS TIMESTAMPTZ)::TIMESTAMP = {converted}::TIMESTAMP"
 
 

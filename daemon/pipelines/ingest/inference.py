@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import islice
 from typing import BinaryIO
 
@@ -31,6 +32,8 @@ _AT_A_TIME = 100
 _NO_NUMBER = re.compile(r" *(\+|[-+]?0[0-9])")
 """Begins what only looks like a number, such as a postcode: it would lose what it begins with."""
 _KEPT = ("VARCHAR", "JSON", "DATE", "TIME")
+_LONG = re.compile(r"(?:[0-9][^0-9eE]?){16}")
+"""In a number of more digits than a DOUBLE surely keeps."""
 
 Row = Sequence[str | None]
 
@@ -200,7 +203,18 @@ def _all_as(type_: str, columns: Sequence[TargetColumn], rows: Sequence[Row]) ->
 
 
 def _loses(column: TargetColumn, at: int, rows: Sequence[Row]) -> bool:
-    """Whether a number of the column would lose zeros or a sign that it begins with."""
+    """Whether a number of the column would lose zeros or a sign that it begins with, or digits."""
     if column.type in _KEPT or column.type.startswith("TIMESTAMP"):
         return False
-    return any(_NO_NUMBER.match(row[at] or "") for row in rows)
+    cells = [row[at] or "" for row in rows]
+    if column.type == "DOUBLE" and any(_LONG.search(cell) and _is_rounded(cell) for cell in cells):
+        return True
+    return any(map(_NO_NUMBER.match, cells))
+
+
+def _is_rounded(number: str) -> bool:
+    """Whether a DOUBLE is another number than was written: not the shortest that stands for that DOUBLE."""
+    try:
+        return Decimal(number) != Decimal(repr(float(number)))
+    except (ValueError, ArithmeticError):  # of another notation: read by what the ingestion says
+        return False

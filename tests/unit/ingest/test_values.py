@@ -136,6 +136,35 @@ def test_a_time_without_a_zone_is_one_of_the_zone_that_is_configured(tmp_path: P
     assert found == ["2024-07-01 08:00:00+00", "2024-07-01 10:00:00+00"]
 
 
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("zone", "values"),
+    [
+        ("Europe/Berlin", {"2024-03-31 01:59:59": "2024-03-31 00:59:59+00", "2024-03-31 02:30:00": REJECTED,
+                           "2024-03-31T02:00": REJECTED, "2024-03-31 03:00:00": "2024-03-31 01:00:00+00",
+                           "2024-03-31 02:30:00+01:00": "2024-03-31 01:30:00+00",
+                           "2024-10-27 02:30:00": "2024-10-27 01:30:00+00"}),
+        ("America/Sao_Paulo", {"2018-11-04": REJECTED, "2018-11-05": "2018-11-05 02:00:00+00"}),
+        ("UTC", {"2024-03-31 02:30:00": "2024-03-31 02:30:00+00"}),
+    ],
+)  # fmt: skip
+def test_a_time_that_the_clocks_skipped_is_set_aside(tmp_path, form, zone, values):
+    found = loaded(tmp_path, form, "TIMESTAMPTZ", list(values), timezone=zone)
+    assert found == list(values.values())
+
+
+@pytest.mark.requirement("I3")
+def test_a_time_of_parquet_that_the_clocks_skipped_is_set_aside(tmp_path: Path):
+    ingestion = Ingestion(tmp_path, columns={"at": "TIMESTAMPTZ"}, timezone="Europe/Berlin")
+    place = ingestion.put("a.parquet", b"")
+    times = "TIMESTAMP '2024-03-31 02:30:00', TIMESTAMP '2024-03-31 03:30:00'"
+    duckdb.execute(f"COPY (SELECT unnest([{times}]) AS at) TO '{place}' (FORMAT parquet)")
+    ingestion.put("a.parquet", place.read_bytes())
+    assert ingestion.run().causes == [("a.parquet", "CAST", "at", 1)]
+    assert ingestion.query("SELECT epoch(orders.at)::BIGINT FROM orders") == [(1711848600,)]
+
+
 def test_the_zone_of_the_process_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     assert loaded(tmp_path, "csv", "TIMESTAMPTZ", ["2024-07-01 10:00:00"]) == [
@@ -201,10 +230,28 @@ def test_what_is_inferred_loads_as_it_is_written(tmp_path: Path, form: str, valu
 @pytest.mark.requirement("I3")
 @pytest.mark.parametrize(
     ("values", "type_"),
-    [(["2024-01-02", "2024-02-03"], "DATE"), (["1", "2"], "BIGINT"), (["1.5", ""], "DOUBLE")],
-)
+    [(["2024-01-02", "2024-02-03"], "DATE"), (["1", "2"], "BIGINT"), (["1.5", ""], "DOUBLE"),
+     (["0.30000000000000004", "1.7976931348623157e308"], "DOUBLE")],
+)  # fmt: skip
 def test_what_is_plain_is_inferred_as_it_looks(tmp_path: Path, values: list[str], type_: str):
     ingestion = Ingestion(tmp_path, columns=None)
     put(ingestion, "csv", values)
     assert not ingestion.run().failures
     assert ingestion.query("SELECT DISTINCT typeof(value) FROM orders") == [(type_,)]
+
+
+@pytest.mark.requirement("I3")
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    "long", ["9007199254740993", "12345678901234567890.5", "-0.12345678901234567890"]
+)
+def test_numbers_that_a_double_would_round_are_inferred_as_text(
+    tmp_path: Path, form: str, long: str
+):
+    ingestion = Ingestion(tmp_path, columns=None)
+    if form == "csv":
+        ingestion.put("a.csv", f"value\n{long}\n1.5\n")
+    else:
+        ingestion.put("a.jsonl", f'{{"value": {long}}}\n{{"value": 1.5}}\n')
+    assert not ingestion.run().failures
+    assert sorted(ingestion.rows()) == sorted([(long,), ("1.5",)])
