@@ -17,6 +17,7 @@ def daemon_alerts(thresholds: Thresholds) -> list[Alert]:
         _store_unwritable(series, thresholds),
         _store_growing(series, thresholds),
         _disk_filling(series, thresholds),
+        _clock_wrong(series),
         _series_limit(series),
         _live_dropped(series, thresholds),
         WATCHDOG,
@@ -120,6 +121,26 @@ def _disk_filling(series: Series, thresholds: Thresholds) -> Alert:
         description="{{ $value | humanize1024 }}B are left on the disk of the store at {{ $labels.instance }}; "
         f"that is less than {chosen.least_free_bytes / 1e9:g} GB, or will be used up in {chosen.free_horizon}.",
         advice="Free some space or enlarge the disk before the store cannot be written.",
+        dashboard=Dashboard.DAEMON,
+        detail=HEALTH,
+    )
+
+
+def _clock_wrong(series: Series) -> Alert:
+    """More than corrections of a clock come to; and a clock that retention does not trust."""
+    return Alert(
+        name="TriagedClockWrong",
+        expr=expression(f"""
+            {series("triaged_clock_behind_seconds")} > 60
+            or
+            {series("triaged_retention_waiting")} > 0
+        """),
+        severity=Severity.WARNING,
+        lasting="5m",
+        summary="The machine's clock does not fit to what is stored.",
+        description="The clock of {{ $labels.instance }} is behind what is stored, or so far ahead of it that nothing is forgotten: "
+        "ages, times of new records and what is due by cron may be wrong.",
+        advice="Compare the machine's clock with the right time and set it; cycles at an interval and retries go on meanwhile.",
         dashboard=Dashboard.DAEMON,
         detail=HEALTH,
     )

@@ -50,3 +50,7 @@ class FakeClock:
         """Moves both clocks forward."""
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds
+
+    def set_wall(self, now: datetime) -> None:
+        """Sets the wall clock alone, as somebody does by hand."""
+        self._now = now

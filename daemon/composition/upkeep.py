@@ -43,6 +43,7 @@ class Upkeep(Part):
         self._clock = clock
         self._kept = kept
         self._runs = runs
+        self._began = clock.monotonic()
         self.problem: str | None = None
         """Why nothing is forgotten at the moment, though it is old enough by the clock."""
         self._jobs = (
@@ -67,11 +68,12 @@ class Upkeep(Part):
             )
 
     def _is_proven(self, now: datetime) -> bool:
-        """Whether runs on several days agree with the clock, or nothing would be forgotten anyway.
+        """Whether runs on several days, or as many days of this daemon, agree with the clock, or nothing would be forgotten.
 
-        One day could be that of a clock that is months ahead.
+        One day could be that of a clock that is months ahead. Where runs are months apart, time that passes has to do.
         """
         oldest, days = self._runs.evidence(now - PROOF, now)
+        days = max(days, int((self._clock.monotonic() - self._began) // 86_400))
         if oldest is None or oldest > now - self._kept or days >= DAYS_OF_PROOF:
             self.problem = None
             return True
@@ -81,7 +83,7 @@ class Upkeep(Part):
                 extra={"event": "retention_waits", "days": days, "needed": DAYS_OF_PROOF},
             )
         self.problem = (
-            f"retention waits: the newest records are far older than the clock says. After runs on {DAYS_OF_PROOF} days "
-            f"(now {days}) it is taken to be right, and what is older than the retention is forgotten"
+            f"retention waits: the newest records are far older than the clock says. After runs on {DAYS_OF_PROOF} days, or as "
+            f"many without a restart (now {days}), it is taken to be right, and what is older than the retention is forgotten"
         )
         return False

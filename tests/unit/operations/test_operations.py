@@ -19,6 +19,7 @@ from tests.unit.spine_support import (
     PATIENCE,
     START,
     assert_counts_agree,
+    ended,
     failed,
     started,
     succeeded,
@@ -259,4 +260,25 @@ def test_upkeep_of_a_running_daemon_forgets_what_is_too_old(tmp_path: Path) -> N
     daemon.upkeep.forget()
     wait_for(lambda: (failures(daemon, "old"), failures(daemon, "new")) == ([], ["open"]))
     assert sum(daemon.writer.standing.open().values()) == 1
+    daemon.stop(PATIENCE)
+
+
+@pytest.mark.requirement("F6", "X3")
+def test_a_clock_that_was_set_ahead_is_trusted_after_days_that_really_passed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "triaged.toml").write_text(CONFIG)
+    clock = FakeClock(START)
+    daemon = Daemon(load_settings(tmp_path / "triaged.toml", {}), clock)
+    daemon.start(schedule=False)
+    daemon.writer.put(started("old", clock.now()))
+    assert daemon.writer.wait(daemon.writer.put(ended("old", at=clock.now())), PATIENCE)
+    clock.set_wall(START + timedelta(days=200))
+    daemon.upkeep.forget()
+    assert "3 days" in (daemon.upkeep.problem or "")
+    assert daemon.runs.newest() == START
+    clock.advance(3 * 86400)
+    daemon.upkeep.forget()
+    assert daemon.upkeep.problem is None
+    wait_for(lambda: daemon.runs.newest() is None)
     daemon.stop(PATIENCE)
