@@ -106,9 +106,10 @@ def _word(value: object) -> str:
 
 
 class RepeatedLines(logging.Filter):
-    """Lets through so many lines a minute of what libraries say over and over, and then how many it kept back.
+    """Lets through so many lines a minute of what is said over and over, and then how many it kept back.
 
-    Events of triaged are never kept back: each tells of something else.
+    That is what libraries say, and what requests are refused for. Other events of triaged are never kept back: each
+    tells of something else.
     """
 
     def __init__(self) -> None:
@@ -116,9 +117,10 @@ class RepeatedLines(logging.Filter):
         self._windows: dict[tuple[str, str], list[float]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if hasattr(record, "event"):
+        if hasattr(record, "event") and record.name != OF_REQUESTS:
             return True
-        key = (record.name, str(record.msg)[:_TOLD_APART_BY])
+        reason = str(getattr(record, "reason", "") or (record.exc_info and record.exc_info[0]))
+        key = (record.name, f"{record.msg!s:.{_TOLD_APART_BY}}{reason:.{_TOLD_APART_BY}}")
         window = self._windows.get(key)
         if window is None or not 0 <= record.created - window[0] < 60:
             if len(self._windows) >= _MOST_KINDS:
@@ -133,6 +135,8 @@ class RepeatedLines(logging.Filter):
 
 
 LINES_A_MINUTE = 20
+OF_REQUESTS = "triaged.api"
+"""The logger of what clients can cause as often as they like."""
 _TOLD_APART_BY = 40
 """Characters: what follows names addresses and numbers."""
 _MOST_KINDS = 1000

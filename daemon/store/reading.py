@@ -25,6 +25,8 @@ STREAMS = 2
 """Exports and logs at the same time."""
 STREAM_SECONDS = 30.0
 """How long one more waits for its turn."""
+STREAMS_WAITING = 2
+"""So many wait, each of which holds a thread of those that answer everybody else; more are refused at once."""
 REPORTS = 2
 """Queries of reports at the same time; a dashboard asks many at once."""
 REPORT_SECONDS = 10.0
@@ -129,23 +131,38 @@ class Reading:
         self._begun.__exit__(kind, error, traceback)
 
 
-class _Turns:
-    """Places of which each is held by one; one more waits, for `seconds` at most."""
+_ANY_NUMBER = 1_000_000
 
-    def __init__(self, places: int, seconds: float | None = None, refusal: str = "") -> None:
+
+class _Turns:
+    """Places of which each is held by one; one more waits, for `seconds` at most, if no more than `waiting` do."""
+
+    def __init__(
+        self,
+        places: int,
+        seconds: float | None = None,
+        refusal: str = "",
+        waiting: int = _ANY_NUMBER,
+    ) -> None:
         self._places = threading.BoundedSemaphore(places)
+        self._room = threading.BoundedSemaphore(places + waiting)
         self._seconds = seconds
         self._refusal = refusal
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """Raises `StoreUnavailable` when none comes free."""
-        if not self._places.acquire(timeout=self._seconds):
+        if not self._room.acquire(blocking=False):
             raise StoreUnavailable(self._refusal)
         try:
-            yield
+            if not self._places.acquire(timeout=self._seconds):
+                raise StoreUnavailable(self._refusal)
+            try:
+                yield
+            finally:
+                self._places.release()
         finally:
-            self._places.release()
+            self._room.release()
 
 
 class Readers:
@@ -163,6 +180,7 @@ class Readers:
                 STREAMS,
                 STREAM_SECONDS,
                 "too many exports are being read at the moment; try again later",
+                STREAMS_WAITING,
             ),
             Need.REPORT: _Turns(
                 REPORTS,

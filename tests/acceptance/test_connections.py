@@ -49,6 +49,14 @@ def connect(product: Product, stack: ExitStack, beginning: bytes) -> socket.sock
     return connection
 
 
+def status_of(connection: socket.socket) -> bytes:
+    """The status of the answer; empty where none has come yet."""
+    try:
+        return connection.recv(12, socket.MSG_PEEK | socket.MSG_DONTWAIT)[9:]
+    except BlockingIOError:
+        return b""
+
+
 def ended(product: Product, reason: str) -> float:
     return product.metrics()[f'triaged_connections_ended_total{{reason="{reason}"}}']
 
@@ -146,6 +154,29 @@ def test_who_does_not_read_an_export_holds_nothing_for_ever(
     wait_for(lambda: ended(product, "send_timeout") == 1)
     assert not rest_of(asking).endswith(b"0\r\n\r\n"), "a part was taken for the whole"
     assert product.get("/healthz")["status"] == "ok"
+
+
+@pytest.mark.requirement("X3", "S8")
+def test_many_who_do_not_read_their_exports_keep_nobody_else_from_an_answer(
+    product: Product, open_sockets: ExitStack
+) -> None:
+    (product.folder / "big.py").write_text(FLOOD)
+    product.configure(BIG, 'send_timeout = "10m"\nrequests_per_minute = 0\n')
+    product.start()
+    wait_for(lambda: product.get("/api/failures")["total_failures"] == 20_000)
+    exports = []
+    for _ in range(40):
+        asking = socket.socket()
+        open_sockets.enter_context(asking)
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        asking.connect(("127.0.0.1", product.port))
+        asking.sendall(b"GET /api/export/failures.csv HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        exports.append(asking)
+    wait_for(lambda: [status_of(export) for export in exports].count(b"503") >= 36)
+    wait_for(lambda: [status_of(export) for export in exports].count(b"200") == 2)
+    assert product.get("/api/runs", limit=1)["total_runs"] == 1
+    assert product.get("/healthz")["status"] == "ok"
+    assert product.log.read_text().count("request_unavailable") <= 25
 
 
 @pytest.mark.requirement("S6")

@@ -224,3 +224,9 @@ def test_what_a_library_says_over_and_over_is_counted_and_events_of_ours_never_a
     assert passes(1070) == "out of descriptors at 1070 (30 more before)"
     assert passes(990) == "out of descriptors at 990", "a clock that was set back"
     assert all(passes(1070, event="failure") for _ in range(50))
+    refused = [
+        passes(1080, event="request_unavailable", name=logs.OF_REQUESTS, reason=reason)
+        for reason in ("closed", "full")
+        for _ in range(50)
+    ]
+    assert len([line for line in refused if line]) == 2 * logs.LINES_A_MINUTE
