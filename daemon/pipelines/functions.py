@@ -11,6 +11,7 @@ from typing import Any
 
 from daemon.errors import ConfigError, Problem
 from daemon.pipelines.own_modules import hidden_modules
+from daemon.triage import describe
 
 
 def load_function(name: str, where: str, base: Path) -> Callable[..., Any]:
@@ -26,8 +27,10 @@ def load_function(name: str, where: str, base: Path) -> Callable[..., Any]:
         sys.path.append(folder)  # not before others: triaged's own imports are nobody else's
     try:
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise  # somebody who waits no longer
+    except BaseException as error:  # whatever a module raises says that it cannot be used
+        reason = f"{type(error).__name__}: {describe(error).message}"
         raise ConfigError([Problem(where, f"cannot import {module_name!r}: {reason}")]) from error
     function = getattr(module, attribute, None)
     if not callable(function):

@@ -138,7 +138,7 @@ class MailboxSweep:
             self.saw_all = False
             self._run.skip(item)
             return None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 (one message never fails a mailbox)
+        except BaseException as error:  # noqa: BLE001 (whatever is raised, one message never fails a mailbox)
             self._run.fail(item, error)
             return None
         self._log(item, decision)

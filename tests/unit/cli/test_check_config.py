@@ -101,6 +101,16 @@ def test_a_module_that_leaves_the_program_is_a_mistake(config, capsys, mode):
     assert f"cannot import 'leaves_{mode}': SystemExit: 0" in capsys.readouterr().err
 
 
+def test_a_module_that_raises_what_is_no_exception_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "panics.py").write_text("import asyncio\nraise asyncio.CancelledError('away')\n")
+    file = tmp_path / "triaged.toml"
+    file.write_text('[pipelines.own]\nrun = "panics:check"\n')
+    assert main(["check-config", str(file)]) == 2
+    assert "cannot import 'panics': CancelledError: away" in capsys.readouterr().err
+
+
 def test_json_says_the_same(config, capsys):
     config.write_text(BAD)
     assert main(["check-config", "--json", str(config)]) == 2

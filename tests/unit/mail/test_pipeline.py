@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import types
 from collections.abc import Iterator
@@ -414,7 +415,7 @@ def test_an_own_categoriser_is_asked_first_and_may_leave_it_to_the_rules(
 
 
 @pytest.mark.requirement("S2", "F4")
-@pytest.mark.parametrize("bad", ["raise", "exit", "not a category", 7])
+@pytest.mark.parametrize("bad", ["raise", "exit", "cancel", "not a category", 7])
 def test_an_own_categoriser_that_fails_fails_that_message_once(
     target: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: object
 ) -> None:
@@ -425,6 +426,8 @@ def test_an_own_categoriser_that_fails_fails_that_message_once(
             raise KeyError("no-such-folder")
         if bad == "exit":
             sys.exit(3)
+        if bad == "cancel":
+            raise asyncio.CancelledError
         return bad
 
     mail = Mail(target, tmp_path, categoriser=own_categoriser(monkeypatch, categorise))
