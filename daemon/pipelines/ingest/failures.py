@@ -29,6 +29,8 @@ _DISK_FULL = re.compile(
     r"no space left|disk quota|file too large|could not write|failed to write|max_temp_directory",
     re.IGNORECASE,
 )
+_DAMAGED_BLOCK = re.compile("corrupt database file", re.IGNORECASE)
+_NO_DATABASE = re.compile("valid DuckDB database|read enough bytes from file", re.IGNORECASE)
 _DAMAGED_ARCHIVE = re.compile(r"gzip|zstd|frame descriptor|decompress", re.IGNORECASE)
 _JSON_PLACE = re.compile(r"Malformed JSON.*?at byte ([0-9]+) in record/value ([0-9]+)")
 _OPEN_FILE = re.compile(r'(file )?"?/dev/fd/[0-9]+"?')
@@ -92,8 +94,9 @@ def while_opening(error: duckdb.Error) -> WarehouseError:
         )
     if _DISK_FULL.search(text):
         return _disk_full(text)
-    if "valid DuckDB database" in text or isinstance(error, duckdb.SerializationException):
-        return WarehouseError(f"The warehouse is damaged: {_brief(text)}", "WAREHOUSE_CORRUPT")
+    damaged = _NO_DATABASE.search(text) or _DAMAGED_BLOCK.search(text)
+    if damaged or isinstance(error, duckdb.SerializationException):
+        return _damaged(text)
     return WarehouseError(
         f"The warehouse cannot be opened: {_brief(text)}", "WAREHOUSE_UNAVAILABLE"
     )
@@ -115,7 +118,7 @@ def while_loading(error: duckdb.Error) -> FileFailure | WarehouseError | Interru
     text = str(error)
     if _DISK_FULL.search(text):
         return _disk_full(text)
-    if broke_engine(error):
+    if _DAMAGED_BLOCK.search(text) or broke_engine(error):
         return _broken_engine(error)
     if isinstance(error, duckdb.TransactionException):
         return WarehouseError(f"Another program's write: {_brief(text)}", "WAREHOUSE_CONFLICT")
@@ -125,8 +128,10 @@ def while_loading(error: duckdb.Error) -> FileFailure | WarehouseError | Interru
 
 
 def _broken_engine(error: duckdb.Error) -> FileFailure | WarehouseError:
-    """The first to meet it is at fault; who is told only that work is refused is not."""
+    """The first to meet it is at fault; who meets a damaged block, or is told only that work is refused, is not."""
     text = _brief(str(error))
+    if _DAMAGED_BLOCK.search(text):
+        return _damaged(text)
     if isinstance(error, duckdb.InternalException):
         return FileFailure(f"DuckDB failed while it loaded the file: {text}", "ENGINE")
     return WarehouseError(f"DuckDB stopped: {text}", "WAREHOUSE_STOPPED")
@@ -191,7 +196,13 @@ def _while_reading(text: str) -> FileFailure | WarehouseError:
         return FileFailure("The compressed file is damaged or cut off.", "COMPRESSION")
     if _OPEN_FILE.search(text):
         return FileFailure(_brief(text), "READ")
+    if _NO_DATABASE.search(text):
+        return _damaged(text)
     return WarehouseError(f"The warehouse failed: {_brief(text)}", "WAREHOUSE_UNAVAILABLE")
+
+
+def _damaged(text: str) -> WarehouseError:
+    return WarehouseError(f"The warehouse is damaged: {_brief(text)}", "WAREHOUSE_CORRUPT")
 
 
 def _disk_full(text: str) -> WarehouseError:

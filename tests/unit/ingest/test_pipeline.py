@@ -379,6 +379,29 @@ def test_a_damaged_warehouse_fails_the_run(tmp_path, content):
     assert raised.value.error_class == "WAREHOUSE_CORRUPT"
 
 
+@pytest.mark.requirement("X3", "I2")
+def test_wherever_a_warehouse_is_damaged_or_cut_off_no_file_is_blamed(tmp_path):
+    ingestion = Ingestion(tmp_path, columns={"id": "BIGINT", "v": "VARCHAR"})
+    lines = [f"{n},{n * 7919:x}{n:x}" for n in range(60_000)]
+    ingestion.put("a.csv", "id,v\n" + "\n".join(lines))
+    ingestion.run()
+    warehouse = tmp_path / "warehouse.duckdb"
+    whole = warehouse.read_bytes()
+    ingestion.put("a.csv", "id,v\n1,new\n", age=50)
+    blocks = range(12_288 + 8_000, len(whole), 262_144)
+    damaged = [whole[:at] + b"\xff" * 50 + whole[at + 50 :] for at in blocks]
+    found = set()
+    for content in [*damaged, whole[:20_000], whole[: len(whole) // 2]]:
+        warehouse.write_bytes(content)
+        ingestion.restarted()
+        try:
+            assert ingestion.run().failures == []
+        except WarehouseError as error:
+            found.add(error.error_class)
+        ingestion.index.forget()
+    assert found == {"WAREHOUSE_CORRUPT"}
+
+
 @pytest.mark.requirement("X3")
 def test_a_full_disk_rolls_back_and_the_next_run_loads_everything(tmp_path: Path):
     """In a process of its own, whose files may not grow beyond 3 MB."""
