@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from daemon.config import is_loopback
 from daemon.config.load import Settings
 from daemon.config.secrets import Secrets, unreadable
+from daemon.durable import open_regular
 from daemon.errors import ConfigError, CredentialsMissing, Problem
 from daemon.pipelines.functions import load_function
 from daemon.pipelines.mail.categories import CategoryRule
@@ -116,7 +117,9 @@ def _of_url(where: str, url: str) -> Iterator[Problem]:
 
 def _authorities_mistake(file: Path) -> str | None:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+        with open_regular(file) as found:
+            authorities = f"/proc/self/fd/{found.fileno()}"
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(authorities)
     except ssl.SSLError:
         return "holds no certificates in PEM form"
     except OSError:

@@ -13,6 +13,7 @@ from typing import Any
 
 from imapclient import IMAPClient
 
+from daemon.durable import open_regular
 from daemon.pipelines.mail.config import MailSource
 from daemon.pipelines.mail.errors import AnswerTooLong, SettingMistaken
 from daemon.pipelines.mail.replies import notes_of
@@ -156,4 +157,7 @@ def tls_context(source: MailSource) -> ssl.SSLContext | None:
 @lru_cache(maxsize=16)
 def _context(ca_file: str | None, changed: int) -> ssl.SSLContext:  # noqa: ARG001 - part of the key
     """Shared by accounts and runs: reading the system's authorities takes as long as a login."""
-    return ssl.create_default_context(cafile=ca_file)
+    if ca_file is None:
+        return ssl.create_default_context()
+    with open_regular(Path(ca_file)) as file:
+        return ssl.create_default_context(cafile=f"/proc/self/fd/{file.fileno()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,20 @@ def test_a_module_that_leaves_the_program_is_a_mistake(config, capsys, mode):
     config.write_text(f'[pipelines.nightly]\nrun = "leaves_{mode}:f"\nmode = "{mode}"\n')
     assert main(["check-config", str(config)]) == 2
     assert f"cannot import 'leaves_{mode}': SystemExit: 0" in capsys.readouterr().err
+
+
+def test_authorities_that_are_a_fifo_are_a_mistake_and_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "ca.pem")
+    (tmp_path / "pw").write_text("hunter2")
+    file = tmp_path / "triaged.toml"
+    file.write_text(
+        '[pipelines.mail.sources.a]\nhost = "imap.example.com"\nusername = "a@example.com"\n'
+        'password_file = "pw"\nca_file = "ca.pem"\n'
+    )
+    assert main(["check-config", str(file)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
 
 
 def test_a_module_that_raises_what_is_no_exception_is_a_mistake(
