@@ -117,9 +117,13 @@ def decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     for chunk in chain(chunks, [b""]):
         try:
             yield decoder.decode(chunk, final=not chunk).encode()
-        except UnicodeError:
+        except UnicodeError as error:
+            if isinstance(
+                error, UnicodeDecodeError
+            ):  # which counts from what was left of the chunk before
+                at += len(chunk) - len(error.object) + error.start
             raise FileFailure(
-                f"The file is not {encoding}: what follows byte {at:,} is not text of it.",
+                f"The file is not {encoding}: from byte {at:,} on it is not text of it.",
                 "ENCODING",
             ) from None
         at += len(chunk)

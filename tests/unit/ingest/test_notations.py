@@ -47,6 +47,19 @@ def test_bytes_that_are_none_of_the_encoding_fail_the_file(tmp_path: Path):
     assert [f.error_class for f in ingestion.run().failures] == ["ENCODING"]
 
 
+@pytest.mark.requirement("I4")
+@pytest.mark.parametrize("before", [0, 7, 3_000_000])
+@pytest.mark.parametrize(
+    ("encoding", "wrong"), [("windows-1252", b"\x81"), ("shift_jis", b"\x81\xff")]
+)
+def test_the_first_byte_that_is_none_of_the_encoding_is_named(tmp_path, before, encoding, wrong):
+    ingestion = Ingestion(tmp_path, columns=COLUMNS, encoding=encoding)
+    text = b"id,v\n1," + b"a" * before
+    ingestion.put("a.csv", text + wrong + b"\n")
+    [failure] = ingestion.run().failures
+    assert f"byte {len(text):,} " in failure.message
+
+
 @pytest.mark.requirement("I3")
 def test_an_export_is_read_as_exports_are_written(tmp_path: Path):
     odd = {"encoding": "windows-1252", "quote": "'", "skip": 1, "header": False, "null": ["a"]}
