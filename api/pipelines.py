@@ -172,7 +172,7 @@ def run(
     data: JSONBody[RunRequest | None] = None,
 ) -> CycleStarted:
     """Starts a cycle, even of a paused pipeline. It waits in the queue while as many sources run as may, and is done though
-    the daemon is killed meanwhile. Refused while what is asked for runs, or is queued, already."""
+    the daemon is killed meanwhile. A source that is disabled runs this once when it is named. Refused while what is asked for runs, or is queued, already."""
     source = data.source if data else None
     cycle_id = pipeline_operations.run_now(name, source)
     return CycleStarted(cycle_id=cycle_id, pipeline=name, source=source)

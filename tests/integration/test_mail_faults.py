@@ -6,7 +6,10 @@ Nothing here ever spoke to a provider.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -373,6 +376,31 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(dovecot: Dovecot, tls:
     found = triaged(failure_of(account(port, tls=tls)))
     assert (found.category, found.retryable) == (C.CONNECTION, False)
     assert "certificate" in found.user_message
+
+
+@pytest.mark.requirement("S2")
+def test_a_server_that_asks_for_a_client_certificate_is_told_as_that(dovecot: Dovecot) -> None:
+    made = dovecot.certificates
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    context.load_verify_locations(made.authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client, contextlib.suppress(OSError):
+                context.wrap_socket(client, server_side=True)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        port = listener.getsockname()[1]
+        found = triaged(
+            failure_of(account(port, tls="implicit", ca_file=str(made.authority), timeout=30.0))
+        )
+        server.join()
+    assert (found.category, found.retryable) == (C.CONNECTION, False), found
+    assert "client certificate" in found.user_message
 
 
 def test_starttls_that_is_not_offered_is_never_done_without() -> None:
