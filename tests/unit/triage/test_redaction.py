@@ -301,6 +301,7 @@ _AROUND = [
 @example("", '"pwd: "', "pwa_")
 @example("password = '", "\\", "$")
 @example("password=", "key=", ":1 ")
+@example("", '\\"LOGIN ', "")
 def test_twice_the_text_takes_no_more_than_some_twice_the_work(
     before: str, piece: str, after: str
 ) -> None:
