@@ -14,6 +14,7 @@ _SAID_OF_LOGIN = {
 _ARGUMENT = r"""(?:\\?"(?:[^"\\]|\\[^"]|\\"(?=[^\s"']))*+\\?"?|[^\s"']++)"""
 _NAME = _ARGUMENT.replace("*+", "{0,512}+")
 """Who logs in. Bounded: else each of many open quotes is followed to the end of the text."""
+_PASSWORD = _ARGUMENT.replace("*+", "{0,4096}+")
 _LITERAL = r"\{\d{1,6}\+?\}(?:\\r|\\n|\s){1,8}"
 _LINE_START = (
     r"(?:^|[\n>\"'<]|\\n|\b(?:[CS]|send|client|Client|sent|Sent|out|OUT):)[ ]{0,4}[bu]?[\"']?"
@@ -32,7 +33,7 @@ LOGINS = (
     shape(
         r"(LOGIN|[0-9] (?i:login)) +[^ ]+ *[ {]",
         rf"((?:(?:\b[A-Za-z]{{1,8}}|^|(?<=[\n>\"\']) ?)\d{{1,8}} (?i:LOGIN)|\bLOGIN) {{1,4}})(?!\*\*\*)(?:{_LITERAL})?({_NAME}) {{1,4}}"
-        rf"(?:{_LITERAL})?{_ARGUMENT}(?=[\"'\s)]{{0,4}}(?:$|\n|\\+r|\\+n))",
+        rf"(?:{_LITERAL})?{_PASSWORD}(?=[\"'\s)]{{0,4}}(?:$|\n|\\+r|\\+n))",
         _login,
     ),
     shape(
