@@ -58,8 +58,10 @@ def _forget_failures(connection: duckdb.DuckDBPyConnection, first: date, now: da
 
 def _forget_before(connection: duckdb.DuckDBPyConnection, first: date) -> None:
     start = midnight(first)
-    connection.execute(SQL["forget_run_log"], [start])
-    connection.execute(SQL["forget_runs"], [start])
+    # Failures of a day more, for runs that went on over midnight; those of all days would not fit into memory.
+    with_failures = {"start": start, "later": start + timedelta(days=1)}
+    connection.execute(SQL["forget_run_log"], with_failures)
+    connection.execute(SQL["forget_runs"], with_failures)
     connection.execute(
         "DELETE FROM retry_targets WHERE operation_id IN (SELECT operation_id FROM retry_operations "
         "WHERE ended_at < ?)",

@@ -144,11 +144,12 @@ FROM failures WHERE error_time < ? GROUP BY ALL;
 
 -- name: forget_run_log
 -- The logs of runs before a time that no failure is left of.
-DELETE FROM run_log WHERE logged_at < ? AND run_id NOT IN (SELECT run_id FROM failures);
+DELETE FROM run_log WHERE logged_at < $start AND run_id NOT IN (SELECT run_id FROM failures WHERE error_time < $later);
 
 -- name: forget_runs
 -- These runs.
-DELETE FROM runs WHERE started_at < ? AND status <> 'running' AND run_id NOT IN (SELECT run_id FROM failures);
+DELETE FROM runs WHERE started_at < $start AND status <> 'running'
+    AND run_id NOT IN (SELECT run_id FROM failures WHERE error_time < $later);
 
 -- name: crowded_days
 -- Days of which the tally has several rows for the same. A hash that is there twice by chance does no harm.
