@@ -59,7 +59,7 @@ def refused(product: Product) -> str:
         lambda log: log.unlink(),
         lambda log: log.write_bytes(b""),
         lambda log: log.write_bytes(log.read_bytes()[: log.stat().st_size // 2]),
-        lambda log: log.write_bytes(log.read_bytes()[:-7]),
+        lambda log: log.write_bytes(log.read_bytes()[: log.stat().st_size * 3 // 4]),
         lambda log: log.write_bytes(b"noise" * 1000),
     ],
     ids=["removed", "emptied", "halved", "end_cut", "overwritten"],
